@@ -41,7 +41,7 @@ fn main() {
             description: String::new(),
             known: None,
             strategy: Strategy::Ordered,
-            timeout: 60,
+            timeout: Duration::from_mins(1),
         };
         let (before, tidied) = (aws.calls().total().sent, tidied(&aws));
         let began = Instant::now();

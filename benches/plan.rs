@@ -11,6 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use katkit::domain::{
@@ -153,7 +154,7 @@ async fn populate(place: &Path, links: usize, sha: &str) {
         writes.spawn(async move {
             let link = id(link);
             let revision = deploy_file(&place, &link, &sha).await;
-            let lease = state.acquire(&link, &owner, 30, None).await.expect("a lease");
+            let lease = state.acquire(&link, &owner, Duration::from_secs(30), None).await.expect("a lease");
             let (events, head) = history(&link, &sha, &revision);
             let write = Append {
                 link: &link,
@@ -209,7 +210,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<RecordedEvent
                 attempt: number,
                 token: token.clone(),
                 replicas: 1,
-                fleet: "process".into(),
+                fleet: "process".parse().expect("a name"),
                 saved_plan: None,
             },
             Event::AttemptLaunched {

@@ -40,8 +40,11 @@ pub mod apply;
 #[cfg(feature = "aws")]
 pub mod bootstrap;
 pub mod doctor;
+pub mod estate;
 pub mod inventory;
 pub mod prune;
+pub mod queries;
+pub mod requests;
 pub mod secrets;
 pub mod verify;
 

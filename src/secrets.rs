@@ -1,6 +1,5 @@
 //! Reads the values of secrets: on the machine where `apply` runs, when a phase is launched, only those of its tenant.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
@@ -27,12 +26,6 @@ pub fn of_tenant(tenant: &Tenant) -> BoxFuture<'static, Result<Secrets, SecretEr
     });
     let failed = |error| Err(SecretError::Unreadable(format!("secrets cannot be read: {error}")));
     Box::pin(async move { reading.await.unwrap_or_else(failed) })
-}
-
-/// The ARNs of a tenant's secrets in AWS. Only a fleet in AWS reads their values; katkit itself never does.
-pub fn arns_of_tenant(tenant: &Tenant) -> BTreeMap<String, String> {
-    let arn = |(name, from): (&String, &SecretRef)| Some((name.clone(), from.arn()?.to_owned()));
-    tenant.secrets.iter().filter_map(arn).collect()
 }
 
 fn read(name: &str, from: &SecretRef) -> Option<Result<String, SecretError>> {

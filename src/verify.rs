@@ -11,7 +11,7 @@ use futures::stream::{self, StreamExt};
 use crate::blobs::{BlobKey, Blobs};
 use crate::causes;
 use crate::description::ServiceDescription;
-use crate::domain::{Check, CheckResult, PhaseKind, Placement, TenantName, Workflow};
+use crate::domain::{Check, CheckResult, FleetName, PhaseKind, TenantName, Workflow};
 use crate::fleet::{Fleet, Launch, Secrets};
 use crate::liveness;
 use crate::manifest::{BlobsConfig, FleetKind, SecretRef, Tenant};
@@ -28,7 +28,7 @@ pub struct Sources<'a> {
     /// Logs, status and artifacts.
     pub blobs: &'a dyn Blobs,
     /// By name in the manifest, without kinds that this build lacks.
-    pub fleets: &'a BTreeMap<String, Arc<dyn Fleet>>,
+    pub fleets: &'a BTreeMap<FleetName, Arc<dyn Fleet>>,
     /// One per tenant, without kinds that this build lacks.
     pub platforms: &'a BTreeMap<TenantName, Arc<dyn Platform>>,
 }
@@ -45,7 +45,7 @@ pub async fn verify(sources: Sources<'_>, input: &PlanInput<'_>) -> Verification
         checks: vec![record, probe(sources.blobs).await],
     }];
     for name in fleets_of(input) {
-        let Some(config) = input.manifest.fleets.iter().find(|(it, _)| it.as_str() == name) else { continue };
+        let Some(config) = input.manifest.fleets.get(&name) else { continue };
         let mut checks = match sources.fleets.get(&name) {
             Some(fleet) => fleet.verify().await,
             None => vec![Check::bad(
@@ -54,7 +54,7 @@ pub async fn verify(sources: Sources<'_>, input: &PlanInput<'_>) -> Verification
                 "use a build that has it".to_owned(),
             )],
         };
-        if config.1.kind == FleetKind::Ecs && matches!(input.manifest.blobs, BlobsConfig::Directory(_)) {
+        if config.kind == FleetKind::Ecs && matches!(input.manifest.blobs, BlobsConfig::Directory(_)) {
             let fix = "set `blobs.url` to `s3://bucket/prefix`".to_owned();
             checks.push(Check::bad(
                 "the blob store",
@@ -107,13 +107,9 @@ async fn probe(blobs: &dyn Blobs) -> Check {
 }
 
 /// The fleets used by the links' tenants.
-fn fleets_of(input: &PlanInput<'_>) -> BTreeSet<String> {
+fn fleets_of(input: &PlanInput<'_>) -> BTreeSet<FleetName> {
     let tenants = input.links.iter().filter_map(|link| input.manifest.tenants.get(&link.id.tenant));
-    tenants
-        .flat_map(|tenant| [Some(&tenant.fleet), tenant.build_fleet.as_ref()])
-        .flatten()
-        .map(ToString::to_string)
-        .collect()
+    tenants.flat_map(|tenant| [Some(&tenant.fleet), tenant.build_fleet.as_ref()]).flatten().cloned().collect()
 }
 
 async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) -> Vec<Check> {
@@ -175,16 +171,11 @@ async fn phases(
     let kept =
         |(name, from): (&String, &SecretRef)| from.arn().is_none().then(|| (name.clone(), String::new()));
     let secrets = Secrets(tenant.secrets.iter().filter_map(kept).collect());
-    let arn = |(name, from): (&String, &SecretRef)| Some((name.clone(), from.arn()?.to_owned()));
-    let arns: BTreeMap<_, _> = tenant.secrets.iter().filter_map(arn).collect();
+    let arns = tenant.secret_arns();
     let mut checks = Vec::new();
     for phase in workflow.phases() {
         let PhaseKind::Execution(execution) = &phase.kind else { continue };
-        let name = match execution.placement {
-            Placement::Tenant => &tenant.fleet,
-            Placement::Build => tenant.build_fleet.as_ref().unwrap_or(&tenant.fleet),
-        };
-        let Some(fleet) = sources.fleets.get(name.as_str()) else { continue };
+        let Some(fleet) = sources.fleets.get(tenant.fleet_for(execution.placement)) else { continue };
         let (secrets, arns, store) = (secrets.clone(), arns.clone(), sources.blobs.url());
         let launch = Launch::rehearsal(&link.id, (phase, execution), store, secrets, arns);
         let needs = fleet.verify_needs(&launch).await;

@@ -25,6 +25,9 @@ const KILL_LIMIT: Duration = Duration::from_secs(10);
 /// How much later than the code the agent may receive the same SIGTERM.
 const SIGNAL_DELAY: Duration = Duration::from_secs(1);
 
+/// A hundred years: the spec may hold any number of seconds, and adding too many to an [`Instant`] panics.
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
+
 /// The default maximum capacity of a pipe, in bytes (`fs.pipe-max-size`, pipe(7)).
 const PIPE: usize = 1024 * 1024;
 
@@ -35,13 +38,13 @@ enum Ending {
     Cancelled,
 }
 
-/// How long the code may take, in seconds.
+/// How long the code may take.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeLimits {
     /// Until SIGTERM.
-    pub timeout: u64,
+    pub timeout: Duration,
     /// From SIGTERM until SIGKILL.
-    pub grace: u64,
+    pub grace: Duration,
 }
 
 /// The result of running the code.
@@ -74,7 +77,7 @@ pub async fn run(
     drop(command);
     let main = Pid::from_child(&child);
 
-    let mut deadline = Instant::now() + Duration::from_secs(times.timeout.min(u64::from(u32::MAX)));
+    let mut deadline = deadline_in(times.timeout);
     let mut ending = None;
     let how = loop {
         tokio::select! {
@@ -116,7 +119,12 @@ pub async fn run(
 /// Sends SIGTERM to the code. Returns the time for SIGKILL.
 fn terminate(main: Pid, times: TimeLimits) -> Instant {
     send(main, Signal::TERM);
-    Instant::now() + Duration::from_secs(times.grace.min(u64::from(u32::MAX)))
+    deadline_in(times.grace)
+}
+
+/// The instant this long from now.
+pub fn deadline_in(time: Duration) -> Instant {
+    Instant::now() + time.min(LONGEST)
 }
 
 /// Signals the code's process group, and its main process if that moved to another group. Never signals a process

@@ -35,9 +35,8 @@ use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 use zeroize::Zeroizing;
 
 use crate::blobs::{self, BlobKey, Blobs, OpenStore};
@@ -276,7 +275,7 @@ impl Phase<'_> {
     /// Checks out the commit and builds the command to run in the phase's folder.
     async fn prepare(&self, blobs: &dyn Blobs, stop: &mut Stop) -> Result<std::process::Command, Outcome> {
         let timeout = self.spec.timeout;
-        let deadline = Instant::now() + Duration::from_secs(timeout.min(u64::from(u32::MAX)));
+        let deadline = code::deadline_in(timeout);
         // Without the query: only katkit needs it, to find the store.
         let path = self.config.log_path.split('?').next().unwrap_or_default();
         let replica = format!("{}/replica-{}", path.trim_end_matches('/'), self.config.replica);

@@ -7,6 +7,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 #[cfg(feature = "aws")]
+use super::Access;
+#[cfg(feature = "aws")]
+use super::adapters::Adapters;
+#[cfg(feature = "aws")]
 use crate::aws::{Aws, AwsLocation, caller};
 #[cfg(feature = "aws")]
 use crate::causes;
@@ -14,6 +18,8 @@ use crate::config::Config;
 #[cfg(feature = "aws")]
 use crate::domain::Assurance;
 use crate::domain::{Actor, ActorKind};
+#[cfg(feature = "aws")]
+use crate::manifest::StateConfig;
 
 /// The actor named by the environment, unverified.
 pub(super) fn asserted(config: &Config) -> Actor {
@@ -25,17 +31,26 @@ pub(super) fn asserted(config: &Config) -> Actor {
 #[cfg(feature = "aws")]
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Starts looking up the caller's AWS identity, while everything else is opened.
+/// Starts looking up the caller's AWS identity, while everything else is opened; `None` if nothing will be recorded in
+/// AWS.
 #[cfg(feature = "aws")]
-pub(super) fn ask(config: &Config, aws: &Aws, state: AwsLocation) -> tokio::task::JoinHandle<Actor> {
-    let (config, aws) = (config.clone(), aws.clone());
+pub(super) fn ask(
+    adapters: &Adapters,
+    state: &StateConfig,
+    access: Access<'_>,
+) -> Option<tokio::task::JoinHandle<Actor>> {
+    let (StateConfig::Dynamodb { region, endpoint, .. }, Access::Write) = (state, access) else {
+        return None;
+    };
+    let state = AwsLocation::named(region.as_ref(), endpoint.as_ref());
+    let (config, aws) = (adapters.config.clone(), adapters.aws.clone());
     // AWS has one endpoint per service, an emulator has one for all.
     let is_aws = |url: &String| {
         let host = url.split("://").last().and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
         host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
     };
     let place = AwsLocation { endpoint: state.endpoint.clone().filter(|url| !is_aws(url)), ..state };
-    tokio::spawn(async move { caller(&config, &aws, &place).await })
+    Some(tokio::spawn(async move { caller(&config, &aws, &place).await }))
 }
 
 /// The AWS identity of the caller. Falls back to [`asserted`] if AWS does not answer.

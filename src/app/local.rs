@@ -8,7 +8,7 @@ use crate::state::{SqliteState, State};
 /// The manifest's record, if it is an existing file that is not locked.
 pub fn local_record(manifest: &Manifest) -> Option<impl State> {
     match &manifest.state {
-        StateConfig::Sqlite { path, .. } if !super::is_absent(path) => {
+        StateConfig::Sqlite { path, .. } if !super::stores::is_absent(path) => {
             SqliteState::open_with_patience(path, Duration::ZERO).ok()
         }
         StateConfig::Sqlite { .. } | StateConfig::Dynamodb { .. } => None,

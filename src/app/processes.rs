@@ -9,10 +9,14 @@ use crate::fleet::ProcessFleet;
 use crate::manifest::{BlobsConfig, FleetKind, Manifest, PlatformConfig};
 use crate::platform::FilePlatform;
 
-use super::{Backends, LocalPaths, OpenError};
+use super::OpenError;
+use super::adapters::Adapters;
+use super::local_paths::LocalPaths;
+use super::wiring::{Backends, Installation};
 
 /// Adds the process fleets and file platforms.
 pub(super) fn on_this_machine(
+    adapters: &Adapters,
     manifest: &Manifest,
     places: &LocalPaths,
     backends: &mut Backends,
@@ -21,17 +25,21 @@ pub(super) fn on_this_machine(
         if config.kind != FleetKind::Process {
             continue;
         }
-        let executable = std::env::current_exe().map_err(OpenError::Executable)?;
         let directory = places.services.join(name.as_str());
-        let fleet = match &manifest.blobs {
-            BlobsConfig::Directory(_) => ProcessFleet::new(directory, small_agent(executable)),
-            // The agent runs as the user and writes to the bucket with the user's credentials. It first makes its
-            // environment unreadable for others.
-            BlobsConfig::S3 { .. } => {
-                ProcessFleet::new(directory, executable).with_environment(config::of_aws())
-            }
-        };
-        backends.fleets.insert(name.to_string(), Arc::new(fleet));
+        let is_local = matches!(manifest.blobs, BlobsConfig::Directory(_));
+        let agent = if is_local { "small agent" } else { "katkit" };
+        let installation =
+            Installation { identity: agent.to_owned(), store: directory.display().to_string() };
+        let fleet = adapters.fleets.get((name.clone(), config.clone(), installation), || {
+            let executable = std::env::current_exe().map_err(OpenError::Executable)?;
+            Ok::<_, OpenError>(Arc::new(match is_local {
+                true => ProcessFleet::new(directory, small_agent(executable)),
+                // The agent runs as the user and writes to the bucket with the user's credentials. It first makes its
+                // environment unreadable for others.
+                false => ProcessFleet::new(directory, executable).with_environment(config::of_aws()),
+            }))
+        })?;
+        backends.fleets.insert(name.clone(), fleet);
     }
     for (name, tenant) in &manifest.tenants {
         if let PlatformConfig::File { path } = &tenant.platform {

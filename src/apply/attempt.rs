@@ -14,11 +14,10 @@ use super::{ApplyError, heartbeat, launch, watch};
 use crate::blobs::BlobKey;
 use crate::domain::{
     AttemptNumber, AttemptState, Checkout, Event, FormerName, Handle, LostCause, Outcome, PhaseState,
-    PhaseStatus, Placement, Source, Token,
+    PhaseStatus, Source, Token,
 };
 use crate::fleet::{Fleet, FleetError, Launch, ServiceState};
 use crate::journal;
-use crate::manifest::Tenant;
 use crate::report::Progress;
 
 /// The time from an accepted launch until the code starts: the fleet gets a machine and the image, the agent gets the
@@ -59,7 +58,7 @@ impl PhaseRun {
             }
             // A stopping run starts no new attempt.
             let Some(mut attempt) = self.begin(state).await? else { return Ok(()) };
-            let began = self.executor.clock.elapsed();
+            let began = self.session.estate().clock.elapsed();
             let end = match self.launch(&mut attempt).await {
                 Ok(true) => {
                     self.started(&attempt);
@@ -80,18 +79,18 @@ impl PhaseRun {
                 }
                 attempt.remove().await?;
                 // Only now: until it is gone, an agent may still write its final status.
-                let (blobs, key) = (&*self.executor.blobs, &attempt.key);
+                let (blobs, key) = (&*self.session.estate().blobs, &attempt.key);
                 let statuses = watch::outcome(blobs, key, attempt.replicas, end).await?;
                 self.record.lock().await.stage(self.ended(&attempt, &statuses.outcome))?;
                 statuses
             };
             self.warn(&exposed);
             let again = self.removed(&attempt, &outcome).await?;
-            self.executor.listener.hear(&Progress::PhaseEnded {
+            self.session.listener.hear(&Progress::PhaseEnded {
                 link: self.link.clone(),
                 phase: self.phase.name.clone(),
                 attempt: attempt.number,
-                elapsed: self.executor.clock.elapsed().saturating_sub(began),
+                elapsed: self.session.estate().clock.elapsed().saturating_sub(began),
                 again: again.is_some(),
                 outcome,
             });
@@ -118,7 +117,7 @@ impl PhaseRun {
         let last = state.attempt.map(|attempt| *attempt);
         let number = AttemptNumber(last.as_ref().map_or(0, |last| last.number.0) + 1);
         if let Some(AttemptState { number, token, replicas, handles, fleet, removed: false, .. }) = last {
-            let fleet = self.executor.fleet(&fleet)?;
+            let fleet = self.session.executor.fleet(&fleet)?;
             // It may have begun under a former name of the link.
             let formerly = self.record.lock().await.head().formerly.clone();
             let phase = (&self.run, &self.phase.name);
@@ -128,8 +127,8 @@ impl PhaseRun {
         }
         let replicas = self.execution.parallelism;
         let token = Token::of_attempt(&self.link, &self.run, &self.phase.name, number);
-        let name = self.fleet_name(self.place()?.tenant);
-        let fleet = self.executor.fleet(&name)?;
+        let name = self.place()?.tenant.fleet_for(self.execution.placement).clone();
+        let fleet = self.session.executor.fleet(&name)?;
         // Anything wrong with the repository must fail before an intent is recorded.
         self.phase_spec_bytes(&self.key(number), number).await?;
         // Packing a commit takes a while.
@@ -142,7 +141,7 @@ impl PhaseRun {
             token: token.clone(),
             replicas,
             fleet: name,
-            saved_plan: self.executor.saved_plan.clone(),
+            saved_plan: self.session.saved_plan.clone(),
         };
         self.record.lock().await.record(intent).await?;
         let key = self.key(number);
@@ -154,13 +153,13 @@ impl PhaseRun {
         let place = self.place()?;
         let source = match self.execution.checkout {
             Checkout::Pack { depth } => {
-                self.executor.pack_publisher.source(&place.repo.url, &self.sha, depth).await?
+                self.session.executor.packs.source(&place.repo.url, &self.sha, depth).await?
             }
             Checkout::Clone { depth } => Source::Clone { url: place.repo.url.clone(), depth },
         };
         let spec = phase_spec(place, &self.phase, &self.execution, &self.sha, number, source);
         let text = serde_json::to_vec(&spec).unwrap_or_default();
-        Ok(self.executor.blobs.put(&key.phase_json(), &text).await?)
+        Ok(self.session.estate().blobs.put(&key.phase_json(), &text).await?)
     }
 
     /// Starts every replica, or finds those already started. Returns `false` if it started none because the run must
@@ -173,9 +172,9 @@ impl PhaseRun {
             // The process that recorded the intent may have died before it wrote the phase spec.
             self.phase_spec_bytes(&attempt.key, attempt.number).await?;
         }
-        let secrets = self.executor.secrets_of(&self.link).await?;
-        let secret_arns = (self.executor.secret_arns)(self.place()?.tenant);
-        let log_path = crate::blobs::log_path(&*self.executor.blobs, &attempt.key);
+        let secrets = self.session.executor.secrets_of(&self.link).await?;
+        let secret_arns = self.place()?.tenant.secret_arns();
+        let log_path = crate::blobs::log_path(&*self.session.estate().blobs, &attempt.key);
         let launches = (0..attempt.replicas).map(|replica| Launch {
             token: attempt.token.replica(replica),
             link: self.link.clone(),
@@ -215,19 +214,18 @@ impl PhaseRun {
         let replicas = (0..).zip(&attempt.handles);
         let all_gone = join_all(replicas.map(|(replica, handle)| self.gone(attempt, replica, handle)));
         tokio::pin!(all_gone);
-        let silence = heartbeat::silence(&*self.executor.blobs, &attempt.key, attempt.replicas);
+        let silence = heartbeat::silence(&*self.session.estate().blobs, &attempt.key, attempt.replicas);
         tokio::pin!(silence);
         let tail = watch::follow(self, &attempt.key, attempt.replicas);
         tokio::pin!(tail);
-        let limit = STARTS + Duration::from_secs(self.execution.timeout.saturating_add(GRACE)) + STORES;
+        let timeout = self.execution.timeout;
+        let limit = timeout.saturating_add(STARTS + GRACE + STORES);
         let gone = tokio::select! {
             biased;
             gone = &mut all_gone => gone,
             never = &mut tail => match never {},
             silent = &mut silence => return Ok(WatchEnd::Silent { silent }),
-            () = tokio::time::sleep(limit) => {
-                return Ok(WatchEnd::OutOfTime { timeout: self.execution.timeout, limit: limit.as_secs() });
-            }
+            () = tokio::time::sleep(limit) => return Ok(WatchEnd::OutOfTime { timeout, limit }),
             () = self.stop.wait() => {
                 if self.stop.lost_lease() {
                     return Err(Stop::error(&self.link, self.epoch));
@@ -236,7 +234,7 @@ impl PhaseRun {
                 let stopping: Vec<_> =
                     attempt.handles.iter().map(|handle| attempt.fleet.stop(handle)).collect();
                 join_all(stopping).await.into_iter().collect::<Result<(), _>>()?;
-                match tokio::time::timeout(Duration::from_secs(2 * GRACE), &mut all_gone).await {
+                match tokio::time::timeout(2 * GRACE, &mut all_gone).await {
                     Ok(gone) => gone,
                     Err(_) => return Ok(WatchEnd::Stopped),
                 }
@@ -261,7 +259,7 @@ impl PhaseRun {
     ) -> Result<ServiceState, FleetError> {
         let state = attempt.fleet.gone(handle).await?;
         if !attempt.fleet.saw_end(handle) {
-            heartbeat::final_status(&*self.executor.blobs, &attempt.key.replica(replica)).await;
+            heartbeat::final_status(&*self.session.estate().blobs, &attempt.key.replica(replica)).await;
         }
         Ok(state)
     }
@@ -291,7 +289,7 @@ impl PhaseRun {
     }
 
     fn started(&self, attempt: &Attempt) {
-        self.executor.listener.hear(&Progress::PhaseStarted {
+        self.session.listener.hear(&Progress::PhaseStarted {
             link: self.link.clone(),
             phase: self.phase.name.clone(),
             attempt: attempt.number,
@@ -310,7 +308,7 @@ impl PhaseRun {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let (phase, named) = (&self.phase.name, named.join(", "));
         let what = format!("warning: artifacts of `{phase}` contain the value of a secret: {named}{more}");
-        self.executor.listener.hear(&Progress::Done { link: self.link.clone(), what });
+        self.session.listener.hear(&Progress::Done { link: self.link.clone(), what });
     }
 
     fn key(&self, number: AttemptNumber) -> BlobKey {
@@ -318,15 +316,7 @@ impl PhaseRun {
     }
 
     fn place(&self) -> Result<PhaseContext<'_>, ApplyError> {
-        self.executor.place(&self.link)
-    }
-
-    fn fleet_name(&self, tenant: &Tenant) -> String {
-        let fleet = match self.execution.placement {
-            Placement::Tenant => &tenant.fleet,
-            Placement::Build => tenant.build_fleet.as_ref().unwrap_or(&tenant.fleet),
-        };
-        fleet.to_string()
+        self.session.executor.place(&self.link)
     }
 }
 

@@ -1,12 +1,13 @@
 //! One deployment: records the intent, issues it, watches it. It stays in flight until its outcome is known.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
 use super::record::Record;
 use super::stop::Stop;
-use super::{ApplyError, Executor};
+use super::{ApplyError, Session};
 use crate::causes;
 use crate::domain::{
     CommitSha, Deploy, DeployOutcome, DeployPurpose, DeployState, Event, LinkId, PhaseStatus, RunId, Token,
@@ -19,7 +20,7 @@ use crate::report::Progress;
 /// deployment is still in flight, and [`ApplyError::Unsettled`] says why. `None`: a Ctrl-C left it in flight, or it
 /// never began.
 pub(super) async fn deploy(
-    executor: &Executor,
+    session: &Session,
     record: &Mutex<Record>,
     stop: &Stop,
     link: &LinkId,
@@ -47,7 +48,7 @@ pub(super) async fn deploy(
     if stop.is_set() && step.purpose == DeployPurpose::Upgrade {
         return Ok(None);
     }
-    let platform = executor.platform(link)?;
+    let platform = session.executor.platform(link)?;
     let upgrade = Upgrade {
         token: token.clone(),
         link: link.clone(),
@@ -65,18 +66,18 @@ pub(super) async fn deploy(
         purpose,
         sha: sha.clone(),
         images,
-        saved_plan: executor.saved_plan.clone(),
+        saved_plan: session.saved_plan.clone(),
     };
     record.lock().await.record(intent).await?;
-    executor.listener.hear(&Progress::DeployStarted { link: link.clone(), purpose, sha: sha.clone() });
-    let began = executor.clock.elapsed();
+    session.listener.hear(&Progress::DeployStarted { link: link.clone(), purpose, sha: sha.clone() });
+    let began = session.estate().clock.elapsed();
     let lease_guard = record.lock().await.lease_guard();
     let ended = match platform.upgrade(&upgrade, &lease_guard).await {
         Ok(deployment) => {
             let issued = Event::DeployIssued { token: token.clone(), deployment: deployment.clone() };
             record.lock().await.record(issued).await?;
             let watching = platform.watch(&upgrade, &deployment, &lease_guard);
-            match wait_unless_interrupted(executor, stop, &*platform, link, watching).await {
+            match wait_unless_interrupted(session, stop, &*platform, link, watching).await {
                 Some(ended) => ended,
                 None => return Ok(None),
             }
@@ -86,8 +87,8 @@ pub(super) async fn deploy(
     let RollEnd { outcome, revision } = ended.or_else(|error| known_to_have_failed(error, &sha))?;
     let end = Event::DeployEnded { token, outcome: outcome.clone(), revision };
     record.lock().await.record(end).await?;
-    let elapsed = executor.clock.elapsed().saturating_sub(began);
-    executor.listener.hear(&Progress::DeployEnded {
+    let elapsed = session.estate().clock.elapsed().saturating_sub(began);
+    session.listener.hear(&Progress::DeployEnded {
         link: link.clone(),
         purpose,
         sha,
@@ -99,7 +100,7 @@ pub(super) async fn deploy(
 
 /// Waits for the outcome of a deployment. On Ctrl-C, returns `None` if the platform finishes the deployment on its own.
 async fn wait_unless_interrupted<T>(
-    executor: &Executor,
+    session: &Session,
     stop: &Stop,
     platform: &dyn Platform,
     link: &LinkId,
@@ -117,7 +118,7 @@ async fn wait_unless_interrupted<T>(
     } else {
         "waiting for the deployment to finish"
     };
-    executor.listener.hear(&Progress::Done { link: link.clone(), what: what.to_owned() });
+    session.listener.hear(&Progress::Done { link: link.clone(), what: what.to_owned() });
     if alone { None } else { Some(watching.await) }
 }
 
@@ -159,13 +160,13 @@ impl FinalizedDeployment {
 /// Finalizes the in-flight deployment of a dead process: asks the platform for its outcome and records it. `None` if no
 /// deployment is in flight, or on Ctrl-C.
 pub(super) async fn finalize(
-    executor: &Executor,
+    session: &Session,
     record: &mut Record,
     stop: &Stop,
     link: &LinkId,
 ) -> Result<Option<FinalizedDeployment>, ApplyError> {
     let Some(deploying) = record.head().deploying.as_deref().cloned() else { return Ok(None) };
-    let Ok(platform) = executor.platform(link) else {
+    let Ok(platform) = session.executor.platform(link) else {
         return unseen(record, deploying).await.map(Some);
     };
     let formerly = record.head().formerly.clone();
@@ -176,7 +177,7 @@ pub(super) async fn finalize(
         images: &deploying.images,
         started: deploying.started,
         issued: deploying.issued.as_deref(),
-        timeout: timeout(executor, link),
+        timeout: timeout(session, link),
     };
     let lease_guard = record.lease_guard();
     let finding = async {
@@ -188,7 +189,7 @@ pub(super) async fn finalize(
         tokio::time::sleep(platform.lands_within()).await;
         platform.resume(left, &lease_guard).await
     };
-    let Some(found) = wait_unless_interrupted(executor, stop, &*platform, link, finding).await else {
+    let Some(found) = wait_unless_interrupted(session, stop, &*platform, link, finding).await else {
         return Ok(None);
     };
     let found = found?;
@@ -219,10 +220,10 @@ async fn unseen(record: &mut Record, deploying: DeployState) -> Result<Finalized
     Ok(FinalizedDeployment { purpose, sha, outcome })
 }
 
-/// The timeout of a deployment of the link, in seconds; the default for a workflow from a repository.
-fn timeout(executor: &Executor, link: &LinkId) -> u64 {
-    let named = executor.place(link).ok().and_then(|place| place.link.workflow.as_ref());
-    let workflow = named.and_then(|name| executor.loaded.manifest.workflows.get(name));
+/// The timeout of a deployment of the link; the default for a workflow from a repository.
+fn timeout(session: &Session, link: &LinkId) -> Duration {
+    let named = session.executor.place(link).ok().and_then(|place| place.link.workflow.as_ref());
+    let workflow = named.and_then(|name| session.estate().manifest().workflows.get(name));
     let settings = workflow.and_then(|workflow| workflow.deployment()).map(|(_, settings)| settings.timeout);
     settings.unwrap_or(Deploy::default().timeout)
 }

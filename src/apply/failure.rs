@@ -79,7 +79,7 @@ async fn roll_back(
         record.stage(Event::Quarantined { sha, why, good: Some(step.to.clone()), alone })?;
     }
     let outcome = deploy::deploy(
-        link_executor.executor,
+        link_executor.session,
         link_executor.record,
         link_executor.stop,
         &link_executor.plan.link,
@@ -105,12 +105,17 @@ async fn describe(link_executor: LinkExecutor<'_>, run: &RunState, name: &PhaseN
         let key = BlobKey::attempt(link, &run.sha, name, &run.id, attempt.number);
         for replica in 0..attempt.replicas {
             let status =
-                super::watch::read_status(&*link_executor.executor.blobs, &key.replica(replica)).await;
+                super::watch::read_status(&*link_executor.session.estate().blobs, &key.replica(replica))
+                    .await;
             let failed = !matches!(&status, Ok(Some(status)) if status.outcome.as_ref().is_some_and(Outcome::is_success));
             if failed {
                 // An unreadable log is no reason to fail.
-                let lines =
-                    LogReader::last_lines(&*link_executor.executor.blobs, &key.replica(replica), LINES).await;
+                let lines = LogReader::last_lines(
+                    &*link_executor.session.estate().blobs,
+                    &key.replica(replica),
+                    LINES,
+                )
+                .await;
                 log = lines.unwrap_or_default();
                 break;
             }

@@ -49,8 +49,8 @@ async fn read(blobs: &dyn Blobs, replica: &BlobKey) -> Option<Timestamp> {
     status.outcome.is_none().then_some(status.heartbeat)
 }
 
-/// Waits until the heartbeat of an agent that started is too stale for it to be alive. Returns the age in seconds.
-pub(super) async fn silence(blobs: &dyn Blobs, attempt: &BlobKey, replicas: u32) -> u64 {
+/// Waits until the heartbeat of an agent that started is too stale for it to be alive. Returns how stale it is.
+pub(super) async fn silence(blobs: &dyn Blobs, attempt: &BlobKey, replicas: u32) -> Duration {
     let mut heartbeats: Vec<_> =
         (0..replicas).map(|replica| (attempt.replica(replica), AgentHeartbeat::default())).collect();
     loop {
@@ -59,7 +59,7 @@ pub(super) async fn silence(blobs: &dyn Blobs, attempt: &BlobKey, replicas: u32)
             let beat = read(blobs, replica).await;
             let silent = heartbeat.heard(beat, Instant::now());
             if silent >= STALE {
-                return silent.as_secs();
+                return silent;
             }
         }
     }

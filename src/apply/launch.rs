@@ -34,7 +34,7 @@ pub(super) async fn launch(
         }
         if pause == PAUSES.0 && launch.replica == 0 {
             let what = format!("`{}` is waiting for capacity: {}", launch.phase, causes::in_one_line(&full));
-            phase.executor.listener.hear(&Progress::Done { link: launch.link.clone(), what });
+            phase.session.listener.hear(&Progress::Done { link: launch.link.clone(), what });
         }
         tokio::select! {
             biased;

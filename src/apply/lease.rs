@@ -13,13 +13,13 @@ use crate::liveness;
 use crate::state::{State, StateError};
 use crate::telemetry::RateLimited;
 
-/// Seconds without renewal after which another process may take over a lease.
-pub const LEASE_SECONDS: u64 = 30;
+/// Time without renewal after which another process may take over a lease.
+pub const LEASE: Duration = Duration::from_secs(30);
 
 /// The interval between renewals, the timeout of one, and the pause after a failed one. A single lost response never
 /// costs the lease.
-const EVERY: Duration = Duration::from_secs(LEASE_SECONDS / 3);
-const ANSWER: Duration = Duration::from_secs(LEASE_SECONDS / 6);
+const EVERY: Duration = Duration::from_secs(LEASE.as_secs() / 3);
+const ANSWER: Duration = Duration::from_secs(LEASE.as_secs() / 6);
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Shared by all links: the record is unreachable for all at the same time. Separate limits, so that late responses do
@@ -50,11 +50,11 @@ impl HeldLease {
         takes_over: Option<&Lease>,
     ) -> Result<Self, StateError> {
         let unchanged = |lease: &Lease| takes_over.is_some_and(|seen| seen.unchanged_in(lease));
-        let (lease, from) = match state.acquire(link, owner, LEASE_SECONDS, None).await {
+        let (lease, from) = match state.acquire(link, owner, LEASE, None).await {
             Err(StateError::LeaseHeld { lease, .. })
                 if unchanged(&lease) || lease.owner.as_ref().is_some_and(liveness::is_dead) =>
             {
-                let taken = state.acquire(link, owner, LEASE_SECONDS, Some(&lease)).await?;
+                let taken = state.acquire(link, owner, LEASE, Some(&lease)).await?;
                 (taken, lease.owner)
             }
             other => (other?, None),

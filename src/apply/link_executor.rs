@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::Executor;
+use super::Session;
 use super::record::Record;
 use super::stop::Stop;
 use crate::domain::Epoch;
@@ -13,7 +13,7 @@ use crate::plan::LinkPlan;
 /// Executes the steps of one link.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LinkExecutor<'a> {
-    pub(super) executor: &'a Arc<Executor>,
+    pub(super) session: &'a Arc<Session>,
     pub(super) plan: &'a LinkPlan,
     pub(super) record: &'a Arc<Mutex<Record>>,
     pub(super) stop: &'a Stop,

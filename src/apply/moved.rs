@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::lease::HeldLease;
 use super::link_executor::LinkExecutor;
 use super::record::Record;
-use super::{ApplyError, Executor};
+use super::{ApplyError, Session};
 use crate::domain::{Event, Generation, Lease, LinkId};
 
 /// Moves the record of `from`, if it is still at `base`. One transaction: it happens completely or not at all, even if
@@ -17,38 +17,38 @@ pub(super) async fn take_in(
     base: Generation,
     takes_over: Option<&Lease>,
 ) -> Result<(), ApplyError> {
-    let executor = link_executor.executor;
-    let held = HeldLease::acquire(&executor.state, from, &executor.owner, takes_over).await?;
-    let moved = under_lease(executor, record, from, base, &held).await;
+    let session = link_executor.session;
+    let held = HeldLease::acquire(&session.estate().state, from, &session.executor.owner, takes_over).await?;
+    let moved = under_lease(session, record, from, base, &held).await;
     held.release().await;
     moved
 }
 
 async fn under_lease(
-    executor: &Executor,
+    session: &Session,
     record: &mut Record,
     from: &LinkId,
     base: Generation,
     held: &HeldLease,
 ) -> Result<(), ApplyError> {
-    let heads = executor.state.heads(Some(std::slice::from_ref(from))).await?;
+    let heads = session.estate().state.heads(Some(std::slice::from_ref(from))).await?;
     let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
     if head.generation != base {
         let found = head.generation;
         return Err(ApplyError::Stale { link: from.clone(), planned: base, found });
     }
     let mut old = Record::new(
-        Arc::clone(&executor.state),
-        Arc::clone(&executor.clock),
+        Arc::clone(&session.estate().state),
+        Arc::clone(&session.estate().clock),
         from.clone(),
         held.epoch,
-        executor.actor.clone(),
+        session.actor.clone(),
         head,
     );
     if let Some(owner) = &held.from {
         old.stage(Event::TakenOver { from: owner.to_string() })?;
     }
     // The lease keeps others from deciding on these. Requests made later are refused under the old name.
-    let requests = executor.state.requests(Some(std::slice::from_ref(from))).await?;
+    let requests = session.estate().state.requests(Some(std::slice::from_ref(from))).await?;
     record.take_in(old, &requests).await
 }

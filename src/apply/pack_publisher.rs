@@ -15,6 +15,9 @@ use crate::domain::{CommitSha, Source};
 use crate::git::{GitError, Repositories};
 use crate::liveness;
 
+/// How many packs to remember. Beyond that, those that no phase is about to check out are looked up again.
+const MOST: usize = 1_000;
+
 /// A repository's URL, a commit, and the number of commits of history.
 type Commit = (String, CommitSha, u32);
 
@@ -55,6 +58,9 @@ impl PackPublisher {
     async fn published(&self, url: &str, sha: &CommitSha, depth: u32) -> Result<PublishedPack, ApplyError> {
         let cell = {
             let mut published = self.published.lock().await;
+            if published.len() >= MOST {
+                published.retain(|_, cell| Arc::strong_count(cell) > 1);
+            }
             Arc::clone(published.entry((url.to_owned(), sha.clone(), depth)).or_default())
         };
         // An earlier phase may have removed it. Concurrent callers check in parallel, without the lock.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::Executor;
+use super::Session;
 use super::record::Record;
 use super::stop::Stop;
 use crate::domain::{CommitSha, Epoch, Execution, LinkId, Phase, RunId};
@@ -12,7 +12,7 @@ use crate::domain::{CommitSha, Epoch, Execution, LinkId, Phase, RunId};
 /// One phase of one run, with everything its execution uses.
 #[derive(Clone, Debug)]
 pub(super) struct PhaseRun {
-    pub(super) executor: Arc<Executor>,
+    pub(super) session: Arc<Session>,
     pub(super) record: Arc<Mutex<Record>>,
     pub(super) link: LinkId,
     pub(super) epoch: Epoch,

@@ -2,29 +2,31 @@
 
 use futures::future::join_all;
 
-use super::{ApplyError, Executor, environment};
-use crate::domain::{Check, CheckResult, LinkId, Phase, PhaseKind, Placement};
+use super::{ApplyError, Session, environment};
+use crate::domain::{Check, CheckResult, Phase, PhaseKind};
 use crate::fleet::{Launch, Secrets};
 use crate::plan::{LinkPlan, Step};
 
 /// Refuses a plan if a fleet would refuse one of its phases.
-pub(super) async fn check(executor: &Executor, plan: &LinkPlan) -> Result<(), ApplyError> {
+pub(super) async fn check(session: &Session, plan: &LinkPlan) -> Result<(), ApplyError> {
     if !plan.steps.iter().any(|step| matches!(step, Step::Run { .. })) {
         return Ok(());
     }
     // Nothing can start without secrets. Only the sizes of their values matter here.
-    let values = executor.secrets_of(&plan.link).await?;
-    check_sizes(executor, plan, &values)?;
+    let values = session.executor.secrets_of(&plan.link).await?;
+    check_sizes(session, plan, &values)?;
     let secrets = Secrets(values.0.keys().map(|name| (name.clone(), String::new())).collect());
     drop(values);
-    let arns = (executor.secret_arns)(executor.place(&plan.link)?.tenant);
+    let arns = session.executor.place(&plan.link)?.tenant.secret_arns();
     let mut checks = Vec::new();
     for step in &plan.steps {
         let Step::Run { phase, .. } = step else { continue };
         let PhaseKind::Execution(execution) = &phase.kind else { continue };
-        let fleet = executor.fleet(&fleet_of(executor, &plan.link, execution.placement)?)?;
+        let tenant = session.executor.place(&plan.link)?.tenant;
+        let fleet = session.executor.fleet(tenant.fleet_for(execution.placement))?;
         let (secrets, arns) = (secrets.clone(), arns.clone());
-        let launch = Launch::rehearsal(&plan.link, (phase, execution), executor.blobs.url(), secrets, arns);
+        let launch =
+            Launch::rehearsal(&plan.link, (phase, execution), session.estate().blobs.url(), secrets, arns);
         checks.push(async move { (phase, fleet.verify_launch(&launch).await) });
     }
     let refusal = join_all(checks).await.into_iter().find_map(|(phase, check)| refused(phase, check?));
@@ -32,8 +34,8 @@ pub(super) async fn check(executor: &Executor, plan: &LinkPlan) -> Result<(), Ap
 }
 
 /// Refuses a phase whose variables and secrets do not fit into the environment of a process.
-fn check_sizes(executor: &Executor, plan: &LinkPlan, secrets: &Secrets) -> Result<(), ApplyError> {
-    let (place, most) = (executor.place(&plan.link)?, environment::most());
+fn check_sizes(session: &Session, plan: &LinkPlan, secrets: &Secrets) -> Result<(), ApplyError> {
+    let (place, most) = (session.executor.place(&plan.link)?, environment::most());
     for step in &plan.steps {
         let Step::Run { phase, .. } = step else { continue };
         let PhaseKind::Execution(execution) = &phase.kind else { continue };
@@ -44,12 +46,6 @@ fn check_sizes(executor: &Executor, plan: &LinkPlan, secrets: &Secrets) -> Resul
         })?;
     }
     Ok(())
-}
-
-fn fleet_of(executor: &Executor, link: &LinkId, placement: Placement) -> Result<String, ApplyError> {
-    let tenant = executor.place(link)?.tenant;
-    let build = tenant.build_fleet.as_ref().filter(|_| placement == Placement::Build);
-    Ok(build.unwrap_or(&tenant.fleet).to_string())
 }
 
 fn refused(phase: &Phase, check: Check) -> Option<ApplyError> {

@@ -18,8 +18,7 @@ pub(super) const AT_ONCE: usize = 100;
 /// Removes one service. If it is not gone in time, the next apply tries again.
 pub(super) async fn remove(fleet: &dyn Fleet, service: &Handle) -> Result<(), FleetError> {
     let removed = timeout(LONGEST, fleet.remove(service)).await;
-    removed
-        .unwrap_or_else(|_| Err(FleetError::Lingers { service: service.clone(), after: LONGEST.as_secs() }))
+    removed.unwrap_or_else(|_| Err(FleetError::Lingers { service: service.clone(), after: LONGEST }))
 }
 
 /// Removes as many as possible: continues after a failure, and returns the first error.

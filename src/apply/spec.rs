@@ -1,13 +1,14 @@
 //! Builds the phase spec for the agent: the source of the commit, the command, and the code's variables.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::domain::{AttemptNumber, CommitSha, Execution, LinkId, Phase, PhaseSpec, Source};
 use crate::git;
 use crate::manifest::{Link, Repo, Tenant};
 
-/// Seconds between SIGTERM and SIGKILL for a phase's code.
-pub(super) const GRACE: u64 = 10;
+/// Time between SIGTERM and SIGKILL for a phase's code.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// The manifest's definitions that a phase belongs to.
 #[derive(Clone, Copy, Debug)]

@@ -33,7 +33,7 @@ impl LinkExecutor<'_> {
                 }
                 rest
             } else {
-                let failed = self.executor.failure_limit.keeps_back(&self.plan.link);
+                let failed = self.session.failure_limit.keeps_back(&self.plan.link);
                 if limit::deploys(group) && !failed.is_empty() {
                     // The run stays open, and a later apply continues it.
                     self.record.lock().await.flush().await?;
@@ -99,7 +99,7 @@ impl LinkExecutor<'_> {
                 format!("removed what was left of attempt {attempt} of `{phase}`")
             }
             Step::Settle { sha } => {
-                let finalized = deploy::finalize(self.executor, &mut record, self.stop, link).await?;
+                let finalized = deploy::finalize(self.session, &mut record, self.stop, link).await?;
                 drop(record);
                 if let Some(failed) =
                     finalized.filter(|finalized| finalized.failed() && finalized.is_planned_in(rest))
@@ -119,16 +119,16 @@ impl LinkExecutor<'_> {
             }
             Step::StartRun { sha, reason, phases, workflow } => {
                 let next = Generation(record.head().generation.0 + 1);
-                let run = RunId::begun(next, &self.executor.owner);
+                let run = RunId::begun(next, &self.session.executor.owner);
                 record.stage(Event::RunStarted {
                     run,
                     sha: sha.clone(),
                     reason: *reason,
                     phases: phases.clone(),
                     workflow: workflow.clone(),
-                    saved_plan: self.executor.saved_plan.clone(),
+                    saved_plan: self.session.saved_plan.clone(),
                 })?;
-                self.executor.listener.hear(&Progress::RunStarted { link: link.clone(), sha: sha.clone() });
+                self.session.listener.hear(&Progress::RunStarted { link: link.clone(), sha: sha.clone() });
                 return Ok(None);
             }
             Step::Skip { phase, sha: _ } => {
@@ -142,7 +142,7 @@ impl LinkExecutor<'_> {
             Step::Deploy(step) => {
                 record.flush().await?;
                 drop(record);
-                let outcome = deploy::deploy(self.executor, self.record, self.stop, link, step).await?;
+                let outcome = deploy::deploy(self.session, self.record, self.stop, link, step).await?;
                 let Some(outcome) = outcome else { return Ok(None) };
                 let failed = failure::of_deployment(step.purpose, &step.to, &outcome);
                 return Ok(failed.map(|failed| LinkResult::Failed(Box::new(failed))));
@@ -168,7 +168,7 @@ impl LinkExecutor<'_> {
             }
             Step::Run { .. } => return Ok(None),
         };
-        self.executor.listener.hear(&Progress::Done { link: link.clone(), what: done });
+        self.session.listener.hear(&Progress::Done { link: link.clone(), what: done });
         Ok(None)
     }
 
@@ -218,9 +218,9 @@ impl LinkExecutor<'_> {
     }
 
     fn deployment(self, step: &DeployStep) -> impl Future<Output = Result<(), ApplyError>> + use<> {
-        let (executor, record) = (Arc::clone(self.executor), Arc::clone(self.record));
+        let (session, record) = (Arc::clone(self.session), Arc::clone(self.record));
         let (link, step, stop) = (self.plan.link.clone(), step.clone(), self.stop.clone());
-        async move { deploy::deploy(&executor, &record, &stop, &link, &step).await.map(drop) }
+        async move { deploy::deploy(&session, &record, &stop, &link, &step).await.map(drop) }
     }
 
     async fn execution(
@@ -237,7 +237,7 @@ impl LinkExecutor<'_> {
             }
         };
         let run = PhaseRun {
-            executor: Arc::clone(self.executor),
+            session: Arc::clone(self.session),
             record: Arc::clone(self.record),
             link: self.plan.link.clone(),
             epoch: self.epoch,
@@ -260,7 +260,7 @@ impl LinkExecutor<'_> {
         let Some(AttemptState { token, replicas, fleet, mut handles, outcome, .. }) = attempt else {
             return Ok(());
         };
-        let fleet = self.executor.fleet(&fleet)?;
+        let fleet = self.session.executor.fleet(&fleet)?;
         if handles.is_empty() {
             handles = find_by_token(&*fleet, &token, replicas).await?;
         }

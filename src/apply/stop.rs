@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ApplyError;
 use super::lease::HeldLease;
-use super::open_requests::OpenRequests;
+use super::open_requests::LinkRequests;
 use crate::domain::{CommitSha, LinkId, Request};
 use crate::state::StateError;
 
@@ -67,12 +67,11 @@ impl Stop {
 pub(super) struct Watch(JoinHandle<()>);
 
 impl Watch {
-    /// Starts watching: for Ctrl-C, for the loss of the lease, and for a cancel of the run for `sha` on `link`.
+    /// Starts watching: for Ctrl-C, for the loss of the lease, and for a cancel of the run for `sha`.
     pub(super) fn over(
         held: &Arc<HeldLease>,
         interrupt: CancellationToken,
-        open_requests: OpenRequests,
-        link: LinkId,
+        requests: LinkRequests,
         sha: Option<CommitSha>,
     ) -> (Self, Stop) {
         let (sender, receiver) = watch::channel(None);
@@ -82,8 +81,9 @@ impl Watch {
                 biased;
                 () = interrupt.cancelled() => Why::Interrupted,
                 () = held.lost() => Why::LeaseLost,
-                request = cancelled(&open_requests, &link, sha.as_ref()) => Why::Cancelled(Box::new(request)),
+                request = cancelled(&requests, sha.as_ref()) => Why::Cancelled(Box::new(request)),
             };
+            drop(requests);
             sender.send_replace(Some(why));
             // The reason must outlive this task.
             sender.closed().await;
@@ -92,9 +92,9 @@ impl Watch {
     }
 }
 
-async fn cancelled(open_requests: &OpenRequests, link: &LinkId, sha: Option<&CommitSha>) -> Request {
+async fn cancelled(requests: &LinkRequests, sha: Option<&CommitSha>) -> Request {
     match sha {
-        Some(sha) => open_requests.cancelled(link, sha).await,
+        Some(sha) => requests.cancelled(sha).await,
         // There is no run to cancel.
         None => std::future::pending().await,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,12 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::blobs::MemoryBlobs;
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::domain::{Check, CommitSha, Generation, Handle, Token};
-use crate::fleet::{FleetError, Launch, ListedService, ServiceState};
+use crate::estate::Estate;
+use crate::fleet::{Fleet, FleetError, Launch, ListedService, Secrets, ServiceState};
 use crate::git::Mirrors;
 use crate::manifest::one_file;
-use crate::plan::{OrphanedService, Step};
+use crate::plan::{LinkPlan, OrphanedService, Plan, Step};
+use crate::report::Progress;
 use crate::state::MemoryState;
 
 /// Every removal hangs.
@@ -76,22 +78,26 @@ impl Listener for Notes {
     }
 }
 
-fn executor(listener: Arc<Notes>) -> Arc<Executor> {
-    let (blobs, clock): (Arc<dyn Blobs>, _) = (Arc::new(MemoryBlobs::new()), Arc::new(SystemClock::new()));
-    let mirrors = Arc::new(Mirrors::new(PathBuf::from("/nowhere")));
-    Arc::new(Executor {
-        state: Arc::new(MemoryState::new()),
-        blobs: Arc::clone(&blobs),
-        fleets: [("f".to_owned(), Arc::new(Hanging) as Arc<dyn Fleet>)].into(),
-        platforms: BTreeMap::new(),
-        secrets: |_| Box::pin(std::future::ready(Ok(Secrets::default()))),
-        secret_arns: |_| BTreeMap::new(),
+fn session(listener: Arc<Notes>) -> Arc<Session> {
+    let clock = Arc::new(SystemClock::new());
+    let owner = crate::liveness::this_process("ana".to_owned(), clock.now());
+    let estate = Estate {
         loaded: Arc::new(one_file::loaded("version = 1")),
-        pack_publisher: PackPublisher::new(mirrors, blobs, PathBuf::from("/nowhere")),
-        owner: crate::liveness::this_process("ana".to_owned(), clock.now()),
-        actor: "ana".into(),
+        state: Arc::new(MemoryState::new()),
+        blobs: Arc::new(MemoryBlobs::new()),
+        git: Arc::new(Mirrors::new(PathBuf::from("/nowhere"))),
+        fleets: [("f".parse().unwrap(), Arc::new(Hanging) as Arc<dyn Fleet>)].into(),
+        platforms: BTreeMap::new(),
+        leases: Arc::default(),
         clock,
+        scratch: PathBuf::from("/nowhere"),
+    };
+    let secrets: SecretReader = |_| Box::pin(std::future::ready(Ok(Secrets::default())));
+    Arc::new(Session {
+        executor: Arc::new(Executor::new(Arc::new(estate), owner, secrets)),
+        actor: "ana".into(),
         listener,
+        interrupt: CancellationToken::new(),
         saved_plan: None,
         failure_limit: FailureLimit::default(),
     })
@@ -118,7 +124,7 @@ fn adopted(link: &str) -> LinkPlan {
 async fn a_service_that_cannot_be_removed_delays_no_link_and_ctrl_c_ends_the_wait() {
     let notes = Arc::new(Notes::default());
     let orphan = OrphanedService {
-        fleet: "f".to_owned(),
+        fleet: "f".parse().unwrap(),
         handle: Handle("one".to_owned()),
         token: Token("one".to_owned()),
         link: None,
@@ -131,17 +137,15 @@ async fn a_service_that_cannot_be_removed_delays_no_link_and_ctrl_c_ends_the_wai
         sweeps: vec![orphan],
         up_to_date: 0,
     };
-    let interrupt = CancellationToken::new();
-    let interrupter = interrupt.clone();
-    let executor = executor(Arc::clone(&notes));
+    let session = session(Arc::clone(&notes));
     let heard = || notes.0.lock().unwrap().clone();
     let interrupting = async {
         while heard().len() < 2 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        interrupter.cancel();
+        session.interrupt.cancel();
     };
-    let applying = async { tokio::join!(executor.apply(plan, 1, &interrupt), interrupting).0 };
+    let applying = async { tokio::join!(apply(&session, plan, 1), interrupting).0 };
     // Well before katkit gives up on the removal.
     let summary = tokio::time::timeout(Duration::from_mins(1), applying).await.unwrap();
     assert_eq!((summary.swept, summary.links.len(), summary.interrupted), (0, 2, true));

@@ -38,10 +38,10 @@ pub(super) enum WatchEnd {
     Gone { states: Vec<ServiceState>, asked: StopRequested },
     /// They did not stop in time after a request.
     Stopped,
-    /// They exceeded the total limit of `limit` seconds; the code itself may take `timeout`.
-    OutOfTime { timeout: u64, limit: u64 },
-    /// A heartbeat is stale for `silent` seconds, although the fleet reports all replicas as running.
-    Silent { silent: u64 },
+    /// They exceeded the total `limit`; the code itself may take `timeout`.
+    OutOfTime { timeout: Duration, limit: Duration },
+    /// A heartbeat is stale for `silent`, although the fleet reports all replicas as running.
+    Silent { silent: Duration },
     /// Not all replicas could be started.
     NotLaunched(Outcome),
 }
@@ -126,7 +126,7 @@ fn without_status(end: &WatchEnd, replica: u32, status: &StatusFile) -> Outcome 
             cause: LostCause::Vanished,
             evidence: format!(
                 "its agent sent no heartbeat for {} minutes, although its fleet reports it as running",
-                silent / 60
+                silent.as_secs() / 60
             ),
         },
         WatchEnd::OutOfTime { timeout, .. } if *status != StatusFile::Nothing => {
@@ -134,7 +134,7 @@ fn without_status(end: &WatchEnd, replica: u32, status: &StatusFile) -> Outcome 
         }
         WatchEnd::OutOfTime { limit, .. } => Outcome::Lost {
             cause: LostCause::NeverStarted,
-            evidence: format!("its agent did not start within {limit} s"),
+            evidence: format!("its agent did not start within {} s", limit.as_secs()),
         },
         WatchEnd::NotLaunched(outcome) => outcome.clone(),
     }
@@ -170,7 +170,7 @@ async fn final_status(blobs: &dyn Blobs, replica: &BlobKey) -> Result<StatusFile
 
 /// Sends the last log line of a running attempt to the listener whenever it changes. Never returns.
 pub(super) async fn follow(phase: &PhaseRun, attempt: &BlobKey, replicas: u32) -> Infallible {
-    if !phase.executor.listener.wants_log() {
+    if !phase.session.listener.wants_log() {
         return std::future::pending().await;
     }
     let mut readers: Vec<_> =
@@ -182,9 +182,9 @@ pub(super) async fn follow(phase: &PhaseRun, attempt: &BlobKey, replicas: u32) -
             sleep(pause).await;
             // Logs without new output are read less often: in a bucket, each read costs a request.
             pause = (pause + EVERY).min(SLOW_POLL);
-            if let Some(line) = last_line(reader, &*phase.executor.blobs).await {
+            if let Some(line) = last_line(reader, &*phase.session.estate().blobs).await {
                 pause = EVERY;
-                phase.executor.listener.hear(&Progress::PhaseLog {
+                phase.session.listener.hear(&Progress::PhaseLog {
                     link: phase.link.clone(),
                     phase: phase.phase.name.clone(),
                     replica: (replicas > 1).then_some(*replica),

@@ -67,6 +67,13 @@ pub struct AwsLocation {
     pub yields: bool,
 }
 
+impl AwsLocation {
+    /// As named in the manifest.
+    pub fn named(region: Option<&String>, endpoint: Option<&String>) -> Self {
+        Self { region: region.cloned(), endpoint: endpoint.cloned(), yields: false }
+    }
+}
+
 /// Creates clients. Cheap to clone; all clones share connections, credentials, counts and retry tokens.
 #[derive(Clone, Debug, Default)]
 pub struct Aws {

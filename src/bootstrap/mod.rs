@@ -13,6 +13,7 @@ mod policy;
 mod table;
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::aws::{Aws, AwsError};
 use crate::state::StateError;
@@ -56,12 +57,12 @@ pub enum BootstrapError {
         what: String,
     },
     /// A new resource did not become ready in time.
-    #[error("{what} is not ready after {minutes} minutes")]
+    #[error("{what} is not ready after {} minutes", after.as_secs() / 60)]
     Slow {
         /// The resource.
         what: String,
         /// The timeout.
-        minutes: u64,
+        after: Duration,
     },
 }
 

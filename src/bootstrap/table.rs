@@ -88,7 +88,7 @@ async fn active(client: &Client, name: &str) -> Result<TableDescription, Bootstr
         }
         if begin.elapsed() > TIMEOUT {
             let what = format!("DynamoDB table `{name}`");
-            return Err(BootstrapError::Slow { what, minutes: TIMEOUT.as_secs() / 60 });
+            return Err(BootstrapError::Slow { what, after: TIMEOUT });
         }
         tokio::time::sleep(INTERVAL).await;
     }

@@ -10,6 +10,8 @@ use crate::causes;
 use crate::domain::NameError;
 use crate::git::GitError;
 use crate::inventory::BadPattern;
+use crate::queries::WhyError;
+use crate::requests::{CommitPrefixError, Refusal, RequestError};
 use crate::state::StateError;
 use crate::views::{DiagnosticsText, Style, visible};
 
@@ -121,6 +123,37 @@ impl CommandError {
     /// The error as text.
     pub(super) fn view<'a>(&'a self, style: Style, here: Option<&'a Path>) -> ErrorText<'a> {
         ErrorText { error: self, style, here }
+    }
+}
+
+impl From<RequestError> for CommandError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Refused(Refusal { what, hint }) => Self::Refused { what, hint },
+            RequestError::Commit(error) => error.into(),
+            RequestError::State(error) => Self::State(error),
+            RequestError::Git(error) => Self::Git(error),
+        }
+    }
+}
+
+impl From<CommitPrefixError> for CommandError {
+    fn from(error: CommitPrefixError) -> Self {
+        let (what, hint) = (error.to_string(), error.hint());
+        match error {
+            CommitPrefixError::Invalid(_) => Self::usage(what, hint),
+            CommitPrefixError::Ambiguous { .. } => Self::refused(what, hint),
+        }
+    }
+}
+
+impl From<WhyError> for CommandError {
+    fn from(error: WhyError) -> Self {
+        match error {
+            WhyError::State(error) => Self::State(error),
+            WhyError::Blobs(error) => Self::Blobs(error),
+            WhyError::Commit(error) => error.into(),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::app::Host;
 use crate::config::Config;
 use crate::hardening;
 use arguments::Global;
@@ -140,7 +141,7 @@ pub fn main() -> ExitCode {
     }
     let mut output = Output::new(global.color, &config);
     crate::telemetry::start(config.log.as_deref(), global.verbose, output.error_style().colour);
-    let ended = dispatch(command, &global, &config, &mut output);
+    let ended = dispatch(command, &global, &Host::new(&config), &mut output);
     let ended = ended.and_then(|status| output.finish().map(|()| status).map_err(CommandError::from));
     match ended {
         Ok(status) => status.into(),
@@ -156,40 +157,38 @@ pub fn main() -> ExitCode {
 fn dispatch(
     command: Command,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     match command {
         Command::Init(arguments) => commands::init::run(&arguments, output),
         Command::Version => version(output),
         Command::Completions(arguments) => commands::completions::run(&arguments, output),
-        Command::Status(arguments) => block_on(commands::status::run(&arguments, global, config, output)),
-        Command::Wait(arguments) => block_on(commands::wait::run(&arguments, global, config, output)),
-        Command::Why(arguments) => block_on(commands::why::run(&arguments, global, config, output)),
-        Command::Logs(arguments) => block_on(commands::logs::run(&arguments, global, config, output)),
-        Command::Artifacts(arguments) => {
-            block_on(commands::artifacts::run(&arguments, global, config, output))
-        }
-        Command::History(arguments) => block_on(commands::history::run(&arguments, global, config, output)),
-        Command::Set(arguments) => block_on(commands::set::run(&arguments, global, config, output)),
-        Command::Retry(arguments) => block_on(commands::request::run(&arguments, global, config, output)),
-        Command::Skip(arguments) => block_on(commands::request::run(&arguments, global, config, output)),
-        Command::Cancel(arguments) => block_on(commands::request::run(&arguments, global, config, output)),
-        Command::Rollback(arguments) => block_on(commands::rollback::run(&arguments, global, config, output)),
-        Command::Withdraw(arguments) => block_on(commands::request::run(&arguments, global, config, output)),
-        Command::Import(arguments) => block_on(commands::import::run(&arguments, global, config, output)),
-        Command::Unlock(arguments) => block_on(commands::unlock::run(&arguments, global, config, output)),
-        Command::Prune(arguments) => block_on(commands::prune::run(&arguments, global, config, output)),
+        Command::Status(arguments) => block_on(commands::status::run(&arguments, global, host, output)),
+        Command::Wait(arguments) => block_on(commands::wait::run(&arguments, global, host, output)),
+        Command::Why(arguments) => block_on(commands::why::run(&arguments, global, host, output)),
+        Command::Logs(arguments) => block_on(commands::logs::run(&arguments, global, host, output)),
+        Command::Artifacts(arguments) => block_on(commands::artifacts::run(&arguments, global, host, output)),
+        Command::History(arguments) => block_on(commands::history::run(&arguments, global, host, output)),
+        Command::Set(arguments) => block_on(commands::set::run(&arguments, global, host, output)),
+        Command::Retry(arguments) => block_on(commands::request::run(&arguments, global, host, output)),
+        Command::Skip(arguments) => block_on(commands::request::run(&arguments, global, host, output)),
+        Command::Cancel(arguments) => block_on(commands::request::run(&arguments, global, host, output)),
+        Command::Rollback(arguments) => block_on(commands::rollback::run(&arguments, global, host, output)),
+        Command::Withdraw(arguments) => block_on(commands::request::run(&arguments, global, host, output)),
+        Command::Import(arguments) => block_on(commands::import::run(&arguments, global, host, output)),
+        Command::Unlock(arguments) => block_on(commands::unlock::run(&arguments, global, host, output)),
+        Command::Prune(arguments) => block_on(commands::prune::run(&arguments, global, host, output)),
         #[cfg(feature = "aws")]
         Command::Bootstrap(arguments) => block_on(commands::bootstrap::run(&arguments, global, output)),
-        Command::Verify(arguments) => block_on(commands::verify::run(&arguments, global, config, output)),
-        Command::Doctor(arguments) => block_on(commands::doctor::run(&arguments, global, config, output)),
+        Command::Verify(arguments) => block_on(commands::verify::run(&arguments, global, host, output)),
+        Command::Doctor(arguments) => block_on(commands::doctor::run(&arguments, global, host, output)),
         Command::Validate(arguments) => commands::validate::run(&arguments, global, output),
         Command::Schema(arguments) => commands::schema::run(&arguments, output),
         // `main` ran it before it set anything up.
         Command::Agent(_) => Ok(ExitStatus::Success),
-        Command::Plan(arguments) => block_on(commands::plan::run(&arguments, global, config, output)),
-        Command::Apply(arguments) => block_on(commands::apply::run(arguments, global, config, output)),
+        Command::Plan(arguments) => block_on(commands::plan::run(&arguments, global, host, output)),
+        Command::Apply(arguments) => block_on(commands::apply::run(arguments, global, host, output)),
     }
 }
 

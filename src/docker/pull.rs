@@ -1,6 +1,7 @@
 //! Pulls images, one pull per image at a time, and logs progress.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bollard::query_parameters::CreateImageOptionsBuilder;
@@ -21,7 +22,12 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 impl Engine {
     /// Pulls `image` if the engine does not have it.
     pub async fn ensure_image(&self, image: &str) -> Result<(), EngineError> {
-        let turn = self.pulls.lock().await.entry(image.to_owned()).or_default().clone();
+        let turn = {
+            let mut pulls = self.pulls.lock().await;
+            // Only images that a caller waits for.
+            pulls.retain(|_, turn| Arc::strong_count(turn) > 1);
+            pulls.entry(image.to_owned()).or_default().clone()
+        };
         let _turn = turn.lock().await;
         if self.has_image(image).await? {
             return Ok(());

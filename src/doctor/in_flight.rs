@@ -61,7 +61,7 @@ fn lease(fix: Fix<'_>) -> Option<Check> {
             Check::good("its lease", format!("is held by {owner}, which is alive"))
         }
         Holder::Other(owner) => {
-            let seconds = fix.link.lease.as_ref().map_or(0, |lease| lease.duration);
+            let seconds = fix.link.lease.as_ref().map_or(0, |lease| lease.duration.as_secs());
             let why = format!(
                 "held by {owner}, which cannot be checked from here; `katkit apply` takes it over after {seconds} s \
                  without a heartbeat, `katkit unlock --force {id}` at once"

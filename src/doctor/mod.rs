@@ -21,7 +21,7 @@ use futures::stream::{self, StreamExt};
 
 use crate::blobs::Blobs;
 use crate::causes;
-use crate::domain::{Check, LinkId};
+use crate::domain::{Check, FleetName, LinkId};
 use crate::fleet::FleetError;
 use crate::plan::{self, LinkInput, LinkPlan, OrphanedService, PlanInput};
 use crate::report::{Diagnosis, Section};
@@ -32,7 +32,7 @@ use fix::Fix;
 const CONCURRENTLY: usize = 16;
 
 /// The services of each fleet, or why it could not be listed.
-pub type Services = BTreeMap<String, Result<Vec<OrphanedService>, FleetError>>;
+pub type Services = BTreeMap<FleetName, Result<Vec<OrphanedService>, FleetError>>;
 
 /// What doctor reads besides the gathered plan input.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +130,7 @@ fn on_this_machine(leftovers: &[Leftover]) -> Section {
 
 /// The services that no record accounts for.
 fn fleets(services: &Services, sweeps: &[OrphanedService]) -> Vec<Section> {
-    let section = |(name, listed): (&String, &Result<Vec<OrphanedService>, FleetError>)| {
+    let section = |(name, listed): (&FleetName, &Result<Vec<OrphanedService>, FleetError>)| {
         let checks = match listed {
             Err(error) => vec![Check::unknown("its services", causes::in_one_line(error))],
             Ok(_) => sweeps.iter().filter(|orphan| orphan.fleet == *name).map(orphan).collect(),

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, AttemptNumber, CommitSha, DeployOutcome, Generation, Handle, HistoryCut, Images, LinkId, Outcome,
-    PhaseName, PlanDigest, RequestKind, RunId, RunOutcome, Token,
+    Actor, AttemptNumber, CommitSha, DeployOutcome, FleetName, Generation, Handle, HistoryCut, Images,
+    LinkId, Outcome, PhaseName, PlanDigest, RequestKind, RunId, RunOutcome, Token,
 };
 
 /// An event with its author and time. A link's journal is a gapless list of these.
@@ -138,7 +138,7 @@ pub enum Event {
         /// The number of replicas.
         replicas: u32,
         /// The fleet's name, which finds its services again after the manifest changed.
-        fleet: String,
+        fleet: FleetName,
         /// The saved plan it was a step of, if one was applied.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         saved_plan: Option<PlanDigest>,
@@ -232,7 +232,7 @@ pub enum Event {
     /// An orphaned service of the link was removed: no recorded attempt accounts for it.
     ServiceSwept {
         /// The fleet it was in.
-        fleet: String,
+        fleet: FleetName,
         /// The fleet's name for it.
         handle: Handle,
         /// The token it was launched under.

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, FormerName, Generation, Handle, Images,
-    LinkId, Outcome, PhaseName, Pruned, RunId, RunOutcome, Token,
+    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, FleetName, FormerName, Generation, Handle,
+    Images, LinkId, Outcome, PhaseName, Pruned, RunId, RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -227,7 +227,7 @@ pub struct AttemptState {
     /// The number of replicas.
     pub replicas: u32,
     /// The fleet's name.
-    pub fleet: String,
+    pub fleet: FleetName,
     /// One handle per replica, once the fleet accepted it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub handles: Vec<Handle>,

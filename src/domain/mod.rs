@@ -20,6 +20,7 @@ mod phase;
 mod prune;
 mod rename;
 mod request;
+pub(crate) mod seconds;
 mod sha;
 mod spec;
 mod template;

@@ -1,8 +1,10 @@
 //! How attempts, deployments and runs end.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::exit_code_meaning;
+use super::{exit_code_meaning, seconds};
 
 /// How one attempt at a phase ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +22,9 @@ pub enum Outcome {
     },
     /// It ran longer than the phase's timeout.
     TimedOut {
-        /// The timeout that passed, in seconds.
-        after: u64,
+        /// The timeout that passed.
+        #[serde(with = "seconds")]
+        after: Duration,
     },
     /// An actor cancelled it.
     Cancelled,
@@ -96,7 +99,7 @@ impl Outcome {
             Self::Succeeded => "succeeded".to_owned(),
             Self::Failed { exit_code: Some(code), reason } => failed(*code, reason),
             Self::Failed { exit_code: None, reason } => reason.clone(),
-            Self::TimedOut { after } => format!("timed out after {}", Seconds(*after)),
+            Self::TimedOut { after } => format!("timed out after {}", Seconds(after.as_secs())),
             Self::Cancelled => "cancelled".to_owned(),
             Self::Lost { cause, evidence } => format!("lost ({}): {evidence}", cause.describe()),
         }
@@ -242,7 +245,8 @@ mod tests {
 
     #[test]
     fn a_timeout_is_shown_in_hours_minutes_and_seconds() {
-        assert_eq!(Outcome::TimedOut { after: 5400 }.describe(), "timed out after 1h 30m");
-        assert_eq!(Outcome::TimedOut { after: 7 }.describe(), "timed out after 7s");
+        let described = |seconds| Outcome::TimedOut { after: Duration::from_secs(seconds) }.describe();
+        assert_eq!(described(90 * 60), "timed out after 1h 30m");
+        assert_eq!(described(7), "timed out after 7s");
     }
 }

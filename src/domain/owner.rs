@@ -1,10 +1,11 @@
 //! Who holds a link, and since which epoch.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Epoch;
+use super::{Epoch, seconds};
 
 /// One process that may hold leases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +48,9 @@ pub struct Lease {
     /// Who holds it; `None` once released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
-    /// Seconds without a renewal until an observer may take it over.
-    pub duration: u64,
+    /// Time without a renewal until an observer may take it over, in whole seconds.
+    #[serde(with = "seconds")]
+    pub duration: Duration,
 }
 
 impl Lease {

@@ -1,10 +1,11 @@
 //! A workflow: the ordered phases that a commit runs through in one environment.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::PhaseName;
+use super::{PhaseName, seconds};
 
 /// The phases of a link, ascending by `order`; phases of the same order run at the same time.
 ///
@@ -47,8 +48,9 @@ pub struct Execution {
     /// A shell command to run in the folder; `None` for its `ci.sh`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// Seconds until it is stopped and counts as timed out.
-    pub timeout: u64,
+    /// Time until it is stopped and counts as timed out.
+    #[serde(with = "seconds")]
+    pub timeout: Duration,
     /// The number of replicas, at least 1; the phase succeeds when all do.
     pub parallelism: u32,
     /// How often a failed attempt is retried automatically.
@@ -100,8 +102,9 @@ pub enum Placement {
 pub struct Deploy {
     /// The order in which roles are rolled.
     pub strategy: Strategy,
-    /// Seconds until it counts as stuck.
-    pub timeout: u64,
+    /// Time until it counts as stuck.
+    #[serde(with = "seconds")]
+    pub timeout: Duration,
     /// What happens when a later phase fails.
     pub on_failure: OnFailure,
 }
@@ -203,7 +206,7 @@ impl Default for Execution {
             image: None,
             variables: BTreeMap::new(),
             run: None,
-            timeout: 3600,
+            timeout: Duration::from_hours(1),
             parallelism: 1,
             retries: 0,
             artifacts: Vec::new(),
@@ -218,7 +221,7 @@ impl Default for Execution {
 impl Default for Deploy {
     /// In the file's order, stuck after 30 minutes, held when a later phase fails.
     fn default() -> Self {
-        Self { strategy: Strategy::Ordered, timeout: 1800, on_failure: OnFailure::Hold }
+        Self { strategy: Strategy::Ordered, timeout: Duration::from_mins(30), on_failure: OnFailure::Hold }
     }
 }
 

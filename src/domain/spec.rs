@@ -1,11 +1,12 @@
 //! The messages between the controller and the agent, which share only the blob store.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CommitSha, LinkId, Outcome, PhaseName};
+use super::{CommitSha, LinkId, Outcome, PhaseName, seconds};
 
 /// `phase.json`: what a phase checks out and runs. Written by the controller, read by the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,10 +30,12 @@ pub struct PhaseSpec {
     pub variables: BTreeMap<String, String>,
     /// Variables whose values are secrets and reach the agent another way: the name, and where the value comes from.
     pub secrets: BTreeMap<String, String>,
-    /// Seconds until the code is stopped and counts as timed out.
-    pub timeout: u64,
-    /// Seconds between SIGTERM and SIGKILL.
-    pub grace: u64,
+    /// Time until the code is stopped and counts as timed out.
+    #[serde(with = "seconds")]
+    pub timeout: Duration,
+    /// Time between SIGTERM and SIGKILL.
+    #[serde(with = "seconds")]
+    pub grace: Duration,
     /// Globs of files to keep, relative to the folder.
     pub artifacts: Vec<String>,
 }

@@ -15,6 +15,7 @@ mod secret_error;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use zeroize::{Zeroize, Zeroizing};
@@ -134,12 +135,12 @@ pub enum FleetError {
         what: String,
     },
     /// The service did not stop when asked.
-    #[error("the service {service} is still running {after} s after it was asked to stop")]
+    #[error("the service {service} is still running {} s after it was asked to stop", after.as_secs())]
     Lingers {
         /// Service that is still running.
         service: Handle,
-        /// Seconds since it was asked to stop.
-        after: u64,
+        /// Time since it was asked to stop.
+        after: Duration,
     },
     /// The fleet is unreachable, or some of its data cannot be read or written.
     #[error("the {fleet} fleet could not {action}")]

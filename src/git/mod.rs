@@ -145,40 +145,6 @@ impl Mirrors {
         .await
     }
 
-    /// The tip of a branch.
-    pub async fn tip(&self, url: &str, branch: &str) -> Result<CommitSha, GitError> {
-        let branch = branch.to_owned();
-        let mut tips = self.tips(url, std::slice::from_ref(&branch)).await?;
-        tips.remove(&branch)
-            .unwrap_or_else(|| Err(GitError::NoBranch { place: redacted(url), branch, near: Vec::new() }))
-    }
-
-    /// Resolves a sha, a prefix of one, a branch, a tag or a tag's own id to a commit.
-    ///
-    /// Refreshes the mirror first, unless `text` is a full sha that is already readable.
-    pub async fn resolve(&self, url: &str, text: &str) -> Result<CommitSha, GitError> {
-        if let RepositoryAccess { place: RepositoryLocation::Remote(_), mirror: Some(mirror) } =
-            self.find(url).await?
-        {
-            match CommitSha::new(text.to_ascii_lowercase()) {
-                Ok(sha) => match mirror.ensure(&self.git, &sha).await {
-                    // It may be a branch name or a tag's id; the mirror now has what it takes to decide.
-                    Ok(()) | Err(GitError::NotACommit { .. } | GitError::Missing { .. }) => {}
-                    Err(error) => return Err(error),
-                },
-                Err(_) => mirror.refresh(&self.git).await?,
-            }
-        }
-        let text = text.to_owned();
-        self.glance(url, move |repository, place| resolve::resolve(repository, place, &text)).await
-    }
-
-    /// A one-line summary of a commit. Never uses the network, so the commit must be on this machine.
-    pub async fn one_line(&self, url: &str, sha: &CommitSha) -> Result<CommitLine, GitError> {
-        let sha = sha.clone();
-        self.glance(url, move |repository, place| history::one_line(repository, place, &sha)).await
-    }
-
     /// The mirror of a remote repository: one per process, so that concurrent callers share a fetch.
     fn mirror(&self, place: &RepositoryLocation) -> Arc<Mirror> {
         let name = place.name();
@@ -262,6 +228,28 @@ impl Repositories for Mirrors {
             }
             place @ RepositoryLocation::Remote(_) => tips::remote(&self.git, &place, &branches).await,
         }
+    }
+
+    async fn resolve(&self, url: &str, text: &str) -> Result<CommitSha, GitError> {
+        if let RepositoryAccess { place: RepositoryLocation::Remote(_), mirror: Some(mirror) } =
+            self.find(url).await?
+        {
+            match CommitSha::new(text.to_ascii_lowercase()) {
+                Ok(sha) => match mirror.ensure(&self.git, &sha).await {
+                    // It may be a branch name or a tag's id; the mirror now has what it takes to decide.
+                    Ok(()) | Err(GitError::NotACommit { .. } | GitError::Missing { .. }) => {}
+                    Err(error) => return Err(error),
+                },
+                Err(_) => mirror.refresh(&self.git).await?,
+            }
+        }
+        let text = text.to_owned();
+        self.glance(url, move |repository, place| resolve::resolve(repository, place, &text)).await
+    }
+
+    async fn one_line(&self, url: &str, sha: &CommitSha) -> Result<CommitLine, GitError> {
+        let sha = sha.clone();
+        self.glance(url, move |repository, place| history::one_line(repository, place, &sha)).await
     }
 
     async fn ensure(&self, url: &str, sha: &CommitSha) -> Result<(), GitError> {

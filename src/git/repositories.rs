@@ -6,7 +6,9 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use super::{Commits, GitError, Packed, PathComparison, Rollback, Tainted, Unsupported};
+use super::{
+    CommitLine, Commits, GitError, Packed, PathComparison, Rollback, Tainted, Unsupported, redacted,
+};
 use crate::domain::{CommitSha, Tag};
 
 /// The tip of each branch.
@@ -19,6 +21,22 @@ pub trait Repositories: fmt::Debug + Send + Sync {
     /// The tips of branches, with one query to the repository for all of them. A branch that does not exist yields
     /// [`GitError::NoBranch`].
     async fn tips(&self, url: &str, branches: &[String]) -> Result<Tips, GitError>;
+
+    /// The tip of a branch.
+    async fn tip(&self, url: &str, branch: &str) -> Result<CommitSha, GitError> {
+        let branch = branch.to_owned();
+        let mut tips = self.tips(url, std::slice::from_ref(&branch)).await?;
+        tips.remove(&branch)
+            .unwrap_or_else(|| Err(GitError::NoBranch { place: redacted(url), branch, near: Vec::new() }))
+    }
+
+    /// Resolves a sha, a prefix of one, a branch, a tag or a tag's own id to a commit.
+    ///
+    /// Refreshes the mirror first, unless `text` is a full sha that is already readable.
+    async fn resolve(&self, url: &str, text: &str) -> Result<CommitSha, GitError>;
+
+    /// A one-line summary of a commit. Never uses the network, so the commit must be on this machine.
+    async fn one_line(&self, url: &str, sha: &CommitSha) -> Result<CommitLine, GitError>;
 
     /// Makes a commit readable. Uses the network only for commits that the mirror lacks, and not again within a
     /// minute for a commit that the repository lacks.

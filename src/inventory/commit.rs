@@ -10,7 +10,7 @@ use super::problem::problem;
 use super::{Sources, observe, taint};
 use crate::causes;
 use crate::description::{self, ServiceDescription};
-use crate::domain::{Checkout, CommitSha, PhaseKind, Placement, RepoName, TenantName, Workflow};
+use crate::domain::{Checkout, CommitSha, PhaseKind, RepoName, TenantName, Workflow};
 use crate::git::{Commits, GitError, Repositories, Rollback, Unsupported};
 use crate::lenient_json::FormatError;
 use crate::manifest::{Repo, Tenant};
@@ -301,11 +301,8 @@ pub(super) async fn workflow(
 fn check_fleets(sources: Sources<'_>, tenant: &Tenant, workflow: &Workflow) -> Result<(), Problem> {
     for phase in workflow.phases() {
         let PhaseKind::Execution(execution) = &phase.kind else { continue };
-        let fleet = match execution.placement {
-            Placement::Tenant => &tenant.fleet,
-            Placement::Build => tenant.build_fleet.as_ref().unwrap_or(&tenant.fleet),
-        };
-        if !sources.fleets.contains_key(fleet.as_str()) {
+        let fleet = tenant.fleet_for(execution.placement);
+        if !sources.fleets.contains_key(fleet) {
             return Err(Problem {
                 what: format!(
                     "`{}` would run in the fleet `{fleet}`, whose kind this build does not have",

@@ -6,7 +6,7 @@
 
 mod commit;
 mod contained;
-mod holder;
+mod lease_observer;
 mod observe;
 mod problem;
 mod taint;
@@ -18,11 +18,13 @@ use std::sync::Arc;
 
 pub use contained::contained;
 use futures::future::join_all;
+pub use lease_observer::{LeaseObserver, ObservedLease};
 pub use taint::taints;
 pub use target::{BadPattern, Targets};
 
 use crate::causes;
-use crate::domain::{Head, LinkId, Request, TenantName};
+use crate::clock::Clock;
+use crate::domain::{FleetName, Head, LinkId, Request, TenantName};
 use crate::fleet::{Fleet, FleetError, ListedService};
 use crate::git::Repositories;
 use crate::manifest::Manifest;
@@ -40,9 +42,13 @@ pub struct Sources<'a> {
     /// The repositories with the commits.
     pub git: &'a dyn Repositories,
     /// The fleets that this build supports, by name in the manifest.
-    pub fleets: &'a BTreeMap<String, Arc<dyn Fleet>>,
+    pub fleets: &'a BTreeMap<FleetName, Arc<dyn Fleet>>,
     /// The platforms that this build supports, by tenant.
     pub platforms: &'a BTreeMap<TenantName, Arc<dyn Platform>>,
+    /// What earlier passes saw of the leases.
+    pub leases: &'a LeaseObserver,
+    /// The clock that leases are judged by.
+    pub clock: &'a dyn Clock,
 }
 
 /// What to gather.
@@ -101,7 +107,7 @@ pub async fn gather_beside<'a>(
 
 /// The record of every link in scope, whether it is in the manifest or only in the record.
 async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, StateError> {
-    let state = sources.state;
+    let (state, asked) = (sources.state, sources.clock.elapsed());
     let Survey { heads, leases, requests, mut damaged } = state.survey().await?;
     let recorded = heads.iter().map(|(id, head)| (id, !head.is_blank()));
     let renames = plan::renames(sources.manifest, recorded.chain(damaged.keys().map(|id| (id, true))));
@@ -109,7 +115,11 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
     let in_scope = |id: &LinkId| {
         scope.targets.contain(id) || renames.get(id).is_some_and(|to| scope.targets.contain(to))
     };
-    let mut holders = holder::judge(state, leases, &in_scope, scope.patient).await?;
+    let leases = leases.into_iter().filter(|(id, _)| in_scope(id)).collect();
+    let mut holders = match scope.patient {
+        true => sources.leases.observe_patiently(state, sources.clock, (leases, asked)).await?,
+        false => sources.leases.observe(leases, asked, sources.clock.elapsed()),
+    };
     let mut pending: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
     for request in requests.into_iter().chain(scope.proposed.iter().cloned()) {
         pending.entry(request.link.clone()).or_default().push(request);
@@ -129,7 +139,7 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
     let input = |(id, head): (LinkId, Box<Head>)| {
         let (holder, lease) = holders
             .remove(&id)
-            .map_or((plan::Holder::Nobody, None), |(holder, lease)| (holder, Some(Box::new(lease))));
+            .map_or((plan::Holder::Nobody, None), |held| (held.holder, Some(Box::new(held.lease))));
         LinkInput {
             holder,
             lease,
@@ -173,8 +183,8 @@ fn with_heads(
 
 /// The services in each fleet, or why it could not be listed. Queries all fleets concurrently.
 pub async fn services(
-    fleets: &BTreeMap<String, Arc<dyn Fleet>>,
-) -> BTreeMap<String, Result<Vec<OrphanedService>, FleetError>> {
+    fleets: &BTreeMap<FleetName, Arc<dyn Fleet>>,
+) -> BTreeMap<FleetName, Result<Vec<OrphanedService>, FleetError>> {
     let asked = fleets.iter().map(|(name, fleet)| async move {
         let orphan = |found: ListedService| OrphanedService {
             fleet: name.clone(),

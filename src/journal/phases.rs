@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Move, ensure};
 use crate::domain::{
-    AttemptNumber, AttemptState, Handle, Head, Outcome, PhaseName, PhaseState, PhaseStatus, Token,
+    AttemptNumber, AttemptState, FleetName, Handle, Head, Outcome, PhaseName, PhaseState, PhaseStatus, Token,
 };
 
 pub(super) fn intend(
@@ -13,7 +13,7 @@ pub(super) fn intend(
     number: AttemptNumber,
     token: &Token,
     replicas: u32,
-    fleet: &str,
+    fleet: &FleetName,
     at: Timestamp,
 ) -> Move {
     ready(head, name)?;
@@ -30,7 +30,7 @@ pub(super) fn intend(
         number,
         token: token.clone(),
         replicas,
-        fleet: fleet.to_owned(),
+        fleet: fleet.clone(),
         handles: Vec::new(),
         started: at,
         ended: None,

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::moves::Moves;
 use crate::domain::{
-    CommitSha, FleetName, LinkId, LinkName, NameTemplate, PhaseName, RepoName, TenantName, Workflow,
-    WorkflowName,
+    CommitSha, FleetName, LinkId, LinkName, NameTemplate, PhaseName, Placement, RepoName, TenantName,
+    Workflow, WorkflowName,
 };
 
 /// The manifest and its includes, checked and combined.
@@ -37,14 +38,14 @@ pub struct Manifest {
 }
 
 /// The store of the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StateConfig {
     /// In a file.
     Sqlite {
         /// Already joined with the manifest's directory.
         path: PathBuf,
-        /// Seconds to wait while another process has the file locked; `None`: the store's default.
-        patience: Option<u64>,
+        /// How long to wait while another process has the file locked; `None`: the store's default.
+        patience: Option<Duration>,
     },
     /// In a table.
     Dynamodb {
@@ -58,7 +59,7 @@ pub enum StateConfig {
 }
 
 /// The store of packs, logs and artifacts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BlobsConfig {
     /// In a directory, already joined with the manifest's directory.
     Directory(PathBuf),
@@ -94,7 +95,7 @@ pub struct Repo {
 }
 
 /// A fleet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FleetConfig {
     /// Its backend.
     pub kind: FleetKind,
@@ -117,7 +118,7 @@ pub struct FleetConfig {
 }
 
 /// Settings of a fleet of containers, in addition to those of every fleet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DockerConfig {
     /// The engine; `None`: from the environment, or the local one.
     pub host: Option<String>,
@@ -128,7 +129,7 @@ pub struct DockerConfig {
 }
 
 /// Settings of a fleet of ECS tasks, in addition to those of every fleet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EcsConfig {
     /// The cluster that runs its tasks.
     pub cluster: EcsCluster,
@@ -160,7 +161,7 @@ pub struct EcsCluster {
 }
 
 /// The capacity that ECS tasks run on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EcsCapacity {
     /// Serverless capacity from AWS.
     Fargate,
@@ -171,7 +172,7 @@ pub enum EcsCapacity {
 }
 
 /// The backend of a fleet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FleetKind {
     /// Local processes.
     Process,
@@ -204,6 +205,22 @@ pub struct Tenant {
     pub links: BTreeMap<LinkName, Link>,
 }
 
+impl Tenant {
+    /// The fleet that runs phases with this placement.
+    pub fn fleet_for(&self, placement: Placement) -> &FleetName {
+        match placement {
+            Placement::Tenant => &self.fleet,
+            Placement::Build => self.build_fleet.as_ref().unwrap_or(&self.fleet),
+        }
+    }
+
+    /// The ARNs of its secrets in AWS, by name. Only a fleet in AWS reads their values; katkit itself never does.
+    pub fn secret_arns(&self) -> BTreeMap<String, String> {
+        let arn = |(name, from): (&String, &SecretRef)| Some((name.clone(), from.arn()?.to_owned()));
+        self.secrets.iter().filter_map(arn).collect()
+    }
+}
+
 /// The platform of a tenant's services.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PlatformConfig {
@@ -218,8 +235,8 @@ pub enum PlatformConfig {
         host: Option<String>,
         /// The network of newly created containers.
         network: Option<String>,
-        /// Seconds that a container without a health check must run before it counts as healthy.
-        settle: u64,
+        /// How long a container without a health check must run before it counts as healthy.
+        settle: Duration,
     },
     /// As ECS services.
     Ecs {

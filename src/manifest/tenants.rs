@@ -1,6 +1,7 @@
 //! `[tenants]` and their links.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::domain::{FleetName, LinkName, TenantName};
 
@@ -20,8 +21,8 @@ use super::suggest::quoted;
 use super::tables::{PlatformKeys, TenantKeys};
 use super::words::PlatformKind;
 
-/// Default seconds that a container without a health check must run before it counts as healthy.
-const SETTLE: u64 = 5;
+/// How long a container without a health check must run before it counts as healthy, by default.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// A tenant from all files: its settings are in one file, its links in any.
 pub(super) struct TenantParts<'i, 'r> {

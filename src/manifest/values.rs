@@ -1,5 +1,7 @@
 //! The plain values of a manifest: strings, numbers, durations.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 use toml::de::DeValue;
 
@@ -30,9 +32,9 @@ pub(super) struct Count<const LEAST: u32, const MOST: u32>(pub u32);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Depth(pub u32);
 
-/// A duration, at least a second.
+/// A duration in whole seconds, at least one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seconds(pub u64);
+pub(super) struct Seconds(pub Duration);
 
 impl<'i> Value<'i> for &'i str {
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
@@ -210,12 +212,14 @@ impl<'i> Value<'i> for Seconds {
             reader.wrong_type(raw, "a duration", Some(help.to_owned()));
             return None;
         };
-        match seconds(text) {
-            Some(0) => reader.error_with_help(span, "a zero duration", "too short", help),
-            Some(long) if long > LONGEST => {
+        match seconds(text).map(Duration::from_secs) {
+            Some(duration) if duration.is_zero() => {
+                reader.error_with_help(span, "a zero duration", "too short", help);
+            }
+            Some(duration) if duration > LONGEST => {
                 reader.error(span, format!("{} is longer than 30 days", quoted(text)), "too long");
             }
-            Some(seconds) => return Some(Self(seconds)),
+            Some(duration) => return Some(Self(duration)),
             None => {
                 let message = format!("{} is not a duration", quoted(text));
                 reader.error_with_help(span, message, "not a duration", help);
@@ -230,7 +234,7 @@ impl<'i> Value<'i> for Seconds {
 }
 
 /// Thirty days.
-const LONGEST: u64 = 30 * 24 * 3600;
+const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 /// Reads `1h30m`: hours, minutes and seconds in this order, at least one of them.
 fn seconds(text: &str) -> Option<u64> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{CommitLine, Renamed, WatchComparison};
 use crate::description;
 use crate::domain::{
-    CommitSha, Handle, Head, Images, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName,
+    CommitSha, FleetName, Handle, Head, Images, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName,
 };
 use crate::manifest::Manifest;
 
@@ -165,7 +165,7 @@ pub struct Taint {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrphanedService {
     /// The fleet's name in the manifest.
-    pub fleet: String,
+    pub fleet: FleetName,
     /// The handle to remove it by.
     pub handle: Handle,
     /// The replica's token.

@@ -1,5 +1,7 @@
 //! The steps of a plan: per link, in order, each with everything that its execution needs.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Hold, OrphanedService};
@@ -214,8 +216,9 @@ pub struct DeployStep {
     pub more_commits: usize,
     /// Whether roles roll one by one or together.
     pub strategy: Strategy,
-    /// Seconds until the deployment fails.
-    pub timeout: u64,
+    /// Time until the deployment fails.
+    #[serde(with = "crate::domain::seconds")]
+    pub timeout: Duration,
     /// What to do if a later phase fails.
     pub on_failure: OnFailure,
 }

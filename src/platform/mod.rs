@@ -86,8 +86,8 @@ pub struct Upgrade {
     pub known: Option<String>,
     /// Roll the roles one after the other, or all together.
     pub strategy: Strategy,
-    /// Seconds until the deployment counts as stuck.
-    pub timeout: u64,
+    /// Time until the deployment counts as stuck.
+    pub timeout: Duration,
 }
 
 /// A recorded deployment whose process died.
@@ -105,8 +105,8 @@ pub struct InFlight<'a> {
     pub started: Timestamp,
     /// Return value of [`Platform::upgrade`], if recorded.
     pub issued: Option<&'a str>,
-    /// Seconds until the deployment counts as stuck.
-    pub timeout: u64,
+    /// Time until the deployment counts as stuck.
+    pub timeout: Duration,
 }
 
 /// The end of a deployment.

@@ -4,6 +4,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -75,7 +76,13 @@ impl Leases for AbsentState {
         Ok(Vec::new())
     }
 
-    async fn acquire(&self, _: &LinkId, _: &Owner, _: u64, _: Option<&Lease>) -> Result<Lease, StateError> {
+    async fn acquire(
+        &self,
+        _: &LinkId,
+        _: &Owner,
+        _: Duration,
+        _: Option<&Lease>,
+    ) -> Result<Lease, StateError> {
         self.refused()
     }
 

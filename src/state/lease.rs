@@ -1,5 +1,7 @@
 //! The rules by which a lease passes from one owner to the next, independent of the store.
 
+use std::time::Duration;
+
 use crate::domain::{Epoch, Lease, LinkId, Owner};
 
 use super::StateError;
@@ -9,7 +11,7 @@ pub fn acquired(
     link: &LinkId,
     now: Option<Lease>,
     owner: &Owner,
-    duration: u64,
+    duration: Duration,
     takes_over: Option<&Lease>,
 ) -> Result<Lease, StateError> {
     let epoch = match now {

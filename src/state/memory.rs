@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -170,7 +171,7 @@ impl Leases for MemoryState {
         &self,
         link: &LinkId,
         owner: &Owner,
-        duration: u64,
+        duration: Duration,
         takes_over: Option<&Lease>,
     ) -> Result<Lease, StateError> {
         let mut record = self.record().await;

@@ -24,6 +24,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -288,7 +289,7 @@ pub trait Leases: fmt::Debug + Send + Sync {
     /// The recorded leases of `links`, or of all. Leaves out links that were never leased.
     async fn leases(&self, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Lease)>, StateError>;
 
-    /// Acquires the lease under the next epoch, for `duration` seconds between renewals.
+    /// Acquires the lease under the next epoch, for `duration` (whole seconds) between renewals.
     ///
     /// Succeeds if it is free, or if it is still what the caller saw (`takes_over`, epoch and beat unchanged).
     /// Otherwise fails with [`StateError::LeaseHeld`], which carries the recorded lease.
@@ -296,7 +297,7 @@ pub trait Leases: fmt::Debug + Send + Sync {
         &self,
         link: &LinkId,
         owner: &Owner,
-        duration: u64,
+        duration: Duration,
         takes_over: Option<&Lease>,
     ) -> Result<Lease, StateError>;
 

@@ -71,7 +71,7 @@ impl JournalBuilder {
     pub(super) fn begins(self, phase: &str, attempt: u32, replicas: u32) -> Self {
         let (phase, attempt) = (name(phase), AttemptNumber(attempt));
         let handles = (0..replicas).map(|replica| Handle(format!("h-{replica}"))).collect();
-        let (token, fleet) = (Token("t".to_owned()), "local".to_owned());
+        let (token, fleet) = (Token("t".to_owned()), "local".parse().unwrap());
         self.then(Event::AttemptIntended {
             phase: phase.clone(),
             attempt,

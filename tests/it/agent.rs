@@ -285,8 +285,8 @@ async fn daemons_neither_delay_nor_outlive_a_phase() {
 #[tokio::test]
 async fn a_phase_that_ignores_sigterm_is_killed_after_its_timeout() {
     let mut phase = Phase::running("trap '' TERM; echo on; while :; do sleep 0.1; done").await;
-    phase.spec.timeout = 1;
-    assert_eq!(phase.run().await, Outcome::TimedOut { after: 1 });
+    phase.spec.timeout = Duration::from_secs(1);
+    assert_eq!(phase.run().await, Outcome::TimedOut { after: Duration::from_secs(1) });
     assert_eq!(phase.log().await, "on\n");
 }
 
@@ -300,9 +300,10 @@ const MOVED: &str = "exec perl -e '
 async fn code_that_moved_to_another_process_group_does_not_outlive_its_timeout() {
     for script in [MOVED.to_owned(), format!("trap '' TERM; {MOVED}")] {
         let mut phase = Phase::running(&script).await;
-        phase.spec.timeout = 2;
+        let timeout = Duration::from_secs(2);
+        phase.spec.timeout = timeout;
         let outcome = tokio::time::timeout(Duration::from_mins(1), phase.run()).await;
-        assert_eq!(outcome.expect("the phase ends"), Outcome::TimedOut { after: 2 });
+        assert_eq!(outcome.expect("the phase ends"), Outcome::TimedOut { after: timeout });
         assert_eq!(phase.log().await, "moved\n");
     }
 }

@@ -55,6 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "causes",
             "clock",
             "domain",
+            "estate",
             "fleet",
             "git",
             "journal",
@@ -73,10 +74,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "doctor",
         &["blobs", "causes", "domain", "fleet", "journal", "liveness", "plan", "prune", "report", "state"],
     ),
+    // One manifest revision, wired: knows ports, not adapters.
+    (
+        "estate",
+        &["blobs", "clock", "domain", "fleet", "git", "inventory", "manifest", "plan", "platform", "state"],
+    ),
     (
         "inventory",
         &[
             "causes",
+            "clock",
             "description",
             "domain",
             "fleet",
@@ -92,6 +99,29 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Holds leases and writes journals as `apply` does.
     ("prune", &["apply", "blobs", "causes", "clock", "domain", "journal", "liveness", "report", "state"]),
+    // A server calls it too: it knows no arguments, no terminal and no output.
+    ("requests", &["blobs", "clock", "domain", "estate", "git", "inventory", "manifest", "plan", "state"]),
+    // What `status`, `why`, `wait` and `history` ask, for callers without a terminal.
+    (
+        "queries",
+        &[
+            "blobs",
+            "causes",
+            "clock",
+            "domain",
+            "estate",
+            "git",
+            "inventory",
+            "journal",
+            "liveness",
+            "manifest",
+            "plan",
+            "platform",
+            "requests",
+            "state",
+            "views",
+        ],
+    ),
     // Reads the environment only through `config`.
     ("secrets", &["config", "fleet", "manifest"]),
     (

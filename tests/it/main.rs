@@ -27,6 +27,7 @@ mod platform_conformance;
 mod process_fleet;
 mod readme;
 mod reads;
+mod server;
 mod state_conformance;
 mod words;
 mod world;

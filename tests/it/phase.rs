@@ -59,8 +59,8 @@ impl Phase {
             run: None,
             variables: BTreeMap::new(),
             secrets: BTreeMap::new(),
-            timeout: 60,
-            grace: 1,
+            timeout: Duration::from_mins(1),
+            grace: Duration::from_secs(1),
             artifacts: Vec::new(),
         };
         let launch = Launch {

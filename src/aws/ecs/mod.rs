@@ -44,12 +44,12 @@ pub struct Cluster {
     client: OnceCell<Client>,
 }
 
-/// The tasks of a cluster, described in batches of a hundred. Cheap to clone.
-#[derive(Clone, Debug)]
+/// The tasks of a cluster, described in batches of a hundred.
+#[derive(Debug)]
 pub struct Tasks {
     cluster: Arc<Cluster>,
     batcher: Batcher<Arc<Task>>,
-    pace: Arc<Pace>,
+    pace: Pace,
 }
 
 /// Which tasks to list.
@@ -184,13 +184,13 @@ impl Cluster {
 
 impl Tasks {
     /// The tasks of `cluster`, polled every `every` while someone waits.
-    pub fn new(cluster: Arc<Cluster>, every: Duration) -> Self {
+    pub fn new(cluster: Arc<Cluster>, every: Duration) -> Arc<Self> {
         let asked = Arc::clone(&cluster);
         let batcher = Batcher::new(TASKS_AT_ONCE, move |arns| {
             let cluster = Arc::clone(&asked);
             Box::pin(async move { cluster.describe_tasks(arns).await })
         });
-        Self { cluster, batcher, pace: Arc::new(Pace::new(every, TASKS_AT_ONCE)) }
+        Arc::new(Self { cluster, batcher, pace: Pace::new(every, TASKS_AT_ONCE) })
     }
 
     /// The cluster the tasks run in.

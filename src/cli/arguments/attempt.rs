@@ -4,10 +4,10 @@ use clap::Args;
 
 use super::event_range;
 use super::link;
-use crate::app::App;
 use crate::blobs::{BlobKey, StatusFile};
 use crate::cli::error::CommandError;
 use crate::domain::{FormerName, Head, LinkId, PhaseName, ReplicaStatus};
+use crate::estate::Estate;
 use crate::journal::{PastAttempt, PastPhase, PastRun};
 use crate::views::day;
 
@@ -43,15 +43,19 @@ pub(in crate::cli) struct ChosenRun {
 }
 
 /// Chooses the run and the phase.
-pub(in crate::cli) async fn choose(app: &App, link: &str, which: &Which) -> Result<RunChoice, CommandError> {
-    let (id, head) = link::recorded(app, link).await?;
+pub(in crate::cli) async fn choose(
+    estate: &Estate,
+    link: &str,
+    which: &Which,
+) -> Result<RunChoice, CommandError> {
+    let (id, head) = link::recorded(estate, link).await?;
     let run = match &which.sha {
         None => match &head.run {
-            Some(run) => event_range::run(app, &id, &run.id).await?,
+            Some(run) => event_range::run(estate, &id, &run.id).await?,
             None => None,
         },
         Some(text) => {
-            let mut runs = event_range::all(app, &id).await?;
+            let mut runs = event_range::all(estate, &id).await?;
             let sha = event_range::commit(text, &head, None, &runs)?;
             runs.retain(|run| Some(&run.sha) == sha.as_ref());
             match runs.pop() {
@@ -152,7 +156,7 @@ pub(in crate::cli) fn replicas(which: &Which, attempt: &PastAttempt) -> Result<V
 /// Fails if part of an ended attempt is missing: `found` counts what is stored of each replica, and `said` what its
 /// final status reported. If the missing part was pruned, returns a lowercase fragment that says so.
 pub(in crate::cli) async fn is_whole(
-    app: &App,
+    estate: &Estate,
     chosen: &ChosenRun,
     (phase, attempt): (&PhaseName, &PastAttempt),
     found: &[(u32, u32)],
@@ -161,10 +165,10 @@ pub(in crate::cli) async fn is_whole(
     let Some((_, outcome)) = &attempt.ended else { return Ok(None) };
     let key = chosen.key(phase, attempt);
     for &(replica, found) in found {
-        let lost = match status(app, &key.replica(replica)).await? {
+        let lost = match status(estate, &key.replica(replica)).await? {
             Some(status) => found < said(&status),
             // An agent that never started left no status. Its phase spec was stored before the attempt was recorded.
-            None => outcome.is_success() || !app.blobs.exists(&key.phase_json()).await?,
+            None => outcome.is_success() || !estate.blobs.exists(&key.phase_json()).await?,
         };
         if lost {
             if let Some(at) = attempt.pruned {
@@ -175,7 +179,7 @@ pub(in crate::cli) async fn is_whole(
                 )));
             }
             let part = if found > 0 { "a part of " } else { "" };
-            let (number, store) = (attempt.number.0, app.blobs.url());
+            let (number, store) = (attempt.number.0, estate.blobs.url());
             let what = format!("{part}the output of attempt {number} of `{phase}` is missing from {store}");
             return Err(CommandError::refused(what, format!("`katkit doctor {}` shows details", chosen.id)));
         }
@@ -185,11 +189,11 @@ pub(in crate::cli) async fn is_whole(
 
 /// The last status of a replica's agent.
 pub(in crate::cli) async fn status(
-    app: &App,
+    estate: &Estate,
     replica: &BlobKey,
 ) -> Result<Option<ReplicaStatus>, CommandError> {
     // An unreadable status counts as none; the record decides in the end.
-    Ok(StatusFile::read(&*app.blobs, replica).await?.status())
+    Ok(StatusFile::read(&*estate.blobs, replica).await?.status())
 }
 
 /// The phase whose log the user most likely wants: the running one, else the last to fail, else the last.

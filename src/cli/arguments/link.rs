@@ -2,33 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::app::App;
 use crate::causes;
 use crate::cli::ExitStatus;
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::domain::{CommitSha, Head, LinkId, NameError};
-use crate::inventory::{self, Targets};
-use crate::manifest::Wanted;
+use crate::domain::{Head, LinkId, NameError};
+use crate::estate::Estate;
+use crate::inventory::Targets;
 use crate::plan;
 use crate::state::StateError;
 
 /// The link `text`, which must be in the manifest or on record; otherwise the error names similar ones.
-pub(in crate::cli) async fn find(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
+pub(in crate::cli) async fn find(estate: &Estate, text: &str) -> Result<(LinkId, Head), CommandError> {
     let id: LinkId = match text.parse() {
         Ok(id) => id,
         Err(error @ NameError::NotALink(_)) => {
-            return Err(missing(text, error.to_string(), &everything(app).await));
+            return Err(missing(text, error.to_string(), &everything(estate).await));
         }
         Err(error) => return Err(error.into()),
     };
-    let heads = app.state.heads(Some(std::slice::from_ref(&id))).await?;
+    let heads = estate.state.heads(Some(std::slice::from_ref(&id))).await?;
     let head = heads.into_iter().next().map(|(_, head)| head);
-    if head.is_none() && app.manifest().link(&id).is_none() {
-        return Err(missing(text, format!("there is no link `{text}`"), &everything(app).await));
+    if head.is_none() && estate.manifest().link(&id).is_none() {
+        return Err(missing(text, format!("there is no link `{text}`"), &everything(estate).await));
     }
     let head = head.unwrap_or_default();
-    if let (Some(to), true) = (&head.moved_to, app.manifest().link(&id).is_none()) {
+    if let (Some(to), true) = (&head.moved_to, estate.manifest().link(&id).is_none()) {
         let hint = format!("use `{to}`, which has its whole history");
         return Err(CommandError::refused(format!("`{id}` is now called `{to}`"), hint));
     }
@@ -36,27 +35,27 @@ pub(in crate::cli) async fn find(app: &App, text: &str) -> Result<(LinkId, Head)
 }
 
 /// The new name of a link that the manifest no longer has under this name.
-pub(in crate::cli) fn renamed(app: &App, id: &LinkId) -> Option<LinkId> {
-    let is_gone = app.manifest().link(id).is_none();
-    app.manifest().moved.target(id).filter(|to| is_gone && app.manifest().link(to).is_some())
+pub(in crate::cli) fn renamed(estate: &Estate, id: &LinkId) -> Option<LinkId> {
+    let is_gone = estate.manifest().link(id).is_none();
+    estate.manifest().moved.target(id).filter(|to| is_gone && estate.manifest().link(to).is_some())
 }
 
 /// Like [`find`], but reads the record from the link's old name until the next apply moves it.
-pub(in crate::cli) async fn recorded(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
-    let (id, head) = find(app, text).await?;
-    match unmoved(app, &id, &head).await? {
+pub(in crate::cli) async fn recorded(estate: &Estate, text: &str) -> Result<(LinkId, Head), CommandError> {
+    let (id, head) = find(estate, text).await?;
+    match unmoved(estate, &id, &head).await? {
         Some(refused) => Err(refused),
         None => Ok((id, head)),
     }
 }
 
 /// The error for a link whose record is still under its old name.
-async fn unmoved(app: &App, id: &LinkId, head: &Head) -> Result<Option<CommandError>, CommandError> {
-    if app.manifest().moved.is_empty() || !head.is_blank() {
+async fn unmoved(estate: &Estate, id: &LinkId, head: &Head) -> Result<Option<CommandError>, CommandError> {
+    if estate.manifest().moved.is_empty() || !head.is_blank() {
         return Ok(None);
     }
-    let heads = app.state.heads(None).await?;
-    let renames = plan::renames(app.manifest(), heads.iter().map(|(id, head)| (id, !head.is_blank())));
+    let heads = estate.state.heads(None).await?;
+    let renames = plan::renames(estate.manifest(), heads.iter().map(|(id, head)| (id, !head.is_blank())));
     Ok(renames.into_iter().find(|(_, to)| to == id).map(|(from, _)| {
         let hint = format!("`katkit apply` moves the record; until then use `{from}`");
         CommandError::refused(format!("`{id}` is still recorded as `{from}`"), hint)
@@ -64,9 +63,9 @@ async fn unmoved(app: &App, id: &LinkId, head: &Head) -> Result<Option<CommandEr
 }
 
 /// Like [`recorded`], for requests: refuses a name under which the link is recorded but no longer in the manifest.
-pub(in crate::cli) async fn requested(app: &App, text: &str) -> Result<(LinkId, Head), CommandError> {
-    let (id, head) = recorded(app, text).await?;
-    match renamed(app, &id) {
+pub(in crate::cli) async fn requested(estate: &Estate, text: &str) -> Result<(LinkId, Head), CommandError> {
+    let (id, head) = recorded(estate, text).await?;
+    match renamed(estate, &id) {
         Some(to) => {
             let hint = format!("`katkit apply {to}` moves its record; then use `{to}`");
             Err(called_now(&id, &to, hint))
@@ -87,18 +86,18 @@ pub(in crate::cli) struct Requested {
 
 /// The links that `texts` name, and the manifest's links that they match, without duplicates, sorted.
 pub(in crate::cli) async fn all_requested(
-    app: &App,
+    estate: &Estate,
     texts: &[String],
 ) -> Result<Vec<Requested>, CommandError> {
     let (names, patterns): (Vec<_>, Vec<_>) = texts.iter().cloned().partition(|text| is_name(text));
     let mut found = BTreeMap::new();
     if !patterns.is_empty() {
-        let targets = in_manifest(app, &patterns)?;
-        let ids: Vec<_> = of_manifest(app).into_iter().filter(|id| targets.contain(id)).collect();
-        let mut heads: BTreeMap<_, _> = app.state.heads(Some(&ids)).await?.into_iter().collect();
+        let targets = in_manifest(estate, &patterns)?;
+        let ids: Vec<_> = of_manifest(estate).into_iter().filter(|id| targets.contain(id)).collect();
+        let mut heads: BTreeMap<_, _> = estate.state.heads(Some(&ids)).await?.into_iter().collect();
         for id in ids {
             let head = heads.remove(&id).unwrap_or_default();
-            let head = match unmoved(app, &id, &head).await? {
+            let head = match unmoved(estate, &id, &head).await? {
                 Some(refused) => Err(refused),
                 None => Ok(head),
             };
@@ -106,15 +105,15 @@ pub(in crate::cli) async fn all_requested(
         }
     }
     for name in names {
-        let (id, head) = requested(app, &name).await?;
+        let (id, head) = requested(estate, &name).await?;
         found.insert(id.clone(), Requested { id, head: Ok(head), is_named: true });
     }
     Ok(found.into_values().collect())
 }
 
 /// Every link with a pending request.
-pub(in crate::cli) async fn with_requests(app: &App) -> Result<Vec<Requested>, CommandError> {
-    let requests = app.state.requests(None).await?;
+pub(in crate::cli) async fn with_requests(estate: &Estate) -> Result<Vec<Requested>, CommandError> {
+    let requests = estate.state.requests(None).await?;
     let ids: BTreeSet<_> = requests.into_iter().map(|request| request.link).collect();
     let requested = |id| Requested { id, head: Ok(Head::default()), is_named: false };
     Ok(ids.into_iter().map(requested).collect())
@@ -125,30 +124,30 @@ fn called_now(id: &LinkId, to: &LinkId, hint: String) -> CommandError {
 }
 
 /// Resolves `patterns`. Each must match a link in the manifest.
-pub(in crate::cli) fn in_manifest(app: &App, patterns: &[String]) -> Result<Targets, CommandError> {
-    targets(patterns, &of_manifest(app), "link in the manifest")
+pub(in crate::cli) fn in_manifest(estate: &Estate, patterns: &[String]) -> Result<Targets, CommandError> {
+    targets(patterns, &of_manifest(estate), "link in the manifest")
 }
 
 /// Resolves `patterns`. Each must match a link in the manifest, or a link that left it and is not yet recorded as
 /// forgotten.
 pub(in crate::cli) async fn in_manifest_or_left(
-    app: &App,
+    estate: &Estate,
     patterns: &[String],
 ) -> Result<Targets, CommandError> {
-    let missing = match in_manifest(app, patterns) {
+    let missing = match in_manifest(estate, patterns) {
         Err(missing @ CommandError::Usage { .. }) => missing,
         found => return found,
     };
     for pattern in patterns {
         let old = pattern.parse().ok();
-        if let Some((to, id)) = old.and_then(|id: LinkId| Some((renamed(app, &id)?, id))) {
+        if let Some((to, id)) = old.and_then(|id: LinkId| Some((renamed(estate, &id)?, id))) {
             return Err(called_now(&id, &to, format!("use `{to}`")));
         }
     }
     // Without the record, only the manifest's links are known.
-    let recorded = app.state.heads(None).await.unwrap_or_default();
+    let recorded = estate.state.heads(None).await.unwrap_or_default();
     let left = recorded.into_iter().filter(|(_, head)| !head.forgotten).map(|(id, _)| id);
-    let known: BTreeSet<_> = of_manifest(app).into_iter().chain(left).collect();
+    let known: BTreeSet<_> = of_manifest(estate).into_iter().chain(left).collect();
     targets(patterns, &known, "link").map_err(|_| missing)
 }
 
@@ -183,15 +182,15 @@ pub(in crate::cli) fn left_out(damaged: &BTreeMap<LinkId, StateError>, output: &
 }
 
 /// The links in the manifest.
-pub(in crate::cli) fn of_manifest(app: &App) -> BTreeSet<LinkId> {
-    app.manifest().links().map(|(id, _, _)| id).collect()
+pub(in crate::cli) fn of_manifest(estate: &Estate) -> BTreeSet<LinkId> {
+    estate.manifest().links().map(|(id, _, _)| id).collect()
 }
 
 /// The links in the manifest, and those on record.
-async fn everything(app: &App) -> BTreeSet<LinkId> {
+async fn everything(estate: &Estate) -> BTreeSet<LinkId> {
     // Without the record, suggest only the manifest's links.
-    let recorded = app.state.heads(None).await.unwrap_or_default();
-    recorded.into_iter().map(|(id, _)| id).chain(of_manifest(app)).collect()
+    let recorded = estate.state.heads(None).await.unwrap_or_default();
+    recorded.into_iter().map(|(id, _)| id).chain(of_manifest(estate)).collect()
 }
 
 /// The error for a link that is not among `known`. Suggests similar ones.
@@ -218,26 +217,4 @@ fn near(text: &str, known: &BTreeSet<LinkId>) -> Vec<String> {
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     near.truncate(NEAR);
     near.into_iter().map(|(_, id)| format!("`{id}`")).collect()
-}
-
-/// The wanted commit: the `sha` in the manifest, the tip of the branch, or the live commit if it contains the tip.
-pub(in crate::cli) async fn wanted(app: &App, id: &LinkId) -> Result<CommitSha, CommandError> {
-    let Some((_, link)) = app.manifest().link(id) else {
-        let hint = "it is on record, but left the manifest; `katkit why` shows its history";
-        return Err(CommandError::refused(format!("`{id}` is not in the manifest"), hint.to_owned()));
-    };
-    match &link.want {
-        Wanted::Sha(sha) => Ok(sha.clone()),
-        Wanted::Branch(branch) => {
-            let url = app.manifest().repos.get(&link.repo).map(|repo| repo.url.clone()).unwrap_or_default();
-            let tip = app.git.tip(&url, branch).await?;
-            if link.watch.is_none() {
-                return Ok(tip);
-            }
-            let heads = app.state.heads(Some(std::slice::from_ref(id))).await?;
-            let heads = heads.iter().map(|(id, head)| (id, head));
-            let contained = inventory::contained(app.manifest(), &*app.git, heads).await.remove(id);
-            Ok(contained.map_or(tip, |contained| contained.live))
-        }
-    }
 }

@@ -15,10 +15,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use rustix::process::geteuid;
 
-use crate::app::{Access, App};
+use crate::app::{Access, Host, Opened};
 use crate::cli::error::CommandError;
 use crate::cli::output::{Colour, Output};
-use crate::config::Config;
 
 /// Default name of the manifest file.
 const MANIFEST: &str = "katkit.toml";
@@ -81,43 +80,44 @@ impl Global {
     }
 
     /// Opens everything the manifest names for writing.
-    pub(in crate::cli) async fn open(&self, config: &Config) -> Result<App, CommandError> {
+    pub(in crate::cli) async fn open(&self, host: &Host) -> Result<Opened, CommandError> {
         if let Some(base) = &self.base {
             let what = format!("a proposed manifest is read-only, and this one is checked against `{base}`");
             let hint = "merge the proposal first, then run this without `--base`".to_owned();
             return Err(CommandError::refused(what, hint));
         }
-        Ok(App::open(&self.manifest()?, config, Access::Write).await?)
+        Ok(host.open(&self.manifest()?, Access::Write).await?)
     }
 
     /// Opens everything the manifest names for reading.
     pub(in crate::cli) async fn look(
         &self,
-        config: &Config,
+        host: &Host,
         output: &mut Output,
-    ) -> Result<App, CommandError> {
-        self.look_against(self.base.as_deref(), config, output).await
+    ) -> Result<Opened, CommandError> {
+        self.look_against(self.base.as_deref(), host, output).await
     }
 
     /// Opens it again, without repeating the note about ignored tables. Needed because a record that did not exist when
     /// first opened stays empty.
-    pub(in crate::cli) async fn look_again(&self, config: &Config) -> Result<App, CommandError> {
+    pub(in crate::cli) async fn look_again(&self, host: &Host) -> Result<Opened, CommandError> {
         let access = self.base.as_deref().map_or(Access::Read, Access::Proposal);
-        Ok(App::open(&self.manifest()?, config, access).await?)
+        Ok(host.open(&self.manifest()?, access).await?)
     }
 
     /// Opens a manifest for reading; with `base`, as a proposal limited by the manifest at that revision.
     pub(in crate::cli) async fn look_against(
         &self,
         base: Option<&str>,
-        config: &Config,
+        host: &Host,
         output: &mut Output,
-    ) -> Result<App, CommandError> {
-        let app = App::open(&self.manifest()?, config, base.map_or(Access::Read, Access::Proposal)).await?;
-        if let (Some(base), [_, ..]) = (base, app.ignored.as_slice()) {
-            let tables = app.ignored.join(" and ");
+    ) -> Result<Opened, CommandError> {
+        let access = base.map_or(Access::Read, Access::Proposal);
+        let opened = host.open(&self.manifest()?, access).await?;
+        if let (Some(base), [_, ..]) = (base, opened.ignored.as_slice()) {
+            let tables = opened.ignored.join(" and ");
             output.note(format_args!("using {tables} from `{base}`: changes to them have no effect yet"));
         }
-        Ok(app)
+        Ok(opened)
     }
 }

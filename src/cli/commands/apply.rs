@@ -8,18 +8,19 @@ use clap::Args;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::others;
 use super::plan;
 use super::plan::Selection;
 use super::saved::{self, Confirmed};
-use crate::app::App;
-use crate::apply::{Executor, FailureLimit};
+use crate::app::{Host, Opened};
+use crate::apply::{self, FailureLimit, Session};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Format, Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::confirm::{Confirmation, Consent, confirm};
-use crate::cli::output::{Output, live, others, progress};
-use crate::config::Config;
+use crate::cli::output::{Output, live, progress};
 use crate::domain::PlanDigest;
+use crate::estate::Estate;
 use crate::plan::{LinkPlan, Plan, Step, lasting};
 use crate::report::{LinkReport, Summary};
 use crate::views::{ApplyEvent, PlanJson, PlanText, SummaryJson, SummaryText};
@@ -119,11 +120,12 @@ impl ApplyOptions {
 pub(in crate::cli) async fn run(
     arguments: Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
-    output.warnings(&app.loaded.warnings);
+    let opened = global.open(host).await?;
+    let estate = &*opened.estate;
+    output.warnings(&estate.loaded.warnings);
     let options = ApplyOptions {
         parallelism: arguments.parallelism.into(),
         format: arguments.format,
@@ -132,12 +134,12 @@ pub(in crate::cli) async fn run(
         max_failures: arguments.max_failures,
         ..ApplyOptions::default()
     };
-    let ended = match arguments.saved_plan(&app) {
+    let ended = match arguments.saved_plan(estate) {
         Some(file) => {
             let Confirmed { plan, digest, refused } =
-                saved::confirm(&app, &file, arguments.all_or_nothing).await?;
+                saved::confirm(estate, &file, arguments.all_or_nothing).await?;
             carry_out(
-                &app,
+                &opened,
                 plan,
                 ApplyOptions { saved_plan: Some(digest), refused, ask: Confirmation::Nothing, ..options },
                 output,
@@ -148,20 +150,20 @@ pub(in crate::cli) async fn run(
             "`--all-or-nothing` needs a saved plan".to_owned(),
             "name it: `katkit apply --plan FILE --all-or-nothing`".to_owned(),
         )),
-        None => converge(&app, &arguments, options, output).await,
+        None => converge(&opened, &arguments, options, output).await,
     };
-    output.calls(&app, global.verbose);
+    output.calls(host, global.verbose);
     ended
 }
 
 impl Arguments {
     /// The saved plan to apply: `--plan FILE`, or a lone argument that names a file.
-    fn saved_plan(&self, app: &App) -> Option<PathBuf> {
+    fn saved_plan(&self, estate: &Estate) -> Option<PathBuf> {
         let lone = || match self.selection.links.as_slice() {
             // A link takes precedence over a file of the same name.
             [one]
                 if self.selection.targets.is_empty()
-                    && link::in_manifest(app, std::slice::from_ref(one)).is_err() =>
+                    && link::in_manifest(estate, std::slice::from_ref(one)).is_err() =>
             {
                 Some(one.into()).filter(|file: &PathBuf| file.is_file())
             }
@@ -173,23 +175,23 @@ impl Arguments {
 
 /// Plans and applies. With `--wait`, repeats until no other process works on the links.
 async fn converge(
-    app: &App,
+    opened: &Opened,
     arguments: &Arguments,
     options: ApplyOptions,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     if !arguments.wait {
-        let plan = plan::make(app, &arguments.selection, true).await?;
-        return carry_out(app, plan, options, output).await;
+        let plan = plan::make(&opened.estate, &arguments.selection, true).await?;
+        return carry_out(opened, plan, options, output).await;
     }
     let interrupt = on_ctrl_c();
     let options = ApplyOptions { interrupt: Some(interrupt.clone()), ..options };
     loop {
         let plan = tokio::select! {
-            plan = after_others(app, &arguments.selection, output) => plan?,
+            plan = after_others(&opened.estate, &arguments.selection, output) => plan?,
             () = interrupt.cancelled() => return Ok(ExitStatus::Interrupted),
         };
-        let ended = carry_out(app, plan, options.clone(), output).await?;
+        let ended = carry_out(opened, plan, options.clone(), output).await?;
         if ended != ExitStatus::Unfinished {
             return Ok(ended);
         }
@@ -197,18 +199,23 @@ async fn converge(
 }
 
 /// Plans once no other process works on the links.
-async fn after_others(app: &App, selection: &Selection, output: &mut Output) -> Result<Plan, CommandError> {
-    others::wait(app, selection, output).await?;
-    plan::make(app, selection, true).await
+async fn after_others(
+    estate: &Estate,
+    selection: &Selection,
+    output: &mut Output,
+) -> Result<Plan, CommandError> {
+    others::wait(estate, selection, output).await?;
+    plan::make(estate, selection, true).await
 }
 
 /// Shows a plan, carries it out, and shows a summary.
 pub(in crate::cli) async fn carry_out(
-    app: &App,
+    opened: &Opened,
     plan: Plan,
     options: ApplyOptions,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
+    let estate = &*opened.estate;
     let ApplyOptions {
         parallelism,
         format,
@@ -230,14 +237,14 @@ pub(in crate::cli) async fn carry_out(
     if !json && !is_agreed {
         output.show(text)?;
     }
-    if !is_agreed && !confirm(&plan, app.manifest(), ask)? {
+    if !is_agreed && !confirm(&plan, estate.manifest(), ask)? {
         output.note(match purpose {
             Purpose::Convergence => "Nothing was changed.",
             Purpose::Request => "Not applied. The request stays pending; `katkit withdraw` cancels it.",
         });
         return Ok(ExitStatus::Failure);
     }
-    let leftovers = app.remove_leftovers();
+    let leftovers = opened.remove_leftovers();
     if !plan.has_steps() {
         if json {
             progress::tell(ApplyEvent::Summary(SummaryJson::from(&Summary::default())))?;
@@ -245,20 +252,24 @@ pub(in crate::cli) async fn carry_out(
         finished(leftovers).await;
         return Ok(planned.exit(&Summary::default()));
     }
-    let interrupt = interrupt.unwrap_or_else(on_ctrl_c);
     let lasts = |link: &&LinkPlan| lasting(link).is_some();
     let held: Vec<_> = plan.links.iter().filter(lasts).map(|link| link.link.clone()).collect();
     let (mut summary, elapsed) = {
         let links = plan.links.iter().filter(|link| !link.steps.is_empty()).count();
-        let listener = progress::listener(format, links, app, output);
-        let executor = app.executor(Arc::clone(&listener) as Arc<_>);
-        let failure_limit = FailureLimit::new(app.manifest(), max_failures);
-        let executor = Arc::new(Executor { saved_plan, failure_limit, ..executor });
-        let began = app.clock.elapsed();
-        let summary = executor.apply(plan, parallelism, &interrupt).await;
+        let listener = progress::listener(format, links, estate, output);
+        let session = Arc::new(Session {
+            executor: Arc::new(opened.executor()),
+            actor: opened.actor.clone(),
+            listener: Arc::clone(&listener) as Arc<_>,
+            interrupt: interrupt.unwrap_or_else(on_ctrl_c),
+            saved_plan,
+            failure_limit: FailureLimit::new(estate.manifest(), max_failures),
+        });
+        let began = estate.clock.elapsed();
+        let summary = apply::apply(&session, plan, parallelism).await;
         listener.finish();
         finished(leftovers).await;
-        (summary, app.clock.elapsed().saturating_sub(began))
+        (summary, estate.clock.elapsed().saturating_sub(began))
     };
     let planned = Planned { is_unfinished: planned.is_unfinished || !refused.is_empty(), ..planned };
     let status = planned.exit(&summary);

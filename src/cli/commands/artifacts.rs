@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::app::App;
+use crate::app::Host;
 use crate::blobs::{BlobError, BlobKey};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::attempt::{self, Which};
@@ -15,7 +15,7 @@ use crate::cli::arguments::{Format, Global};
 use crate::cli::commands::logs::selection::heading;
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::config::Config;
+use crate::estate::Estate;
 use crate::views::{Artifact, ArtifactsJson, ArtifactsText, visible};
 
 /// List or copy the files a phase kept
@@ -54,12 +54,13 @@ struct Copy {
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.look(config, output).await?;
+    let opened = global.look(host, output).await?;
+    let estate = &*opened.estate;
     let which = &arguments.which;
-    let chosen = match attempt::choose(&app, &arguments.link, which).await? {
+    let chosen = match attempt::choose(estate, &arguments.link, which).await? {
         Ok(chosen) => chosen,
         Err(nothing) => return Err(CommandError::refused(nothing, None)),
     };
@@ -71,13 +72,13 @@ pub(in crate::cli) async fn run(
     for replica in attempt::replicas(which, attempt)? {
         let prefix = key.replica(replica).artifacts();
         let before = files.len();
-        for listed in app.blobs.list(&prefix, None).await? {
+        for listed in estate.blobs.list(&prefix, None).await? {
             let Some(path) = listed.key.as_str().strip_prefix(&format!("{prefix}/")).map(str::to_owned)
             else {
                 continue;
             };
             let url =
-                if arguments.url { Some(link(&app, &listed.key, arguments.expires).await?) } else { None };
+                if arguments.url { Some(link(estate, &listed.key, arguments.expires).await?) } else { None };
             if let Some(directory) = &arguments.output {
                 // All replicas use the same file names.
                 let apart = (attempt.replicas > 1).then(|| format!("replica-{replica}"));
@@ -88,11 +89,11 @@ pub(in crate::cli) async fn run(
         }
         found.push((replica, u32::try_from(files.len() - before).unwrap_or(u32::MAX)));
     }
-    let whole = attempt::is_whole(&app, &chosen, (phase, attempt), &found, |status| status.artifacts).await;
+    let whole = attempt::is_whole(estate, &chosen, (phase, attempt), &found, |status| status.artifacts).await;
     if let Some(directory) = &arguments.output {
-        copy(&app, directory, &copies).await?;
+        copy(estate, directory, &copies).await?;
     }
-    let heading = heading(&app, &chosen, phase, attempt);
+    let heading = heading(estate, &chosen, phase, attempt);
     match arguments.format {
         Format::Json => {
             let copied_to = arguments.output.as_ref().map(|directory| directory.display().to_string());
@@ -120,8 +121,8 @@ pub(in crate::cli) async fn run(
 }
 
 /// A URL that serves the file for the given number of minutes.
-async fn link(app: &App, key: &BlobKey, minutes: u32) -> Result<String, CommandError> {
-    let url = app.blobs.link(key, Duration::from_mins(minutes.into())).await?;
+async fn link(estate: &Estate, key: &BlobKey, minutes: u32) -> Result<String, CommandError> {
+    let url = estate.blobs.link(key, Duration::from_mins(minutes.into())).await?;
     url.ok_or_else(|| {
         let hint = "copy them with `--output DIR`".to_owned();
         CommandError::refused("the blobs are in a directory, which has no URLs", hint)
@@ -129,7 +130,7 @@ async fn link(app: &App, key: &BlobKey, minutes: u32) -> Result<String, CommandE
 }
 
 /// Copies all files, or none if one already exists. Each file appears whole.
-async fn copy(app: &App, directory: &Path, copies: &[Copy]) -> Result<(), CommandError> {
+async fn copy(estate: &Estate, directory: &Path, copies: &[Copy]) -> Result<(), CommandError> {
     if copies.is_empty() {
         return Ok(());
     }
@@ -143,7 +144,7 @@ async fn copy(app: &App, directory: &Path, copies: &[Copy]) -> Result<(), Comman
         .map_err(|error| written(directory, error))?;
     for (number, Copy { key, to }) in copies.iter().enumerate() {
         let temporary = scratch.path().join(number.to_string());
-        app.blobs.get_file(key, &temporary).await.map_err(|error| match error {
+        estate.blobs.get_file(key, &temporary).await.map_err(|error| match error {
             // Name the target, not the temporary file, which means nothing to the user.
             BlobError::File { source, .. } => written(to, source),
             error => error.into(),

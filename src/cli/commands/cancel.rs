@@ -2,10 +2,8 @@
 
 use clap::Args;
 
-use super::request::{ConfirmedRequest, Options, RequestCommand};
-use crate::app::App;
-use crate::cli::error::CommandError;
-use crate::domain::{Head, LinkId, RequestKind};
+use super::request::{Options, RequestCommand};
+use crate::requests::Action;
 
 /// Cancel the run in progress; what is deployed stays
 #[derive(Debug, Args)]
@@ -28,27 +26,8 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn requests(
-        &self,
-        _: &App,
-        id: &LinkId,
-        head: &Head,
-    ) -> Result<Vec<ConfirmedRequest>, CommandError> {
-        let Some(run) = head.open_run() else {
-            let what = format!("no run of `{id}` is in progress");
-            return Err(CommandError::refused(what, format!("`katkit status {id}` shows where it stands")));
-        };
-        if let Some(deploying) = &head.deploying {
-            return Err(CommandError::refused(
-                format!(
-                    "{} is being deployed to `{id}`, which cannot be cancelled half-way",
-                    deploying.sha.short()
-                ),
-                format!("`katkit rollback {id}` undoes it once it has ended"),
-            ));
-        }
-        let said = format!("recorded: cancel the run for {}.", run.sha.short());
-        Ok(vec![(RequestKind::Cancel { sha: run.sha.clone() }, said)])
+    fn action(&self) -> Action {
+        Action::Cancel
     }
 
     fn next(&self, apply: &str) -> Option<String> {

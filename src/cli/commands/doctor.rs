@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
-use crate::app::App;
+use crate::app::Host;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Format, Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::config::Config;
 use crate::domain::LinkId;
+use crate::estate::Estate;
 use crate::inventory::Targets;
 use crate::views::{DiagnosisJson, DiagnosisText};
 
@@ -35,28 +35,29 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.look(config, output).await?;
+    let opened = global.look(host, output).await?;
+    let estate = &*opened.estate;
     let targets = match arguments.patterns.as_slice() {
         [] => Targets::default(),
-        patterns => link::targets(patterns, &known(&app).await, "link")?,
+        patterns => link::targets(patterns, &known(estate).await, "link")?,
     };
-    let diagnosis = app.doctor(&targets).await?;
+    let diagnosis = opened.doctor(&targets).await?;
     match arguments.format {
         Format::Text => output.show(DiagnosisText { diagnosis: &diagnosis, style: output.style() })?,
         Format::Json => output.json(&DiagnosisJson::new(&diagnosis))?,
     }
-    output.calls(&app, global.verbose);
+    output.calls(host, global.verbose);
     Ok(if diagnosis.problems() == 0 { ExitStatus::Success } else { ExitStatus::Failure })
 }
 
 /// The links in the manifest, and those on record that are not forgotten.
-async fn known(app: &App) -> BTreeSet<LinkId> {
-    let mut known = link::of_manifest(app);
+async fn known(estate: &Estate) -> BTreeSet<LinkId> {
+    let mut known = link::of_manifest(estate);
     // An unreadable record is no error here: the diagnosis reports it.
-    if let Ok(survey) = app.state.survey().await {
+    if let Ok(survey) = estate.state.survey().await {
         known.extend(survey.heads.into_iter().filter(|(_, head)| !head.forgotten).map(|(id, _)| id));
         known.extend(survey.damaged.into_keys());
     }

@@ -1,21 +1,16 @@
 //! `katkit history`
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use clap::Args;
-use jiff::Timestamp;
 
-use crate::app::App;
+use crate::app::Host;
 use crate::cli::ExitStatus;
-use crate::cli::arguments::event_range::{self, EventRange};
 use crate::cli::arguments::moment::{self, Moment};
 use crate::cli::arguments::{Format, Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::config::Config;
-use crate::domain::{Generation, Head, LinkId, RecordedEvent};
-use crate::journal::{self, Release};
-use crate::state::Survey;
+use crate::domain::{Generation, LinkId};
+use crate::estate::Estate;
+use crate::queries::{self, EventRange, KnownLinks, MergedEvents};
 use crate::views::{DeploymentsText, HistoryJson, HistoryText, LinksHistoryText};
 
 /// Show the history of links, newest event last
@@ -52,7 +47,7 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let is_one = matches!(arguments.links.as_slice(), [name] if link::is_name(name));
@@ -60,30 +55,31 @@ pub(in crate::cli) async fn run(
         let hint = "name one link, or use `--until TIME`".to_owned();
         return Err(CommandError::usage("`--before` needs a single link", hint));
     }
-    let app = global.look(config, output).await?;
+    let opened = global.look(host, output).await?;
+    let estate = &*opened.estate;
     let (links, one, cut, status) = match arguments.links.as_slice() {
         [name] if is_one => {
-            let (id, head) = link::recorded(&app, name).await?;
+            let (id, head) = link::recorded(estate, name).await?;
             (vec![id.clone()], Some(id), head.cut(), ExitStatus::Success)
         }
         patterns => {
-            let (links, status) = matching(&app, patterns, output).await?;
+            let (links, status) = matching(estate, patterns, output).await?;
             (links, None, None, status)
         }
     };
-    let now = app.clock.now();
-    let window = EventRange {
+    let now = estate.clock.now();
+    let range = EventRange {
         before: arguments.before.map(Generation),
         since: arguments.since.map(|since| since.resolve(now)),
         until: arguments.until.map(|until| until.resolve(now)),
         limit: usize::try_from(arguments.limit).unwrap_or(usize::MAX),
         deployments: arguments.deployments,
     };
-    let (events, has_more) = merged(&app, &links, window).await?;
+    let MergedEvents { events, has_more } = queries::history(estate, &links, range).await?;
     let style = output.style();
     match (arguments.format, arguments.deployments, &one) {
         (format, true, _) => {
-            let (deployments, has_more) = deployments(events, window.limit);
+            let (deployments, has_more) = queries::deployments(events, range.limit);
             match format {
                 Format::Text => {
                     output.show(DeploymentsText { deployments: &deployments, has_more, style })?
@@ -96,8 +92,8 @@ pub(in crate::cli) async fn run(
         (Format::Json, false, _) => output.json(&HistoryJson::of(one.as_ref(), &events, has_more, cut))?,
         (Format::Text, false, Some(link)) => {
             let events: Vec<_> = events.into_iter().map(|(_, event)| event).collect();
-            let is_bounded = window.since.is_some() || window.until.is_some();
-            let has_earlier = has_more || window.since.is_none();
+            let is_bounded = range.since.is_some() || range.until.is_some();
+            let has_earlier = has_more || range.since.is_none();
             output.show(HistoryText { link, events: &events, has_earlier, cut, is_bounded, style })?;
         }
         (Format::Text, false, None) => {
@@ -109,58 +105,12 @@ pub(in crate::cli) async fn run(
 
 /// The links that match the patterns, in the manifest or only on record.
 pub(in crate::cli) async fn matching(
-    app: &App,
+    estate: &Estate,
     patterns: &[String],
     output: &mut Output,
 ) -> Result<(Vec<LinkId>, ExitStatus), CommandError> {
-    let Survey { heads, leases: _, requests: _, damaged } = app.state.survey().await?;
-    let manifest = link::of_manifest(app);
-    // A renamed link's history is shown under its new name.
-    let is_shown = |(id, head): &(LinkId, Box<Head>)| head.moved_to.is_none() || manifest.contains(id);
-    let recorded = heads.into_iter().filter(is_shown).map(|(id, _)| id);
-    let mut known: BTreeSet<_> = recorded.chain(manifest.iter().cloned()).collect();
-    let targets = link::targets(patterns, &known, "link")?;
-    known.retain(|id| targets.contain(id) && !damaged.contains_key(id));
-    let damaged = damaged.into_iter().filter(|(id, _)| targets.contain(id)).collect();
-    Ok((known.into_iter().collect(), link::left_out(&damaged, output)))
-}
-
-/// The last events of these links, oldest first, and whether the window holds older ones.
-async fn merged(
-    app: &App,
-    links: &[LinkId],
-    window: EventRange,
-) -> Result<(Vec<(LinkId, RecordedEvent)>, bool), CommandError> {
-    let mut narrowed = EventRange { limit: window.limit.saturating_add(1), ..window };
-    let mut all: Vec<(Timestamp, LinkId, RecordedEvent)> = Vec::new();
-    for link in links {
-        // Keep the events of a link in order, even if a clock was set back.
-        let mut latest = Timestamp::MIN;
-        for event in event_range::events(app, link, narrowed).await? {
-            latest = latest.max(event.at);
-            all.push((latest, link.clone(), event));
-        }
-        all.sort_by_key(|(at, _, _)| *at);
-        // No older event of any link will be shown.
-        let counted = all.iter().rev().filter(|(_, _, event)| window.counts(event));
-        narrowed.since = narrowed.since.max(counted.map(|(_, _, event)| event.at).nth(window.limit));
-    }
-    let has_more = all.iter().filter(|(_, _, event)| window.counts(event)).count() > window.limit;
-    let surplus = if window.deployments { 0 } else { all.len().saturating_sub(window.limit) };
-    Ok((all.into_iter().skip(surplus).map(|(_, link, event)| (link, event)).collect(), has_more))
-}
-
-/// The last deployments in these events, oldest first, and whether there are older ones.
-fn deployments(events: Vec<(LinkId, RecordedEvent)>, limit: usize) -> (Vec<(LinkId, Release)>, bool) {
-    let mut by_link: BTreeMap<LinkId, Vec<RecordedEvent>> = BTreeMap::new();
-    for (link, event) in events {
-        by_link.entry(link).or_default().push(event);
-    }
-    let mut all = Vec::new();
-    for (link, events) in &by_link {
-        all.extend(journal::releases(events).into_iter().map(|release| (link.clone(), release)));
-    }
-    all.sort_by_key(|(_, release)| release.started);
-    let surplus = all.len().saturating_sub(limit);
-    (all.split_off(surplus), surplus > 0)
+    let known = KnownLinks::read(estate).await?;
+    let targets = link::targets(patterns, known.ids(), "link")?;
+    let (links, damaged) = known.narrowed(&targets);
+    Ok((links, link::left_out(&damaged, output)))
 }

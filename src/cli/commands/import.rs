@@ -4,12 +4,12 @@ use clap::Args;
 
 use super::apply::{ApplyOptions, carry_out};
 use super::plan::{self, Selection};
+use crate::app::Host;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::cli::output::confirm::Consent;
-use crate::config::Config;
 
 /// Adopt what is already running, and record it as deployed
 #[derive(Debug, Args)]
@@ -22,12 +22,13 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
-    let (id, _) = link::find(&app, &arguments.link).await?;
+    let opened = global.open(host).await?;
+    let estate = &*opened.estate;
+    let (id, _) = link::find(estate, &arguments.link).await?;
     let selection = Selection { refresh_only: true, ..Selection::one(&id) };
-    let plan = plan::make(&app, &selection, true).await?;
-    carry_out(&app, plan, ApplyOptions::request(Consent { yes: true }), output).await
+    let plan = plan::make(estate, &selection, true).await?;
+    carry_out(&opened, plan, ApplyOptions::request(Consent { yes: true }), output).await
 }

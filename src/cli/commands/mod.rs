@@ -12,6 +12,7 @@ pub(super) mod history;
 pub(super) mod import;
 pub(super) mod init;
 pub(super) mod logs;
+mod others;
 pub(super) mod plan;
 pub(super) mod prune;
 pub(super) mod request;

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::saved;
-use crate::app::App;
+use crate::app::Host;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Global, against, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::config::Config;
+use crate::estate::Estate;
 use crate::inventory::Scope;
 use crate::plan::{self, Plan};
 use crate::views::{PlanJson, PlanMarkdown, PlanText};
@@ -78,10 +78,10 @@ impl Selection {
     }
 
     /// The selection as an inventory scope.
-    pub(in crate::cli) async fn scope(&self, app: &App, patient: bool) -> Result<Scope, CommandError> {
-        let mut targets = link::in_manifest_or_left(app, &self.patterns()).await?;
+    pub(in crate::cli) async fn scope(&self, estate: &Estate, patient: bool) -> Result<Scope, CommandError> {
+        let mut targets = link::in_manifest_or_left(estate, &self.patterns()).await?;
         if let Some(revision) = &self.against {
-            targets = targets.and_only(against::changed(app, revision)?);
+            targets = targets.and_only(against::changed(estate, revision)?);
         }
         Ok(Scope { targets, refresh_only: self.refresh_only, patient, ..Scope::default() })
     }
@@ -89,25 +89,26 @@ impl Selection {
 
 /// Gathers and plans.
 pub(in crate::cli) async fn make(
-    app: &App,
+    estate: &Estate,
     selection: &Selection,
     patient: bool,
 ) -> Result<Plan, CommandError> {
-    let input = app.inventory(&selection.scope(app, patient).await?).await?;
+    let input = estate.inventory(&selection.scope(estate, patient).await?).await?;
     Ok(plan::plan(&input))
 }
 
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     // `--against` implies `--base`: it treats the manifest as a proposal, and the revision as trusted.
     let base = global.base.as_deref().or(arguments.selection.against.as_deref());
-    let app = global.look_against(base, config, output).await?;
-    output.warnings(&app.loaded.warnings);
-    let plan = make(&app, &arguments.selection, false).await?;
+    let opened = global.look_against(base, host, output).await?;
+    let estate = &*opened.estate;
+    output.warnings(&estate.loaded.warnings);
+    let plan = make(estate, &arguments.selection, false).await?;
     let style = output.style();
     match arguments.format {
         Format::Text => output.show(PlanText { plan: &plan, style })?,
@@ -122,7 +123,7 @@ pub(in crate::cli) async fn run(
             digest.short()
         ));
     }
-    output.calls(&app, global.verbose);
+    output.calls(host, global.verbose);
     Ok(match arguments.detailed_exitcode {
         _ if plan.has_errors() => ExitStatus::Failure,
         true if plan.is_held() => ExitStatus::Failure,

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::app::App;
+use crate::app::{Host, Opened};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::moment::{self, Moment};
 use crate::cli::arguments::{Format, Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::cli::output::confirm::{Consent, confirm_removal};
-use crate::config::Config;
 use crate::domain::LinkId;
+use crate::estate::Estate;
 use crate::prune::{Plan, Pruner, Scope, Sources, gather, plan};
 use crate::report::{PruneResult, Pruning};
 use crate::state::Survey;
@@ -51,17 +51,19 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     // Opening for reading does not create a missing record.
-    let app = global.look(config, output).await?;
-    let before = before(&app, arguments)?;
-    let survey = app.state.survey().await?;
+    let opened = global.look(host, output).await?;
+    let estate = &*opened.estate;
+    let before = before(estate, arguments)?;
+    let survey = estate.state.survey().await?;
     let is_empty = survey.heads.is_empty() && survey.damaged.is_empty();
-    let scope = Scope { before, history: arguments.history, links: links(&app, arguments, &survey)? };
-    let app = if arguments.dry_run || is_empty { app } else { global.open(config).await? };
-    let sources = Sources { state: &*app.state, blobs: &*app.blobs };
+    let scope = Scope { before, history: arguments.history, links: links(estate, arguments, &survey)? };
+    let opened = if arguments.dry_run || is_empty { opened } else { global.open(host).await? };
+    let estate = &*opened.estate;
+    let sources = Sources { state: &*estate.state, blobs: &*estate.blobs };
     let plan = match is_empty {
         true => Plan { before, ..Plan::default() },
         false => plan(gather(sources, survey, &scope).await?, before),
@@ -75,11 +77,11 @@ pub(in crate::cli) async fn run(
     }
     if !arguments.dry_run && !plan.is_empty() {
         let tenants = plan.links.iter().map(|link| &link.link.tenant).collect();
-        if !confirm_removal(&tenants, app.manifest(), arguments.consent, json)? {
+        if !confirm_removal(&tenants, estate.manifest(), arguments.consent, json)? {
             output.show("Nothing was removed.")?;
             return Ok(ExitStatus::Failure);
         }
-        carry_out(&app, &plan, &mut told).await;
+        carry_out(&opened, &plan, &mut told).await;
         if !json {
             output.show(PrunedText { pruning: &told, style: output.style() })?;
         }
@@ -87,13 +89,13 @@ pub(in crate::cli) async fn run(
     if json {
         output.json(&PruneJson::of(&told))?;
     }
-    output.calls(&app, global.verbose);
+    output.calls(host, global.verbose);
     Ok(status(&told, arguments.dry_run))
 }
 
 /// The selected links; `None`: all of them.
 fn links(
-    app: &App,
+    estate: &Estate,
     arguments: &Arguments,
     survey: &Survey,
 ) -> Result<Option<BTreeSet<LinkId>>, CommandError> {
@@ -101,14 +103,14 @@ fn links(
         return Ok(None);
     }
     let recorded = survey.heads.iter().map(|(id, _)| id).chain(survey.damaged.keys()).cloned();
-    let known: BTreeSet<LinkId> = recorded.chain(link::of_manifest(app)).collect();
+    let known: BTreeSet<LinkId> = recorded.chain(link::of_manifest(estate)).collect();
     let targets = link::targets(&arguments.links, &known, "link")?;
     Ok(Some(known.into_iter().filter(|id| targets.contain(id)).collect()))
 }
 
 /// Everything stored before this time is old.
-fn before(app: &App, arguments: &Arguments) -> Result<jiff::Timestamp, CommandError> {
-    let now = app.clock.now();
+fn before(estate: &Estate, arguments: &Arguments) -> Result<jiff::Timestamp, CommandError> {
+    let now = estate.clock.now();
     let before = arguments.older_than.resolve(now);
     if before > now {
         let hint = "name an age such as `30d`, or a time in the past".to_owned();
@@ -117,13 +119,13 @@ fn before(app: &App, arguments: &Arguments) -> Result<jiff::Timestamp, CommandEr
     Ok(before)
 }
 
-async fn carry_out(app: &App, plan: &Plan, told: &mut Pruning) {
+async fn carry_out(opened: &Opened, plan: &Plan, told: &mut Pruning) {
     let pruner = Pruner {
-        state: Arc::clone(&app.state),
-        blobs: Arc::clone(&app.blobs),
-        clock: Arc::clone(&app.clock),
-        owner: app.owner.clone(),
-        actor: app.actor.clone(),
+        state: Arc::clone(&opened.estate.state),
+        blobs: Arc::clone(&opened.estate.blobs),
+        clock: Arc::clone(&opened.estate.clock),
+        owner: opened.owner.clone(),
+        actor: opened.actor.clone(),
     };
     let (links, packs) = pruner.carry_out(plan).await;
     for (link, result) in told.links.iter_mut().zip(links) {

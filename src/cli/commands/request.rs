@@ -1,4 +1,5 @@
-//! Shared by the commands that record requests: selecting links, recording, and applying.
+//! Shared by the commands that record requests: selecting links, confirming, showing, and applying. The rules of
+//! requests are in `crate::requests`.
 
 use std::collections::BTreeSet;
 
@@ -7,18 +8,17 @@ use futures::{StreamExt as _, stream};
 
 use super::apply::{ApplyOptions, carry_out};
 use super::plan::{self, Selection};
-use crate::app::App;
+use crate::app::Host;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::Global;
 use crate::cli::arguments::link::{self, Requested};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::cli::output::confirm::{self, Consent};
-use crate::config::Config;
-use crate::domain::{Head, LinkId, Request, RequestId, RequestKind};
+use crate::domain::{LinkId, Request};
+use crate::estate::Estate;
 use crate::inventory::Scope;
-use crate::plan::Step;
-use crate::state::NewRequest;
+use crate::requests::{self, Action, CheckedRequest, RecordedRequest};
 use crate::views::{PlanText, hang};
 
 /// How many links are checked concurrently: some commands query the git host for each.
@@ -40,9 +40,6 @@ pub(in crate::cli) struct Options {
     consent: Consent,
 }
 
-/// A request, and the sentence that confirms it.
-pub(in crate::cli) type ConfirmedRequest = (RequestKind, String);
-
 /// A command that records requests for links.
 pub(in crate::cli) trait RequestCommand {
     /// The verb in "there is nothing to cancel".
@@ -50,13 +47,8 @@ pub(in crate::cli) trait RequestCommand {
 
     fn options(&self) -> &Options;
 
-    /// The requests for a link, usually one. Refused if the link's state rules them out.
-    async fn requests(
-        &self,
-        app: &App,
-        id: &LinkId,
-        head: &Head,
-    ) -> Result<Vec<ConfirmedRequest>, CommandError>;
+    /// What the command requests for each link.
+    fn action(&self) -> Action;
 
     /// What to do next; `apply` is the command that carries the requests out.
     fn next(&self, apply: &str) -> Option<String> {
@@ -64,73 +56,48 @@ pub(in crate::cli) trait RequestCommand {
     }
 }
 
-/// A checked request, and the sentence that confirms it.
-struct Checked {
-    id: LinkId,
-    ask: RequestKind,
-    said: String,
-}
-
 /// Checks the requests of all links before recording the first. Then shows what was recorded, or applies it.
 pub(in crate::cli) async fn run(
     command: &impl RequestCommand,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
+    let opened = global.open(host).await?;
+    let estate = &*opened.estate;
     let Options { links, why, apply, consent } = command.options();
     let links = match links.as_slice() {
-        [] => link::with_requests(&app).await?,
-        links => link::all_requested(&app, links).await?,
+        [] => link::with_requests(estate).await?,
+        links => link::all_requested(estate, links).await?,
     };
-    let checked = check(command, &app, links, output).await?;
-    let ids: BTreeSet<_> = checked.iter().map(|checked| checked.id.clone()).collect();
-    let ids: Vec<_> = ids.into_iter().collect();
+    let checked = check(command, estate, links, output).await?;
+    let ids: BTreeSet<_> = checked.iter().map(|(id, _)| id.clone()).collect();
     let selection =
         Selection { targets: ids.iter().map(ToString::to_string).collect(), ..Selection::default() };
-    let waiting = pending(app.state.requests(Some(&ids)).await?);
-    let at = app.clock.now();
-    let (mut submitted, mut new) = (BTreeSet::new(), Vec::new());
-    for Checked { id, ask, said } in checked {
-        // A new reason makes it a new request.
-        let is_same = |request: &&Request| {
-            request.link == id && request.ask == ask && (why.is_none() || request.why == *why)
-        };
-        // A duplicate would be refused later anyway.
-        if let Some(same) = waiting.iter().find(is_same) {
-            submitted.insert(same.id.clone());
-            let said = format!("{} already requested this; that request is still pending.", same.by);
-            new.push((id, said, None));
-        } else {
-            let (by, why) = (app.actor.clone(), why.clone());
-            new.push((id.clone(), said, Some(NewRequest { link: id, at, by, why, ask })));
-        }
-    }
+    let prepared = requests::prepare(estate, checked, &opened.actor, why.as_deref()).await?;
     let mut options = ApplyOptions::request(*consent);
     if *apply {
-        confirm::check(ids.iter(), app.manifest(), *consent)?;
-        if confirm::is_asked(ids.iter(), app.manifest(), *consent) {
-            let proposed = new.iter().filter_map(|(_, _, new)| new.clone());
-            match agreed(&app, &selection, proposed, output).await? {
+        confirm::check(ids.iter(), estate.manifest(), *consent)?;
+        if confirm::is_asked(ids.iter(), estate.manifest(), *consent) {
+            match agreed(estate, &selection, requests::proposed(&prepared), output).await? {
                 Some(plan) => options = options.agreed(plan),
                 None => return Ok(ExitStatus::Failure),
             }
         }
     }
     let style = output.style();
-    for (id, said, new) in new {
-        if let Some(new) = new {
-            submitted.insert(app.state.submit(new).await?.id);
-        }
+    let mut submitted = BTreeSet::new();
+    for prepared in prepared {
+        let RecordedRequest { link, id, confirmation } = prepared.record(estate).await?;
+        submitted.insert(id);
         if !*apply {
-            output.show(hang("", 2, &format!("{id}: {said}"), style))?;
+            output.show(hang("", 2, &format!("{link}: {confirmation}"), style))?;
         }
     }
     if *apply {
-        let plan = plan::make(&app, &selection, true).await?;
-        let is_refused = plan.links.iter().any(|link| refuses(&link.steps, &submitted));
-        let status = carry_out(&app, plan, options, output).await?;
+        let plan = plan::make(estate, &selection, true).await?;
+        let is_refused = plan.links.iter().any(|link| requests::refuses(&link.steps, &submitted));
+        let status = carry_out(&opened, plan, options, output).await?;
         return Ok(if is_refused && status == ExitStatus::Success { ExitStatus::Failure } else { status });
     }
     let targets: String = selection.targets.iter().map(|id| format!(" {id}")).collect();
@@ -143,61 +110,44 @@ pub(in crate::cli) async fn run(
 /// Asks for consent to the plan that these requests would lead to, before recording them. Returns the plan's text; if
 /// the user declines, says so and returns `None`.
 async fn agreed(
-    app: &App,
+    estate: &Estate,
     selection: &Selection,
-    proposed: impl Iterator<Item = NewRequest>,
+    proposed: Vec<Request>,
     output: &mut Output,
 ) -> Result<Option<String>, CommandError> {
-    let proposed = proposed.enumerate().map(|(number, new)| {
-        let NewRequest { link, at, by, why, ask } = new;
-        // Sorts after the recorded requests, whose ids are digits.
-        Request { id: RequestId(format!("proposed-{number:06}")), link, at, by, why, ask }
-    });
-    let scope = Scope { proposed: proposed.collect(), ..selection.scope(app, true).await? };
-    let plan = crate::plan::plan(&app.inventory(&scope).await?);
+    let scope = Scope { proposed, ..selection.scope(estate, true).await? };
+    let plan = crate::plan::plan(&estate.inventory(&scope).await?);
     let text = PlanText { plan: &plan, style: output.style() }.to_string();
     output.show(&text)?;
-    if confirm::confirm(&plan, app.manifest(), confirm::Confirmation::Protected)? {
+    if confirm::confirm(&plan, estate.manifest(), confirm::Confirmation::Protected)? {
         return Ok(Some(text));
     }
     output.note("Nothing was recorded or changed.");
     Ok(None)
 }
 
-/// Whether one of the submitted requests is refused, and no other request of the same kind is granted.
-fn refuses(steps: &[Step], submitted: &BTreeSet<RequestId>) -> bool {
-    let is_granted = |ask: &RequestKind| {
-        steps.iter().any(|step| matches!(step, Step::Accept { request } if request.ask == *ask))
-    };
-    steps.iter().any(|step| match step {
-        Step::Refuse { request, .. } => submitted.contains(&request.id) && !is_granted(&request.ask),
-        _ => false,
-    })
-}
-
 /// The requests of all links. A refused link is left out with a note if only a pattern matched it; if it was named, all
 /// are refused.
 async fn check<C: RequestCommand>(
     command: &C,
-    app: &App,
+    estate: &Estate,
     links: Vec<Requested>,
     output: &mut Output,
-) -> Result<Vec<Checked>, CommandError> {
+) -> Result<Vec<(LinkId, CheckedRequest)>, CommandError> {
     let all = links.len();
-    let asked = links.into_iter().map(|Requested { id, head, is_named }| async move {
+    let action = &command.action();
+    let checks = links.into_iter().map(|Requested { id, head, is_named }| async move {
         let answer = match head {
-            Ok(head) => command.requests(app, &id, &head).await,
+            Ok(head) => requests::check(estate, &id, &head, action).await.map_err(CommandError::from),
             Err(error) => Err(error),
         };
         (id, is_named, answer)
     });
-    let answers: Vec<_> = stream::iter(asked).buffered(CONCURRENTLY).collect().await;
+    let answers: Vec<_> = stream::iter(checks).buffered(CONCURRENTLY).collect().await;
     let (mut checked, mut left_out) = (Vec::new(), Vec::new());
     for (id, is_named, answer) in answers {
         match answer {
-            Ok(asks) => {
-                checked.extend(asks.into_iter().map(|(ask, said)| Checked { id: id.clone(), ask, said }));
-            }
+            Ok(requests) => checked.extend(requests.into_iter().map(|request| (id.clone(), request))),
             Err(CommandError::Refused { what, hint }) if all == 1 => {
                 return Err(CommandError::Refused { what, hint });
             }
@@ -223,19 +173,4 @@ async fn check<C: RequestCommand>(
         return Err(CommandError::refused(what, "`katkit status` shows where they stand".to_owned()));
     }
     Ok(checked)
-}
-
-/// The pending requests: not withdrawn, and not withdrawals themselves.
-pub(in crate::cli) fn pending(requests: Vec<Request>) -> Vec<Request> {
-    let withdrawn: Vec<_> = requests
-        .iter()
-        .filter_map(|request| match &request.ask {
-            RequestKind::Withdraw { id } => Some(id.clone()),
-            _ => None,
-        })
-        .collect();
-    let open = |request: &Request| {
-        !matches!(request.ask, RequestKind::Withdraw { .. }) && !withdrawn.contains(&request.id)
-    };
-    requests.into_iter().filter(open).collect()
 }

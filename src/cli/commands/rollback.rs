@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::request::{self, ConfirmedRequest, Options, RequestCommand};
-use crate::app::App;
+use super::request::{self, Options, RequestCommand};
+use crate::app::Host;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::link::{self, Requested};
-use crate::cli::arguments::{Format, Global, event_range};
+use crate::cli::arguments::{Format, Global};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::config::Config;
-use crate::domain::{CommitSha, Deployment, Head, LinkId, RequestKind};
+use crate::domain::{CommitSha, Head, LinkId};
+use crate::estate::Estate;
+use crate::requests::Action;
 use crate::views::{RollbackTargetsJson, RollbackTargetsText};
 
 /// Deploy the last verified commit, and quarantine the live one
@@ -43,18 +44,19 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     if !arguments.list {
-        return request::run(arguments, global, config, output).await;
+        return request::run(arguments, global, host, output).await;
     }
-    let app = global.look(config, output).await?;
-    let links = link::all_requested(&app, &arguments.options.links).await?;
+    let opened = global.look(host, output).await?;
+    let estate = &*opened.estate;
+    let links = link::all_requested(estate, &arguments.options.links).await?;
     let mut found = Vec::new();
     for Requested { id, head, is_named: _ } in links {
         let head = head?;
-        let subjects = subjects(&app, &id, &head).await;
+        let subjects = subjects(estate, &id, &head).await;
         found.push((id, head, subjects));
     }
     if arguments.format == Format::Json {
@@ -71,12 +73,12 @@ pub(in crate::cli) async fn run(
 }
 
 /// The subjects of the rollback targets, as far as they are available on this machine.
-async fn subjects(app: &App, id: &LinkId, head: &Head) -> BTreeMap<CommitSha, String> {
+async fn subjects(estate: &Estate, id: &LinkId, head: &Head) -> BTreeMap<CommitSha, String> {
     let mut subjects = BTreeMap::new();
-    let repo = app.manifest().link(id).and_then(|(_, link)| app.manifest().repos.get(&link.repo));
+    let repo = estate.manifest().link(id).and_then(|(_, link)| estate.manifest().repos.get(&link.repo));
     let Some(repo) = repo else { return subjects };
     for (evidence, _) in head.rollback_targets() {
-        if let Ok(line) = app.git.one_line(&repo.url, &evidence.sha).await {
+        if let Ok(line) = estate.git.one_line(&repo.url, &evidence.sha).await {
             subjects.insert(line.sha, line.subject);
         }
     }
@@ -90,56 +92,7 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn requests(
-        &self,
-        _: &App,
-        id: &LinkId,
-        head: &Head,
-    ) -> Result<Vec<ConfirmedRequest>, CommandError> {
-        let Some(live) = &head.deployed else {
-            return Err(nothing(id, format!("nothing is deployed to `{id}`")));
-        };
-        let to = match &self.to {
-            Some(text) => named(id, head, live, text)?,
-            None => {
-                let none =
-                    || nothing(id, format!("no commit was verified in `{id}` before {}", live.sha.short()));
-                head.rollback_target().ok_or_else(none)?.sha.clone()
-            }
-        };
-        let said = format!(
-            "recorded: roll back from {live} to {}, and quarantine {live}.",
-            to.short(),
-            live = live.sha.short()
-        );
-        Ok(vec![(RequestKind::Rollback { from: live.sha.clone(), to }, said)])
+    fn action(&self) -> Action {
+        Action::Rollback { to: self.to.clone() }
     }
-}
-
-fn nothing(id: &LinkId, what: String) -> CommandError {
-    CommandError::refused(what, format!("`katkit set {id} SHA` selects another commit"))
-}
-
-/// The commit that `text` names, if it is a rollback target.
-fn named(id: &LinkId, head: &Head, live: &Deployment, text: &str) -> Result<CommitSha, CommandError> {
-    let found = event_range::commit(text, head, None, &[])?;
-    if let Some(sha) = found.as_ref().filter(|sha| head.rollback_targets().any(|(back, _)| back.sha == **sha))
-    {
-        return Ok(sha.clone());
-    }
-    let what = match &found {
-        None => format!("no commit that begins with `{text}` was verified in `{id}`"),
-        Some(sha) if *sha == live.sha => format!("{} is already live in `{id}`", sha.short()),
-        Some(sha) => match (head.quarantine(sha), head.evidence(sha)) {
-            (Some(quarantine), _) => format!("{} is quarantined in `{id}`: {}", sha.short(), quarantine.why),
-            (None, Some(evidence)) if evidence.deployment.is_none() => {
-                format!("the run that verified {} in `{id}` deployed nothing", sha.short())
-            }
-            (None, Some(_)) => {
-                format!("{} was verified in `{id}` after {}, which is live", sha.short(), live.sha.short())
-            }
-            (None, None) => format!("{} was not verified in `{id}`", sha.short()),
-        },
-    };
-    Err(CommandError::refused(what, format!("`katkit rollback {id} --list` lists the rollback targets")))
 }

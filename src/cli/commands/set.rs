@@ -6,11 +6,11 @@ use std::path::Path;
 
 use clap::Args;
 
+use crate::app::Host;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::config::Config;
 use crate::manifest::{Wanted, edit};
 use crate::views::{hang, visible};
 
@@ -38,26 +38,27 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let Arguments { link, commit, branch } = arguments;
-    let app = global.look(config, output).await?;
-    let (id, _) = link::find(&app, link).await?;
+    let opened = global.look(host, output).await?;
+    let estate = &*opened.estate;
+    let (id, _) = link::find(estate, link).await?;
     let unknown = || CommandError::refused(format!("`{id}` is not in the manifest"), None);
-    let (_, it) = app.manifest().link(&id).ok_or_else(unknown)?;
-    let repo = app.manifest().repos.get(&it.repo).ok_or_else(unknown)?;
+    let (_, it) = estate.manifest().link(&id).ok_or_else(unknown)?;
+    let repo = estate.manifest().repos.get(&it.repo).ok_or_else(unknown)?;
     let want = match (branch, commit) {
         (Some(branch), _) => {
             // Checks that the branch exists.
-            app.git.tip(&repo.url, branch).await?;
+            estate.git.tip(&repo.url, branch).await?;
             Wanted::Branch(branch.clone())
         }
         (None, commit) => {
-            Wanted::Sha(app.git.resolve(&repo.url, commit.as_deref().unwrap_or_default()).await?)
+            Wanted::Sha(estate.git.resolve(&repo.url, commit.as_deref().unwrap_or_default()).await?)
         }
     };
-    let path = app.loaded.file_of(&id).ok_or_else(unknown)?;
+    let path = estate.loaded.file_of(&id).ok_or_else(unknown)?;
     let failed = |action| move |source| CommandError::File { path: path.to_owned(), action, source };
     let text = fs::read_to_string(path).map_err(failed("read"))?;
     let edited = edit::set_want(&text, &id, &want).map_err(|error| {

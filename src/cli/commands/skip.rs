@@ -2,12 +2,9 @@
 
 use clap::Args;
 
-use super::request::{ConfirmedRequest, Options, RequestCommand};
-use super::retry;
-use crate::app::App;
-use crate::cli::arguments::link;
-use crate::cli::error::CommandError;
-use crate::domain::{CommitSha, Head, LinkId, PhaseName, RequestKind};
+use super::request::{Options, RequestCommand};
+use crate::domain::{CommitSha, PhaseName};
+use crate::requests::Action;
 
 /// Skip a phase for one commit
 #[derive(Debug, Args)]
@@ -43,31 +40,7 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    async fn requests(
-        &self,
-        app: &App,
-        id: &LinkId,
-        head: &Head,
-    ) -> Result<Vec<ConfirmedRequest>, CommandError> {
-        let want = link::wanted(app, id).await?;
-        // Without `--sha`, the user means the commit they saw fail.
-        let unfinished = head.run.as_ref().filter(|run| !run.succeeded()).map(|run| &run.sha);
-        if let Some(other) = self.sha.as_ref().or(unfinished).filter(|other| **other != want) {
-            return Err(retry::moved_on(id, other, &want));
-        }
-        let sha = want;
-        let phase = self.phase.clone();
-        if let Some(run) = head.run.as_ref().filter(|run| run.sha == sha) {
-            match run.phase(&phase) {
-                None => return Err(retry::no_phase(id, &phase, &run.phases)),
-                Some(state) if state.status.is_done() => {
-                    let what = format!("`{phase}` of `{id}` is already done for {}", sha.short());
-                    return Err(CommandError::refused(what, None));
-                }
-                Some(_) => {}
-            }
-        }
-        let said = format!("recorded: skip `{phase}` for {}.", sha.short());
-        Ok(vec![(RequestKind::Skip { sha, phase }, said)])
+    fn action(&self) -> Action {
+        Action::Skip { phase: self.phase.clone(), sha: self.sha.clone() }
     }
 }

@@ -2,13 +2,13 @@
 
 use clap::Args;
 
+use crate::app::Host;
 use crate::apply;
 use crate::causes;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::config::Config;
 use crate::domain::Event;
 use crate::liveness;
 use crate::views::visible;
@@ -31,12 +31,13 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.open(config).await?;
-    let (id, _) = link::find(&app, &arguments.link).await?;
-    let leases = app.state.leases(Some(std::slice::from_ref(&id))).await?;
+    let opened = global.open(host).await?;
+    let estate = &*opened.estate;
+    let (id, _) = link::find(estate, &arguments.link).await?;
+    let leases = estate.state.leases(Some(std::slice::from_ref(&id))).await?;
     let Some(owner) = leases.into_iter().find_map(|(_, lease)| lease.owner) else {
         output.show(format_args!("No process holds the lease of {id}."))?;
         return Ok(ExitStatus::Success);
@@ -51,10 +52,10 @@ pub(in crate::cli) async fn run(
         );
         return Err(CommandError::refused(what, hint));
     }
-    app.state.break_lease(&id).await?;
+    estate.state.break_lease(&id).await?;
     let unlocked = Event::Unlocked { from: owner.to_string(), why: arguments.why.clone() };
     if let Err(error) =
-        apply::note(&app.state, &app.clock, (&app.owner, &app.actor), &id, vec![unlocked]).await
+        apply::note(&estate.state, &estate.clock, (&opened.owner, &opened.actor), &id, vec![unlocked]).await
     {
         let error = causes::in_one_line(&error);
         tracing::warn!(%error, "the unlock of {id} could not be recorded in its journal");

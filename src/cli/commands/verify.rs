@@ -2,11 +2,11 @@
 
 use clap::Args;
 
+use crate::app::Host;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Format, Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::config::Config;
 use crate::inventory::Scope;
 use crate::views::{VerificationJson, VerificationText};
 
@@ -24,19 +24,20 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.look(config, output).await?;
-    let targets = link::in_manifest(&app, &arguments.patterns)?;
+    let opened = global.look(host, output).await?;
+    let estate = &*opened.estate;
+    let targets = link::in_manifest(estate, &arguments.patterns)?;
     let scope = Scope { targets, ..Scope::default() };
-    let verification = app.verify(&scope).await?;
+    let verification = opened.verify(&scope).await?;
     match arguments.format {
         Format::Text => {
             output.show(VerificationText { verification: &verification, style: output.style() })?
         }
         Format::Json => output.json(&VerificationJson::new(&verification))?,
     }
-    output.calls(&app, global.verbose);
+    output.calls(host, global.verbose);
     Ok(if verification.problems() == 0 { ExitStatus::Success } else { ExitStatus::Failure })
 }

@@ -1,34 +1,30 @@
 //! `katkit wait`: waits until links reach a goal. Changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::apply;
-use crate::app::App;
+use crate::app::Host;
 use crate::causes;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Format, Global, link};
 use crate::cli::error::CommandError;
+use crate::cli::output::Output;
 use crate::cli::output::live_screen::LiveScreen;
-use crate::cli::output::usual_durations::{Running, UsualDurations};
-use crate::cli::output::{Output, holder};
-use crate::config::Config;
-use crate::domain::{Epoch, Generation, LinkId, Request, RequestKind};
-use crate::git::{GitError, Repositories as _};
-use crate::inventory::{Scope, Targets};
-use crate::plan::{self, Arrival, Goal, Holder, LinkInput, LinkPlan, Step};
+use crate::cli::output::usual_durations::UsualDurations;
+use crate::domain::LinkId;
+use crate::estate::Estate;
+use crate::plan::{Arrival, Goal};
+use crate::queries::{self, Activity, Arrivals, OutageTimers, WaitState};
 use crate::views::{ArrivalsJson, ArrivalsText, Style, WaitOutcomeJson, short};
 
 /// Interval between two reads of the record.
 const EVERY: Duration = Duration::from_secs(1);
 /// After this many reads, query repositories and platforms again, even if nothing was recorded.
 const POLLS: u32 = 15;
-
-/// How long something may stay unreachable before the command fails.
-const MAX_OUTAGE: Duration = Duration::from_mins(1);
 /// Replaces [`POLLS`] while something is unreachable.
 const AGAIN: u32 = 5;
 
@@ -86,14 +82,14 @@ fn time(text: &str) -> Result<Duration, String> {
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.look(config, output).await?;
+    let opened = global.look(host, output).await?;
     let (mut screen, style) = (LiveScreen::new(output), output.error_style());
     let mut arrivals = BTreeMap::new();
     let ended = tokio::select! {
-        ended = until_there(app, arguments, (global, config), style, (&mut screen, &mut arrivals)) => ended,
+        ended = until_there(opened.estate, arguments, (global, host), style, (&mut screen, &mut arrivals)) => ended,
         Ok(()) = apply::signalled() => Ok(ExitStatus::Interrupted),
     };
     screen.end();
@@ -115,27 +111,26 @@ fn outcome(status: ExitStatus) -> Option<WaitOutcomeJson> {
 }
 
 async fn until_there(
-    mut app: App,
+    mut estate: Arc<Estate>,
     arguments: &Arguments,
-    (global, config): (&Global, &Config),
+    (global, host): (&Global, &Host),
     style: Style,
     (screen, told): (&mut LiveScreen, &mut BTreeMap<LinkId, Arrival>),
 ) -> Result<ExitStatus, CommandError> {
-    let targets = link::in_manifest(&app, &arguments.links)?;
-    let scope = Scope { targets, ..Scope::default() };
-    let clock = Arc::clone(&app.clock);
+    let targets = link::in_manifest(&estate, &arguments.links)?;
+    let clock = Arc::clone(&estate.clock);
     let began = clock.elapsed();
     let passed = || clock.elapsed().saturating_sub(began);
     let left = || arguments.timeout.saturating_sub(passed());
     let mut durations = UsualDurations::default();
     let mut outages = OutageTimers::default();
     loop {
-        let (seen, mut running, arrivals) = match ask(&app, &scope, &arguments.goal).await {
+        let asked = queries::arrivals(&estate, &targets, &arguments.goal).await;
+        let Arrivals { activity, links: arrivals } = match asked {
             Ok(answer) => answer,
             Err(error) => {
-                let lasts = outages.is_over(&BTreeSet::from([None]), clock.elapsed());
-                if lasts {
-                    return Err(error);
+                if outages.is_record_lost(clock.elapsed()) {
+                    return Err(error.into());
                 }
                 screen.say(&format!("not yet: {}", causes::in_one_line(&error)));
                 if left().is_zero() {
@@ -146,46 +141,39 @@ async fn until_there(
                 continue;
             }
         };
+        let Activity { fingerprint: seen, mut running } = activity;
         let news = arrivals.iter().filter(|(link, arrival)| told.get(*link) != Some(*arrival));
         let news: Vec<_> = news.collect();
         if !news.is_empty() {
             screen.say(&ArrivalsText { arrivals: &news, style }.to_string());
         }
         *told = arrivals;
-        let unreachable = told.iter().filter(|(_, arrival)| arrival.may_pass());
-        let unreachable: BTreeSet<_> = unreachable.map(|(link, _)| Some(link.clone())).collect();
-        let is_held = |arrival: &Arrival| match arrival {
-            Arrival::Stopped(_) => true,
-            Arrival::Held(_) => !arrival.may_pass(),
-            _ => false,
+        let (missing, polls) = match outages.judge(told, clock.elapsed()) {
+            WaitState::Arrived => return Ok(ExitStatus::Success),
+            WaitState::Failed => return Ok(ExitStatus::Failure),
+            WaitState::Waiting { missing, is_unreachable: false } => (missing, POLLS),
+            WaitState::Waiting { missing, is_unreachable: true } => (missing, AGAIN),
         };
-        if outages.is_over(&unreachable, clock.elapsed()) || told.values().any(is_held) {
-            return Ok(ExitStatus::Failure);
-        }
-        let missing = told.values().filter(|arrival| !arrival.is_there()).count();
-        if missing == 0 {
-            return Ok(ExitStatus::Success);
-        }
-        for _ in 0..if unreachable.is_empty() { POLLS } else { AGAIN } {
+        for _ in 0..polls {
             if left().is_zero() {
                 return Ok(timed_out(arguments.timeout, Some(missing), screen));
             }
             if screen.is_live() {
-                let mut lines = durations.lines(&app, &running).await;
+                let mut lines = durations.lines(&estate, &running).await;
                 let (passed, timeout) = (short(passed()), short(arguments.timeout));
                 let all = told.len();
                 lines.push(format!("waiting for {missing} of {all} links, {passed} of at most {timeout}"));
                 screen.show(&lines, &format!("{TITLE}: {} of {all} links", all - missing));
             }
             tokio::time::sleep(EVERY.min(left())).await;
-            match look(&app, &scope.targets).await {
-                Ok((now, runs)) if now == seen => running = runs,
+            match queries::activity(&estate, &targets).await {
+                Ok(now) if now.fingerprint == seen => running = now.running,
                 // An error is retried by the query above.
                 Ok(_) | Err(_) => break,
             }
-            if seen == Fingerprint::default() {
-                // There may have been no record when the app was opened. Reopen it to see a new one.
-                app = global.look_again(config).await?;
+            if seen.is_empty() {
+                // There may have been no record when the manifest was opened. Reopen it to see a new one.
+                estate = global.look_again(host).await?.estate;
             }
         }
     }
@@ -200,100 +188,4 @@ fn timed_out(timeout: Duration, missing: Option<usize>, screen: &mut LiveScreen)
     };
     screen.say(&format!("timed out after {}{missing}", time_text(timeout)));
     ExitStatus::TimedOut
-}
-
-/// When each link became unreachable; `None` stands for the state.
-#[derive(Debug, Default)]
-struct OutageTimers(BTreeMap<Option<LinkId>, Duration>);
-
-impl OutageTimers {
-    /// Notes what is unreachable now. Returns whether an outage has lasted too long.
-    fn is_over(&mut self, unreachable: &BTreeSet<Option<LinkId>>, now: Duration) -> bool {
-        self.0.retain(|link, _| unreachable.contains(link));
-        for link in unreachable {
-            self.0.entry(link.clone()).or_insert(now);
-        }
-        self.0.values().any(|since| now.saturating_sub(*since) >= MAX_OUTAGE)
-    }
-}
-
-/// Changes whenever something is recorded for the links, or a lease is taken or released.
-type Fingerprint = (BTreeMap<LinkId, Generation>, BTreeMap<LinkId, (Epoch, bool)>);
-
-/// The fingerprint, and the running phases.
-async fn look(app: &App, targets: &Targets) -> Result<(Fingerprint, Vec<Running>), CommandError> {
-    let mut survey = app.state.survey().await?;
-    survey.heads.retain(|(id, _)| targets.contain(id));
-    survey.leases.retain(|(id, _)| targets.contain(id));
-    let heads = survey.heads.iter().map(|(id, head)| (id.clone(), head.generation)).collect();
-    let leases = survey.leases.iter();
-    let leases = leases.map(|(id, lease)| (id.clone(), (lease.epoch, lease.owner.is_some()))).collect();
-    let holders = holder::of(survey.leases);
-    let is_held = |id: &LinkId| matches!(holders.get(id), Some(Holder::Other(_)));
-    let held = survey.heads.iter().filter(|(id, _)| is_held(id));
-    let running = held.flat_map(|(id, head)| Running::of(id, head)).collect();
-    Ok(((heads, leases), running))
-}
-
-async fn ask(
-    app: &App,
-    scope: &Scope,
-    goal: &Goal,
-) -> Result<(Fingerprint, Vec<Running>, BTreeMap<LinkId, Arrival>), CommandError> {
-    let (seen, running) = look(app, &scope.targets).await?;
-    let input = app.inventory(scope).await?;
-    let plan = plan::plan(&input);
-    let mut arrivals = BTreeMap::new();
-    for link in input.links.iter().filter(|link| link.want.is_some()) {
-        let planned = plan.links.binary_search_by(|planned| planned.link.cmp(&link.id)).ok();
-        let planned = planned.map(|at| &plan.links[at]);
-        let mut arrival = plan::arrival(link, planned, goal);
-        if let (Goal::Commit(digits), Arrival::OnTheWay(_) | Arrival::Stopped(_)) = (goal, &arrival)
-            && !planned.is_some_and(plan::is_repair)
-            && let Some(other) = by_history(app, link, planned, digits).await
-            && (other.is_there() || matches!(arrival, Arrival::OnTheWay(_)))
-        {
-            arrival = other;
-        }
-        arrivals.insert(link.id.clone(), arrival);
-    }
-    Ok((seen, running, arrivals))
-}
-
-/// Asks the repository whether the deployed commit contains the named one.
-///
-/// `None` if the named commit is about to be deployed: during a rollback it is an ancestor of what is still live.
-async fn by_history(
-    app: &App,
-    link: &LinkInput,
-    planned: Option<&LinkPlan>,
-    digits: &str,
-) -> Option<Arrival> {
-    let (_, asks) = app.manifest().link(&link.id)?;
-    let url = &app.manifest().repos.get(&asks.repo)?.url;
-    let commit = match app.git.resolve(url, digits).await {
-        Ok(commit) => commit,
-        Err(error) => {
-            let what = causes::in_one_line(&error);
-            let is_unreachable = error.is_retryable() || matches!(error, GitError::Vanished { .. });
-            let problem = || plan::Problem { what: what.clone(), hint: None };
-            return Some(if is_unreachable {
-                Arrival::Held(problem().into())
-            } else {
-                Arrival::OnTheWay(what)
-            });
-        }
-    };
-    let to = |step: &Step| matches!(step, Step::Deploy(deploy) if deploy.to == commit);
-    let back = |request: &Request| matches!(&request.ask, RequestKind::Rollback { to, .. } if *to == commit);
-    let goes_there = matches!(&link.want, Some(Ok(want)) if *want == commit)
-        || planned.is_some_and(|planned| planned.steps.iter().any(to))
-        || link.head.deploying.as_ref().is_some_and(|deploying| deploying.sha == commit)
-        || link.requests.iter().any(back);
-    if goes_there {
-        return None;
-    }
-    let live = link.head.deployed.as_ref()?.sha.clone();
-    let beyond = app.git.commits(url, Some(&live), &commit, &[], 1).await.ok()?;
-    (beyond.listed.is_empty() && beyond.more == 0).then_some(Arrival::Contained { live, commit })
 }

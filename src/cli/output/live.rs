@@ -9,11 +9,11 @@ use tokio::runtime::Handle;
 
 use super::display::Display;
 use super::live_screen::{self, LiveScreen};
-use super::usual_durations;
 use crate::apply::Listener;
 use crate::cli::output::Output;
 use crate::domain::{LinkId, PhaseName};
 use crate::journal::Usual;
+use crate::queries;
 use crate::report::Progress;
 use crate::state::State;
 use crate::views::{ProgressText, Style, clip, pace, short, visible};
@@ -117,7 +117,7 @@ impl Live {
     fn learn(&self, link: &LinkId) {
         let (state, shared, link) = (Arc::clone(&self.state), Arc::downgrade(&self.shared), link.clone());
         self.runtime.spawn(async move {
-            let usual = usual_durations::of(&*state, &link).await;
+            let usual = queries::usual_durations(&*state, &link).await;
             if let Some(shared) = shared.upgrade() {
                 shared.scene().usual.insert(link, usual);
             }

@@ -2,10 +2,8 @@
 
 pub(super) mod confirm;
 pub(super) mod display;
-pub(super) mod holder;
 pub(super) mod live;
 pub(super) mod live_screen;
-pub(super) mod others;
 pub(super) mod progress;
 pub(super) mod screen;
 pub(super) mod title;
@@ -19,7 +17,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use self::screen::Size;
-use crate::app::App;
+use crate::app::Host;
 use crate::cli::error::CommandError;
 use crate::config::Config;
 use crate::manifest::Diagnostics;
@@ -142,8 +140,8 @@ impl Output {
     }
 
     /// With `--verbose`, lists the AWS calls.
-    pub(in crate::cli) fn calls(&mut self, app: &App, verbose: u8) {
-        if let Some(calls) = app.calls().filter(|_| verbose > 0) {
+    pub(in crate::cli) fn calls(&mut self, host: &Host, verbose: u8) {
+        if let Some(calls) = host.calls().filter(|_| verbose > 0) {
             self.note(calls);
         }
     }

@@ -5,20 +5,25 @@ use std::sync::Arc;
 
 use super::display::Display;
 use super::live::Live;
-use crate::app::App;
 use crate::apply::Listener;
 use crate::cli::arguments::Format;
 use crate::cli::error::CommandError;
 use crate::cli::output::{Output, unless_unread};
+use crate::estate::Estate;
 use crate::report::Progress;
 use crate::views::{ApplyEvent, ApplyLine, Document, ProgressText, Style};
 
 /// The listener for the output format. `links` is the number of links to work on.
-pub(in crate::cli) fn listener(format: Format, links: usize, app: &App, output: &Output) -> Arc<dyn Display> {
+pub(in crate::cli) fn listener(
+    format: Format,
+    links: usize,
+    estate: &Estate,
+    output: &Output,
+) -> Arc<dyn Display> {
     let style = output.error_style();
     match format {
         Format::Json => Arc::new(Events),
-        Format::Text if output.is_live() => Arc::new(Live::new(links, Arc::clone(&app.state), output)),
+        Format::Text if output.is_live() => Arc::new(Live::new(links, Arc::clone(&estate.state), output)),
         Format::Text => Arc::new(Lines { style }),
     }
 }

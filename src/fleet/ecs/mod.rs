@@ -88,7 +88,7 @@ pub struct Settings {
 /// Tasks of one katkit in one cluster.
 #[derive(Debug)]
 pub struct EcsFleet {
-    tasks: Tasks,
+    tasks: Arc<Tasks>,
     settings: Settings,
     started_by: String,
     lookup: Lookup,
@@ -98,7 +98,7 @@ pub struct EcsFleet {
     /// Tasks seen to have ended, so that ECS is not asked again.
     over: Mutex<BTreeSet<Handle>>,
     /// Clients for other clusters that the manifest once named and that still have tasks, by cluster and region.
-    elsewhere: Mutex<BTreeMap<String, Tasks>>,
+    elsewhere: Mutex<BTreeMap<String, Arc<Tasks>>>,
 }
 
 /// Interval between stop requests for a task that keeps running: the first one may have come before ECS knew the task.
@@ -107,7 +107,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(10);
 impl EcsFleet {
     /// A fleet in the cluster of `tasks`. `owner` identifies this katkit and fleet across processes; fleets with
     /// another owner leave its tasks alone.
-    pub fn new(tasks: Tasks, settings: Settings, owner: &str) -> Self {
+    pub fn new(tasks: Arc<Tasks>, settings: Settings, owner: &str) -> Self {
         // At most 36 characters, once the limit of ECS.
         let mut started_by = "katkit-".to_owned();
         for byte in &Sha256::digest(owner)[..12] {
@@ -130,16 +130,16 @@ impl EcsFleet {
     }
 
     /// A client for the cluster this task was launched into, whatever the manifest says now.
-    fn tasks_of(&self, handle: &Handle) -> Tasks {
+    fn tasks_of(&self, handle: &Handle) -> Arc<Tasks> {
         let arn = handle.as_str();
         if self.cluster().holds(arn) {
-            return self.tasks.clone();
+            return Arc::clone(&self.tasks);
         }
         let location = arn.rsplit_once('/').map_or(arn, |(location, _)| location);
         let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
         let known = elsewhere.entry(location.to_owned());
         let there =
-            || self.cluster().of_task(arn).map_or_else(|| self.tasks.clone(), |it| Tasks::new(it, POLL));
+            || self.cluster().of_task(arn).map_or_else(|| Arc::clone(&self.tasks), |it| Tasks::new(it, POLL));
         known.or_insert_with(there).clone()
     }
 

@@ -120,7 +120,7 @@ impl Link {
                 attempt: AttemptNumber(number + 1),
                 token: Token(format!("{phase}{number}")),
                 replicas: 1,
-                fleet: "local".into(),
+                fleet: "local".parse().unwrap(),
                 saved_plan: None,
             },
             Event::AttemptLaunched { phase: phase.clone(), attempt, handles: vec![Handle("h".into())] },

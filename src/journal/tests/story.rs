@@ -49,7 +49,7 @@ impl JournalBuilder {
             attempt,
             token: token("t"),
             replicas: 1,
-            fleet: "local".into(),
+            fleet: "local".parse().unwrap(),
             saved_plan: None,
         };
         self.then(intended)

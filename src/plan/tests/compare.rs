@@ -1,5 +1,7 @@
 //! Differences between a reviewed plan and a new one.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::world::{World, failed, owner, sha};
@@ -89,7 +91,7 @@ fn every_field_of_a_deployment_counts_except_the_list_of_commits() {
     assert_eq!(ignored, ["commits", "more_commits"]);
     // The same holds for the rollback.
     let mut reviewed = now.clone();
-    reviewed.on_failure.as_mut().unwrap().timeout += 1;
+    reviewed.on_failure.as_mut().unwrap().timeout += Duration::from_secs(1);
     let differs = difference(&reviewed, Some(&now), now.base).unwrap();
     assert!(differs.starts_with("if a later phase fails, it deploys aaaaaaaaaa with "), "{differs}");
     reviewed.on_failure = None;

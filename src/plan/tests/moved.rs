@@ -170,7 +170,7 @@ fn a_service_launched_under_the_old_name_is_not_swept() {
     let links = relocate(input.manifest, links(&world));
     let token = links[0].head.unremoved().next().unwrap().1.token.replica(0);
     let orphan = OrphanedService {
-        fleet: "process".to_owned(),
+        fleet: "process".parse().unwrap(),
         handle: crate::domain::Handle("h".to_owned()),
         token,
         link: Some("old/web".parse().unwrap()),

@@ -2,6 +2,7 @@
 //! plan.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -132,7 +133,7 @@ impl World {
             attempt,
             token,
             replicas: 1,
-            fleet: "process".into(),
+            fleet: "process".parse().unwrap(),
             saved_plan: None,
         };
         self.then(intended).then(Event::AttemptLaunched { phase, attempt, handles })
@@ -192,7 +193,7 @@ impl World {
     }
 
     pub(super) fn lease() -> Lease {
-        Lease { epoch: Epoch(3), beat: 5, owner: Some(owner()), duration: 30 }
+        Lease { epoch: Epoch(3), beat: 5, owner: Some(owner()), duration: Duration::from_secs(30) }
     }
 
     pub(super) fn requested(mut self, kind: RequestKind) -> Self {

@@ -190,7 +190,7 @@ impl Platform for DockerPlatform {
             formerly: &upgrade.formerly,
             token: &upgrade.token,
             images: &upgrade.images,
-            deadline: Instant::now() + Duration::from_secs(upgrade.timeout),
+            deadline: Instant::now() + upgrade.timeout,
         };
         prepare::prepare(&self.engine, &self.settings, wanted, fencing).await?;
         Ok(upgrade.token.to_string())
@@ -211,7 +211,7 @@ impl Platform for DockerPlatform {
             formerly: &upgrade.formerly,
             token: &upgrade.token,
             images: &upgrade.images,
-            deadline: Instant::now() + Duration::from_secs(upgrade.timeout),
+            deadline: Instant::now() + upgrade.timeout,
         };
         let roll = Roll::new(&self.engine, &self.settings, wanted, fencing);
         let outcome = self.roll(&roll, upgrade.strategy).await?;
@@ -229,7 +229,7 @@ impl Platform for DockerPlatform {
             formerly: left.formerly,
             token: left.token,
             images: &images,
-            deadline: Instant::now() + Duration::from_secs(left.timeout),
+            deadline: Instant::now() + left.timeout,
         };
         let roll = Roll::new(&self.engine, &self.settings, wanted, fencing);
         let halted = self.halted("queried");

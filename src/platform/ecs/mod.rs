@@ -45,11 +45,14 @@ pub use services::Services;
 /// Poll interval for a service that is rolling, unless there are many.
 pub const POLL: Duration = Duration::from_secs(1);
 
+/// A hundred years: a saved plan may hold any number of seconds, and adding too many to an [`Instant`] panics.
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
+
 /// Deploys the services of one tenant in a cluster.
 #[derive(Clone, Debug)]
 pub struct EcsPlatform {
-    services: Services,
-    tasks: Tasks,
+    services: Arc<Services>,
+    tasks: Arc<Tasks>,
     names: NameTemplate,
     /// Deployments issued by this process, by deployment id: they hold more than the recorded name.
     issued: Arc<Mutex<HashMap<String, Issued>>>,
@@ -70,7 +73,7 @@ struct Live {
 
 impl EcsPlatform {
     /// Services named by `names`; `tasks` are the tasks of the same cluster.
-    pub fn new(services: Services, tasks: Tasks, names: NameTemplate) -> Self {
+    pub fn new(services: Arc<Services>, tasks: Arc<Tasks>, names: NameTemplate) -> Self {
         Self { services, tasks, names, issued: Arc::default() }
     }
 
@@ -78,8 +81,8 @@ impl EcsPlatform {
         RollTarget { services: &self.services, link: &upgrade.link, formerly: &upgrade.formerly }
     }
 
-    fn watch_until(&self, timeout: u64) -> Watch<'_> {
-        let deadline = Instant::now() + Duration::from_secs(timeout.min(u64::from(u32::MAX)));
+    fn watch_for(&self, timeout: Duration) -> Watch<'_> {
+        let deadline = Instant::now() + timeout.min(LONGEST);
         Watch { services: &self.services, tasks: &self.tasks, deadline }
     }
 
@@ -189,7 +192,7 @@ impl EcsPlatform {
         live: &mut IntendedImages,
         fencing: &dyn FencingCheck,
     ) -> Result<DeployOutcome, PlatformError> {
-        let (watch, mut done) = (self.watch_until(upgrade.timeout), Vec::new());
+        let (watch, mut done) = (self.watch_for(upgrade.timeout), Vec::new());
         let orders = self.orders(&upgrade.link, upgrade.images.iter().map(|(role, image)| (role, image)));
         for order in orders {
             let issued = match begun.iter().find(|issued| issued.role == order.role) {
@@ -208,6 +211,7 @@ impl EcsPlatform {
                 },
             };
             let end = watch.end(issued.clone()).await?;
+            self.forget(&issued);
             live.extend(end.live.map(|arn| (issued.role.clone(), arn)));
             match end.outcome {
                 DeployOutcome::Deployed => {
@@ -243,6 +247,7 @@ impl EcsPlatform {
         let (mut outcome, mut done) = (DeployOutcome::Deployed, Vec::new());
         for (issued, ended) in issued.iter().zip(ends) {
             let end = ended?;
+            self.forget(issued);
             live.extend(end.live.map(|arn| (issued.role.clone(), arn)));
             match end.outcome {
                 DeployOutcome::Deployed => {
@@ -254,6 +259,11 @@ impl EcsPlatform {
             }
         }
         Ok(in_part(outcome, &done))
+    }
+
+    /// Forgets a deployment that has ended.
+    fn forget(&self, issued: &Issued) {
+        self.issued.lock().unwrap_or_else(PoisonError::into_inner).remove(&issued.deployment);
     }
 
     async fn collect(&self, link: &LinkId, issued: &Issued) {
@@ -304,7 +314,7 @@ impl Platform for EcsPlatform {
         let outcome = match upgrade.strategy {
             Strategy::Ordered => self.in_order(upgrade, &begun, &mut live, fencing).await?,
             Strategy::Together => {
-                self.together(&upgrade.link, &self.watch_until(upgrade.timeout), begun, &mut live).await?
+                self.together(&upgrade.link, &self.watch_for(upgrade.timeout), begun, &mut live).await?
             }
         };
         Ok(RollEnd { outcome, revision: self.revision_of(&upgrade.link, &roles, live).await })

@@ -77,7 +77,7 @@ impl EcsPlatform {
             return Ok(None);
         }
         let mut live = IntendedImages::new();
-        let outcome = self.together(link, &self.watch_until(timeout), begun, &mut live).await?;
+        let outcome = self.together(link, &self.watch_for(timeout), begun, &mut live).await?;
         if !complete && outcome == DeployOutcome::Deployed {
             return Ok(None);
         }

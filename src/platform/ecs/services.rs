@@ -24,14 +24,17 @@ pub const SERVICES_AT_ONCE: usize = 10;
 /// Number of rolling services up to which each is polled as often as a single one.
 const FEW: usize = 50;
 
-/// The services of a cluster. Cheap to clone. All tenants of a cluster share one, and so share its batched calls.
-#[derive(Clone, Debug)]
+/// How many task definitions to remember. They are of several KiB each, and every deployment registers new ones.
+const MOST_DEFINITIONS: usize = 2_000;
+
+/// The services of a cluster. All tenants of a cluster share one, and so share its batched calls.
+#[derive(Debug)]
 pub struct Services {
     cluster: Arc<Cluster>,
     batcher: Batcher<Arc<Service>>,
-    pace: Arc<Pace>,
+    pace: Pace,
     /// Cache of task definitions: they never change, so each is read once.
-    definitions: Arc<Mutex<HashMap<String, Arc<Described>>>>,
+    definitions: Mutex<HashMap<String, Arc<Described>>>,
 }
 
 impl Services {
@@ -45,13 +48,13 @@ impl Services {
     }
 
     /// The services of `cluster`, polling a rolling one at the interval `every`.
-    pub fn new(cluster: Arc<Cluster>, every: Duration) -> Self {
+    pub fn new(cluster: Arc<Cluster>, every: Duration) -> Arc<Self> {
         let asked = Arc::clone(&cluster);
         let batcher = Batcher::new(SERVICES_AT_ONCE, move |names| {
             let cluster = Arc::clone(&asked);
             Box::pin(async move { describe(&cluster, names).await })
         });
-        Self { cluster, batcher, pace: Arc::new(Pace::new(every, FEW)), definitions: Arc::default() }
+        Arc::new(Self { cluster, batcher, pace: Pace::new(every, FEW), definitions: Mutex::default() })
     }
 
     /// The cluster of the services.
@@ -102,17 +105,23 @@ impl Services {
         };
         let definition = described.task_definition.ok_or_else(absent)?;
         let read = Arc::new(Described { definition, tags: described.tags.unwrap_or_default() });
-        let mut known = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(read.arn().to_owned(), Arc::clone(&read));
+        self.remember(&read);
         Ok(read)
     }
 
     /// Caches a newly registered task definition.
     pub fn learn(&self, registered: Described) -> Arc<Described> {
         let registered = Arc::new(registered);
-        let mut known = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(registered.arn().to_owned(), Arc::clone(&registered));
+        self.remember(&registered);
         registered
+    }
+
+    fn remember(&self, definition: &Arc<Described>) {
+        let mut known = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_DEFINITIONS {
+            known.clear();
+        }
+        known.insert(definition.arn().to_owned(), Arc::clone(definition));
     }
 
     /// Removes a deregistered task definition from the cache.

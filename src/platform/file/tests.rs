@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::{Strategy, Token};
 use crate::platform::NoFencing;
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
 fn images(text: &str) -> Result<Images, String> {
     match text.strip_prefix("image ") {
@@ -38,7 +39,7 @@ impl World {
             description: description.to_owned(),
             known: None,
             strategy: Strategy::Ordered,
-            timeout: 1,
+            timeout: Duration::from_secs(1),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -92,7 +93,7 @@ impl Leases for Mortal<MemoryState> {
         &self,
         link: &LinkId,
         owner: &Owner,
-        duration: u64,
+        duration: Duration,
         takes_over: Option<&Lease>,
     ) -> Result<Lease, StateError> {
         self.write(self.0.acquire(link, owner, duration, takes_over)).await
@@ -231,7 +232,8 @@ async fn finishing_a_prune_keeps_what_became_needed_again() {
     assert!(world.head(&shop).await.pruned.is_some());
     assert_eq!(world.left("dev").await, "a4 b4 c4 d4");
     let lease = world.state.leases(None).await.unwrap().remove(0).1;
-    let epoch = world.state.acquire(&shop, &super::owner(), 30, Some(&lease)).await.unwrap().epoch;
+    let taken_over = world.state.acquire(&shop, &super::owner(), Duration::from_secs(30), Some(&lease)).await;
+    let epoch = taken_over.unwrap().epoch;
     world.state.release(&shop, epoch).await.unwrap();
     world.run(&shop, 'a', GOOD).await;
     world.prune(Timestamp::UNIX_EPOCH, false).await;

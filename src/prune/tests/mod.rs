@@ -4,6 +4,7 @@ mod deaths;
 mod world;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -110,7 +111,7 @@ async fn a_link_that_another_process_holds_is_left_alone() {
     for digit in ['a', 'b'] {
         world.run(&shop, digit, GOOD).await;
     }
-    let epoch = world.state.acquire(&shop, &owner(), 30, None).await.unwrap().epoch;
+    let epoch = world.state.acquire(&shop, &owner(), Duration::from_secs(30), None).await.unwrap().epoch;
     let plan = world.plan(world.now(), true, None).await;
     assert_eq!((plan.is_empty(), plan.left.len()), (true, 1));
     world.state.release(&shop, epoch).await.unwrap();

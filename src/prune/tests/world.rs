@@ -74,7 +74,7 @@ impl World {
     }
 
     pub(super) async fn then(&self, link: &LinkId, event: Event) {
-        let epoch = self.state.acquire(link, &owner(), 30, None).await.unwrap().epoch;
+        let epoch = self.state.acquire(link, &owner(), Duration::from_secs(30), None).await.unwrap().epoch;
         let before = self.head(link).await;
         let at = Timestamp::from_second(self.written.load(Ordering::Relaxed)).unwrap();
         let generation = Generation(before.generation.0 + 1);
@@ -110,7 +110,7 @@ impl World {
             saved_plan: None,
         };
         self.then(link, started).await;
-        let (fleet, phase) = ("local".to_owned(), name("build"));
+        let (fleet, phase) = ("local".parse().unwrap(), name("build"));
         let intended = Event::AttemptIntended { phase, attempt, token, replicas: 1, fleet, saved_plan: None };
         self.then(link, intended).await;
         self.then(
@@ -152,7 +152,7 @@ impl World {
     pub(super) async fn rename(&self, from: &LinkId, to: &LinkId) {
         let lease = |link: &LinkId| {
             let (state, link) = (Arc::clone(&self.state), link.clone());
-            async move { state.acquire(&link, &owner(), 30, None).await.unwrap().epoch }
+            async move { state.acquire(&link, &owner(), Duration::from_secs(30), None).await.unwrap().epoch }
         };
         let (old, new) = (self.head(from).await, self.head(to).await);
         let at = Timestamp::from_second(self.written.load(Ordering::Relaxed)).unwrap();

@@ -1,6 +1,7 @@
 //! Items: writing and reading their attributes.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
@@ -46,11 +47,15 @@ pub fn size(item: &Item) -> usize {
 
 /// A counter of an item.
 pub fn number(item: &Item, name: &str) -> Option<u64> {
-    seconds(item, name).filter(|number| *number <= MOST)
+    any_number(item, name).filter(|number| *number <= MOST)
 }
 
-/// A duration of an item.
-pub fn seconds(item: &Item, name: &str) -> Option<u64> {
+/// A duration of an item, which is stored in seconds.
+pub fn duration(item: &Item, name: &str) -> Option<Duration> {
+    any_number(item, name).map(Duration::from_secs)
+}
+
+fn any_number(item: &Item, name: &str) -> Option<u64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 

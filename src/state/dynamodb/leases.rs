@@ -1,5 +1,7 @@
 //! Leases: writes conditional on what was read.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
@@ -39,7 +41,7 @@ pub fn read(table: &Table, link: &LinkId, item: &Item) -> Result<Lease, StateErr
         item.contains_key("owner").then(|| item::json(item, "owner")).transpose().map_err(unreadable)?;
     // Not a counter: the owner chooses any duration.
     let duration =
-        item::seconds(item, "duration").ok_or_else(|| damaged("has no number `duration`".to_owned()))?;
+        item::duration(item, "duration").ok_or_else(|| damaged("has no number `duration`".to_owned()))?;
     Ok(Lease { epoch: Epoch(count("epoch")?), beat: count("beat")?, owner, duration })
 }
 
@@ -48,7 +50,7 @@ pub async fn acquire(
     table: &Table,
     link: &LinkId,
     owner: &Owner,
-    duration: u64,
+    duration: Duration,
     takes_over: Option<&Lease>,
 ) -> Result<Lease, StateError> {
     let key = Key::lease(link);
@@ -102,7 +104,12 @@ async fn replace(
     let write = Uuid::new_v4().to_string();
     let mut item = item::item(
         &Key::lease(link),
-        [("epoch", n(epoch.0)), ("beat", n(*beat)), ("duration", n(*duration)), ("write", s(&*write))],
+        [
+            ("epoch", n(epoch.0)),
+            ("beat", n(*beat)),
+            ("duration", n(duration.as_secs())),
+            ("write", s(&*write)),
+        ],
     );
     if let Some(owner) = owner {
         let text = serde_json::to_string(owner).map_err(|error| table.unavailable("written", error))?;

@@ -120,7 +120,7 @@ impl Leases for DynamodbState {
         &self,
         link: &LinkId,
         owner: &Owner,
-        duration: u64,
+        duration: Duration,
         takes_over: Option<&Lease>,
     ) -> Result<Lease, StateError> {
         leases::acquire(&self.table, link, owner, duration, takes_over).await

@@ -1,5 +1,7 @@
 //! Leases: read, changed by the rules of `state::lease`, and written, all in one transaction.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, Row, params};
 
 use crate::domain::{Epoch, Lease, LinkId, Owner};
@@ -45,7 +47,7 @@ pub fn acquire(
     connection: &Connection,
     link: &LinkId,
     owner: &Owner,
-    duration: u64,
+    duration: Duration,
     takes_over: Option<&Lease>,
 ) -> Result<Lease, WorkError> {
     let lease = lease::acquired(link, recorded(connection, link)?, owner, duration, takes_over)?;
@@ -85,7 +87,7 @@ fn lease(row: &Row<'_>, link: &LinkId) -> Result<Lease, WorkError> {
         epoch: Epoch(rows::count(row, 2)?),
         beat: rows::count(row, 3)?,
         owner,
-        duration: rows::count(row, 5)?,
+        duration: Duration::from_secs(rows::count(row, 5)?),
     })
 }
 
@@ -103,7 +105,7 @@ fn record(connection: &Connection, link: &LinkId, lease: &Lease) -> Result<(), W
         epoch.0.cast_signed(),
         beat.cast_signed(),
         owner,
-        duration.cast_signed(),
+        duration.as_secs().cast_signed(),
     ])?;
     Ok(())
 }

@@ -151,7 +151,7 @@ impl Leases for SqliteState {
         &self,
         link: &LinkId,
         owner: &Owner,
-        duration: u64,
+        duration: Duration,
         takes_over: Option<&Lease>,
     ) -> Result<Lease, StateError> {
         let (link, owner, takes_over) = (link.clone(), owner.clone(), takes_over.cloned());

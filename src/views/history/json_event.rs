@@ -281,7 +281,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                     attempt: attempt.0,
                     token: token.as_str(),
                     replicas: *replicas,
-                    fleet,
+                    fleet: fleet.as_str(),
                     saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
                 }
             }
@@ -311,7 +311,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             }
             Event::RunEnded { run, outcome } => Self::RunEnded { run: run.as_str(), outcome: outcome.into() },
             Event::ServiceSwept { fleet, handle, token } => {
-                Self::ServiceSwept { fleet, handle: handle.as_str(), token: token.as_str() }
+                Self::ServiceSwept { fleet: fleet.as_str(), handle: handle.as_str(), token: token.as_str() }
             }
             Event::Adopted { sha, images, revision } => Self::Adopted { sha: sha.as_str(), images, revision },
             Event::Quarantined { sha, why, good, alone } => {

@@ -187,7 +187,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
 impl<'a> From<&'a OrphanedService> for SweepJson<'a> {
     fn from(OrphanedService { fleet, handle, token, link }: &'a OrphanedService) -> Self {
         let link = link.as_ref().map(ToString::to_string);
-        Self { fleet, handle: handle.as_str(), token: token.as_str(), link }
+        Self { fleet: fleet.as_str(), handle: handle.as_str(), token: token.as_str(), link }
     }
 }
 

@@ -246,9 +246,9 @@ fn run<'a>(phase: &'a Phase, because: &StepReason) -> StepJson<'a> {
     };
     let (replicas, image, timeout_seconds, retries) = match kind {
         PhaseKind::Execution(Execution { image, timeout, parallelism, retries, .. }) => {
-            (*parallelism, image.as_deref(), *timeout, *retries)
+            (*parallelism, image.as_deref(), timeout.as_secs(), *retries)
         }
-        PhaseKind::Deployment(deploy) => (1, None, deploy.timeout, 0),
+        PhaseKind::Deployment(deploy) => (1, None, deploy.timeout.as_secs(), 0),
     };
     let (phase, order, reason) = (name.as_str(), *order, because.into());
     StepJson::Run { phase, order, reason, attempt, replicas, image, timeout_seconds, retries }
@@ -283,7 +283,7 @@ impl<'a> From<&'a DeployStep> for DeployJson<'a> {
             commits: commits.iter().map(CommitJson::from).collect(),
             more_commits: *more_commits,
             strategy: strategy.into(),
-            timeout_seconds: *timeout,
+            timeout_seconds: timeout.as_secs(),
             on_failure: on_failure.into(),
         }
     }

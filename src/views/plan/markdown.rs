@@ -242,7 +242,7 @@ fn orphans(sweeps: &[OrphanedService]) -> String {
     let mut body = String::new();
     for OrphanedService { fleet, handle, token: _, link } in sweeps.iter().take(FEW) {
         let whose = link.as_ref().map(|link| format!(", left by `{link}`")).unwrap_or_default();
-        let (handle, fleet) = (code(handle.as_str(), LONGEST_LINE), code(fleet, LONGEST_NAME));
+        let (handle, fleet) = (code(handle.as_str(), LONGEST_LINE), code(fleet.as_str(), LONGEST_NAME));
         body.push_str(&format!("- remove {handle} from fleet {fleet}{whose}\n"));
     }
     if sweeps.len() > FEW {

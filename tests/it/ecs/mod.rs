@@ -193,6 +193,6 @@ pub fn cluster(aws: &Aws) -> Arc<Cluster> {
     Cluster::new(aws.clone(), AwsLocation::default(), CLUSTER.to_owned())
 }
 
-pub fn tasks(aws: &Aws) -> Tasks {
+pub fn tasks(aws: &Aws) -> Arc<Tasks> {
     Tasks::new(cluster(aws), POLL)
 }

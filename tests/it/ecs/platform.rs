@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use aws_sdk_ecs::types::{
     ContainerDefinition, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentController,
@@ -41,7 +42,7 @@ fn upgrade(roles: &[(&str, &str)]) -> Upgrade {
         description: String::new(),
         known: None,
         strategy: Strategy::Ordered,
-        timeout: 60,
+        timeout: Duration::from_mins(1),
     }
 }
 
@@ -197,7 +198,7 @@ async fn a_deployment_that_never_runs_times_out_and_names_what_it_waited_for() {
     let account = Account::new().await;
     create(&account, "web", false).await;
     let platform = platform(&account.aws);
-    let upgrade = Upgrade { timeout: 40, ..upgrade(&[("web", "crash")]) };
+    let upgrade = Upgrade { timeout: Duration::from_secs(40), ..upgrade(&[("web", "crash")]) };
     let ended = deploy(&platform, &upgrade).await;
     let DeployOutcome::Stuck { waiting_for } = &ended.outcome else { panic!("{ended:?}") };
     assert!(waiting_for.starts_with("service `dev-web`: "), "{waiting_for}");
@@ -293,7 +294,7 @@ async fn another_process_resumes_a_deployment() {
         images: &images,
         started: jiff::Timestamp::now(),
         issued,
-        timeout: 60,
+        timeout: Duration::from_mins(1),
     };
     // It never took effect.
     assert_eq!(platform(&other).resume(left(None), &NoFencing).await.unwrap(), None);
@@ -325,7 +326,7 @@ async fn a_deployment_that_ecs_rolled_back_unobserved_is_not_repeated() {
         images: &images,
         started,
         issued: None,
-        timeout: 60,
+        timeout: Duration::from_mins(1),
     };
     let settled = platform(&account.another().await).resume(left, &NoFencing).await.unwrap();
     let outcome = settled.expect("it took effect").outcome;

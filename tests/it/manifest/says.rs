@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use katkit::domain::{Checkout, CommitSha, OnFailure, PhaseKind, Placement};
 use katkit::manifest::{
@@ -45,9 +46,9 @@ fn a_manifest_says_what_should_run_where() {
     let names: Vec<_> = phases.iter().map(|phase| (phase.name.as_str(), phase.order)).collect();
     assert_eq!(names, [("build", 0), ("deploy", 1), ("verify", 2)]);
     let PhaseKind::Execution(build) = &phases[0].kind else { panic!("build runs code") };
-    assert_eq!((build.image.as_deref(), build.timeout), (Some("zbuilder:v7"), 20 * 60));
+    assert_eq!((build.image.as_deref(), build.timeout), (Some("zbuilder:v7"), Duration::from_mins(20)));
     let PhaseKind::Execution(verify) = &phases[2].kind else { panic!("verify runs code") };
-    assert_eq!((verify.parallelism, verify.retries, verify.timeout), (4, 1, 3600));
+    assert_eq!((verify.parallelism, verify.retries, verify.timeout), (4, 1, Duration::from_hours(1)));
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn every_setting_of_a_phase_is_read() {
     let PhaseKind::Execution(shallow) = &workflow.phases()[1].kind else { panic!("shallow runs code") };
     assert_eq!(shallow.checkout, Checkout::Pack { depth: 16 });
     let (_, deploy) = workflow.deployment().unwrap();
-    assert_eq!((deploy.timeout, deploy.on_failure), (5400, OnFailure::Rollback));
+    assert_eq!((deploy.timeout, deploy.on_failure), (Duration::from_mins(90), OnFailure::Rollback));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use katkit::domain::{DeployOutcome, LinkId, Strategy, Token};
 use katkit::platform::{NoFencing, Observation, Platform, PlatformError, RollEnd, Running, Target, Upgrade};
@@ -40,7 +41,7 @@ pub fn upgrade(link: &LinkId, image: &str, number: u32) -> Upgrade {
         description: description(image),
         known: None,
         strategy: Strategy::Ordered,
-        timeout: 120,
+        timeout: Duration::from_mins(2),
     }
 }
 

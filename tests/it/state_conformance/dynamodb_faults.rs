@@ -8,7 +8,7 @@ use futures::future::join_all;
 use katkit::domain::{Epoch, Generation};
 use katkit::state::StateError;
 
-use super::fixture::{Store, append, append_consuming, generation, lease, link, owner, retry};
+use super::fixture::{LEASE, Store, append, append_consuming, generation, lease, link, owner, retry};
 use crate::engines::Account;
 use crate::engines::proxy::{Fault, Proxy};
 
@@ -67,7 +67,7 @@ async fn a_write_whose_answer_was_lost_is_written_once() {
     let (proxy, state) = through_a_proxy().await;
     let shop = link("dev/shop");
     lose_first(&proxy, "PutItem");
-    let taken = state.acquire(&shop, &owner("ann"), 30, None).await.unwrap();
+    let taken = state.acquire(&shop, &owner("ann"), LEASE, None).await.unwrap();
     assert_eq!(taken.epoch, Epoch(1));
     lose_first(&proxy, "TransactWriteItems");
     append(&state, &shop, 0, taken.epoch).await.unwrap();

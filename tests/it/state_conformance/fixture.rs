@@ -1,6 +1,7 @@
 //! Sample links, owners and writes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use katkit::domain::{
     Actor, ActorKind, Assurance, CommitSha, Door, Epoch, Event, Generation, Head, LinkId, Owner, Quarantine,
@@ -9,6 +10,9 @@ use katkit::domain::{
 use katkit::state::{Append, NewRequest, State, StateError};
 
 pub type Store = Arc<dyn State>;
+
+/// How long a lease lasts without a renewal.
+pub const LEASE: Duration = Duration::from_secs(30);
 
 pub fn link(id: &str) -> LinkId {
     id.parse().unwrap()
@@ -63,7 +67,7 @@ pub fn head(generation: u64, text: &str) -> Head {
 
 /// Acquires the lease for a new owner.
 pub async fn lease(state: &Store, link: &LinkId) -> Epoch {
-    state.acquire(link, &owner("first"), 30, None).await.unwrap().epoch
+    state.acquire(link, &owner("first"), LEASE, None).await.unwrap().epoch
 }
 
 /// Appends one event of generation `expected + 1`.

@@ -1,10 +1,12 @@
 //! Leases.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use katkit::domain::{Epoch, Lease, LinkId};
 use katkit::state::StateError;
 
-use super::fixture::{Store, append, generation, lease, link, owner};
+use super::fixture::{LEASE, Store, append, generation, lease, link, owner};
 
 async fn recorded(state: &Store, link: &LinkId) -> Lease {
     state.leases(Some(std::slice::from_ref(link))).await.unwrap().remove(0).1
@@ -18,11 +20,11 @@ fn held_by(result: Result<Lease, StateError>) -> Lease {
 }
 
 pub async fn an_epoch_rises_with_each_owner(state: Store) {
-    let shop = link("dev/shop");
+    let (shop, duration) = (link("dev/shop"), Duration::from_secs(u64::MAX));
     for epoch in 1..4 {
         let name = format!("owner {epoch} \u{1F980}");
-        let lease = state.acquire(&shop, &owner(&name), u64::MAX, None).await.unwrap();
-        let expected = Lease { epoch: Epoch(epoch), beat: 0, owner: Some(owner(&name)), duration: u64::MAX };
+        let lease = state.acquire(&shop, &owner(&name), duration, None).await.unwrap();
+        let expected = Lease { epoch: Epoch(epoch), beat: 0, owner: Some(owner(&name)), duration };
         assert_eq!((&lease, &recorded(&state, &shop).await), (&expected, &expected));
         state.release(&shop, lease.epoch).await.unwrap();
         assert_eq!(recorded(&state, &shop).await, Lease { owner: None, ..expected });
@@ -34,7 +36,7 @@ pub async fn of_concurrent_requests_for_a_free_lease_one_wins(state: Store) {
     for round in 1..=5 {
         let tasks = (0..32).map(|n| {
             let (state, shop) = (state.clone(), shop.clone());
-            tokio::spawn(async move { state.acquire(&shop, &owner(&n.to_string()), 30, None).await })
+            tokio::spawn(async move { state.acquire(&shop, &owner(&n.to_string()), LEASE, None).await })
         });
         let results: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
         let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
@@ -49,16 +51,16 @@ pub async fn of_concurrent_requests_for_a_free_lease_one_wins(state: Store) {
 
 pub async fn a_lease_holder_cannot_acquire_its_lease_again(state: Store) {
     let shop = link("dev/shop");
-    let first = state.acquire(&shop, &owner("ann"), 30, None).await.unwrap();
-    assert_eq!(held_by(state.acquire(&shop, &owner("ann"), 30, None).await), first);
+    let first = state.acquire(&shop, &owner("ann"), LEASE, None).await.unwrap();
+    assert_eq!(held_by(state.acquire(&shop, &owner("ann"), LEASE, None).await), first);
 }
 
 pub async fn an_unchanged_lease_can_be_taken_over(state: Store) {
     let shop = link("dev/shop");
-    let dead = state.acquire(&shop, &owner("dead"), 30, None).await.unwrap();
+    let dead = state.acquire(&shop, &owner("dead"), LEASE, None).await.unwrap();
     append(&state, &shop, 0, dead.epoch).await.unwrap();
-    let new = state.acquire(&shop, &owner("new"), 60, Some(&dead)).await.unwrap();
-    assert_eq!(new, Lease { epoch: Epoch(2), beat: 0, owner: Some(owner("new")), duration: 60 });
+    let new = state.acquire(&shop, &owner("new"), 2 * LEASE, Some(&dead)).await.unwrap();
+    assert_eq!(new, Lease { epoch: Epoch(2), beat: 0, owner: Some(owner("new")), duration: 2 * LEASE });
     let late = append(&state, &shop, 1, dead.epoch).await;
     assert!(matches!(late, Err(StateError::LeaseLost { .. })), "{late:?}");
     append(&state, &shop, 1, new.epoch).await.unwrap();
@@ -66,23 +68,23 @@ pub async fn an_unchanged_lease_can_be_taken_over(state: Store) {
 
 pub async fn a_renewed_lease_cannot_be_taken_over(state: Store) {
     let shop = link("dev/shop");
-    let seen = state.acquire(&shop, &owner("alive"), 30, None).await.unwrap();
+    let seen = state.acquire(&shop, &owner("alive"), LEASE, None).await.unwrap();
     state.renew(&shop, seen.epoch).await.unwrap();
     state.renew(&shop, seen.epoch).await.unwrap();
-    let now = held_by(state.acquire(&shop, &owner("new"), 30, Some(&seen)).await);
+    let now = held_by(state.acquire(&shop, &owner("new"), LEASE, Some(&seen)).await);
     assert_eq!(now, Lease { beat: 2, ..seen.clone() });
     // Nor does an observation of an earlier owner justify taking the lease from a later one.
     state.release(&shop, seen.epoch).await.unwrap();
-    let later = state.acquire(&shop, &owner("later"), 30, None).await.unwrap();
-    assert_eq!(held_by(state.acquire(&shop, &owner("new"), 30, Some(&now)).await), later);
+    let later = state.acquire(&shop, &owner("later"), LEASE, None).await.unwrap();
+    assert_eq!(held_by(state.acquire(&shop, &owner("new"), LEASE, Some(&now)).await), later);
 }
 
 pub async fn of_many_observers_of_a_dead_owner_one_takes_over(state: Store) {
     let shop = link("dev/shop");
-    let dead = state.acquire(&shop, &owner("dead"), 30, None).await.unwrap();
+    let dead = state.acquire(&shop, &owner("dead"), LEASE, None).await.unwrap();
     let tasks = (0..32).map(|n| {
         let (state, shop, dead) = (state.clone(), shop.clone(), dead.clone());
-        tokio::spawn(async move { state.acquire(&shop, &owner(&n.to_string()), 30, Some(&dead)).await })
+        tokio::spawn(async move { state.acquire(&shop, &owner(&n.to_string()), LEASE, Some(&dead)).await })
     });
     let results = join_all(tasks).await;
     assert_eq!(results.iter().filter(|result| matches!(result, Ok(Ok(_)))).count(), 1);
@@ -105,7 +107,7 @@ pub async fn a_former_owner_does_not_release_its_successors_lease(state: Store) 
     let shop = link("dev/shop");
     let old = lease(&state, &shop).await;
     state.release(&shop, old).await.unwrap();
-    let new = state.acquire(&shop, &owner("new"), 30, None).await.unwrap();
+    let new = state.acquire(&shop, &owner("new"), LEASE, None).await.unwrap();
     state.release(&shop, old).await.unwrap();
     let renewal = state.renew(&shop, old).await;
     assert!(matches!(renewal, Err(StateError::LeaseLost { .. })), "{renewal:?}");
@@ -114,7 +116,7 @@ pub async fn a_former_owner_does_not_release_its_successors_lease(state: Store) 
 
 pub async fn a_broken_lease_is_free_and_its_owner_cannot_write(state: Store) {
     let shop = link("dev/shop");
-    let held = state.acquire(&shop, &owner("hung"), 30, None).await.unwrap();
+    let held = state.acquire(&shop, &owner("hung"), LEASE, None).await.unwrap();
     assert_eq!(state.break_lease(&shop).await.unwrap(), Some(held.clone()));
     assert_eq!(recorded(&state, &shop).await, Lease { epoch: Epoch(2), owner: None, ..held.clone() });
     let late = append(&state, &shop, 0, held.epoch).await;
@@ -122,7 +124,7 @@ pub async fn a_broken_lease_is_free_and_its_owner_cannot_write(state: Store) {
     state.release(&shop, held.epoch).await.unwrap();
     // Nobody holds the epoch that broke it.
     assert!(append(&state, &shop, 0, Epoch(2)).await.is_err());
-    let next = state.acquire(&shop, &owner("next"), 30, None).await.unwrap();
+    let next = state.acquire(&shop, &owner("next"), LEASE, None).await.unwrap();
     assert_eq!(next.epoch, Epoch(3));
     append(&state, &shop, 0, next.epoch).await.unwrap();
 }

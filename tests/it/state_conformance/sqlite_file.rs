@@ -10,7 +10,7 @@ use katkit::state::{Links, SqliteState, StateError};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::fixture::{Store, append, generation, lease, link};
+use super::fixture::{LEASE, Store, append, generation, lease, link, owner};
 
 /// A store with `dev/shop` at generation 3, closed again.
 async fn written() -> (TempDir, PathBuf) {
@@ -86,7 +86,7 @@ async fn a_writer_waits_for_another_no_longer_than_its_time_out() {
 }
 
 async fn lease_of(state: &Store, id: &str) -> Result<(), StateError> {
-    state.acquire(&link(id), &super::fixture::owner("ann"), 30, None).await.map(drop)
+    state.acquire(&link(id), &owner("ann"), LEASE, None).await.map(drop)
 }
 
 #[tokio::test]

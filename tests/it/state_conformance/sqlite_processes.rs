@@ -8,7 +8,7 @@ use std::sync::Arc;
 use katkit::domain::{Epoch, Lease};
 use katkit::state::{SqliteState, StateError};
 
-use super::fixture::{Store, append, generation, lease, link, owner};
+use super::fixture::{LEASE, Store, append, generation, lease, link, owner};
 
 const FILE: &str = "KATKIT_TEST_STATE";
 const WORK: &str = "KATKIT_TEST_WORK";
@@ -53,7 +53,7 @@ async fn another_process() {
             let link = link(&format!("dev/link-{n}"));
             let seen = state.leases(Some(std::slice::from_ref(&link))).await.unwrap().pop();
             let seen = seen.map(|(_, lease)| lease);
-            let epoch = state.acquire(&link, &owner("writer"), 30, seen.as_ref()).await.unwrap().epoch;
+            let epoch = state.acquire(&link, &owner("writer"), LEASE, seen.as_ref()).await.unwrap().epoch;
             for now in generation(&state, &link).await.. {
                 append(&state, &link, now, epoch).await.unwrap();
                 say(&format!("wrote {n} {}", now + 1));

@@ -14,7 +14,7 @@ pub struct Repo {
 }
 
 impl Repo {
-    pub(super) fn open(path: &Path, out: &Path) -> Self {
+    pub fn open(path: &Path, out: &Path) -> Self {
         if !path.exists() {
             fs::create_dir_all(path).unwrap();
             git(path, &["init", "--quiet"]);
@@ -103,7 +103,7 @@ impl Repo {
         self
     }
 
-    pub(super) fn commits(self) -> BTreeMap<String, String> {
+    pub fn commits(self) -> BTreeMap<String, String> {
         self.commits
     }
 }

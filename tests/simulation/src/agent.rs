@@ -121,7 +121,7 @@ async fn execute(
         }
         () = sleep(takes) => match (dice >> 40) % 12 {
             0 => Outcome::Failed { exit_code: Some(1), reason: String::new() },
-            1 if !world.is_calm() => Outcome::TimedOut { after: takes.as_secs() },
+            1 if !world.is_calm() => Outcome::TimedOut { after: takes },
             _ => Outcome::Succeeded,
         },
     }

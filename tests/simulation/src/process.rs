@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use katkit::apply::{Executor, FailureLimit, Listener, PackPublisher};
+use katkit::apply::{self, Executor, FailureLimit, Listener, SecretReader, Session};
 use katkit::clock::Clock;
 use katkit::domain::{LinkId, Owner};
+use katkit::estate::Estate;
 use katkit::fleet::{Fleet, Secrets};
-use katkit::inventory::{self, Scope, Sources};
+use katkit::inventory::Scope;
 use katkit::manifest::{self, Loaded, ManifestFiles};
 use katkit::plan::{self, Plan};
 use katkit::platform::Platform;
@@ -99,11 +100,7 @@ impl Listener for Ear {
 #[derive(Debug)]
 pub struct Process {
     gate: Gate,
-    loaded: Arc<Loaded>,
-    state: Arc<GatedState>,
-    fleets: BTreeMap<String, Arc<dyn Fleet>>,
-    platforms: BTreeMap<katkit::domain::TenantName, Arc<dyn Platform>>,
-    repositories: Arc<GatedRepositories>,
+    estate: Arc<Estate>,
 }
 
 impl Process {
@@ -113,36 +110,24 @@ impl Process {
         let loaded = loaded.unwrap_or_else(|mistakes| panic!("the manifest is valid: {mistakes:?}"));
         let fleet: Arc<dyn Fleet> = Arc::new(GatedFleet(gate.clone()));
         let platform: Arc<dyn Platform> = Arc::new(GatedPlatform(gate.clone()));
-        Self {
+        let (fleets, tenants) = (loaded.manifest.fleets.keys(), loaded.manifest.tenants.keys());
+        let estate = Estate {
             state: Arc::new(GatedState(gate.clone())),
-            fleets: loaded
-                .manifest
-                .fleets
-                .keys()
-                .map(|name| (name.to_string(), Arc::clone(&fleet)))
-                .collect(),
-            platforms: loaded
-                .manifest
-                .tenants
-                .keys()
-                .map(|name| (name.clone(), Arc::clone(&platform)))
-                .collect(),
-            repositories: Arc::new(GatedRepositories(gate.clone())),
+            blobs: Arc::new(GatedBlobs(gate.clone())),
+            git: Arc::new(GatedRepositories(gate.clone())),
+            fleets: fleets.map(|name| (name.clone(), Arc::clone(&fleet))).collect(),
+            platforms: tenants.map(|name| (name.clone(), Arc::clone(&platform))).collect(),
+            leases: Arc::default(),
+            clock: Arc::clone(&gate.world) as Arc<dyn Clock>,
+            scratch: std::env::temp_dir().join("katkit-simulation"),
             loaded: Arc::new(loaded),
-            gate,
-        }
+        };
+        Self { gate, estate: Arc::new(estate) }
     }
 
     /// Its current plan. If `patient`, waits until it knows which lease owners are dead.
     pub async fn plan(&self, patient: bool) -> Result<Plan, StateError> {
-        let sources = Sources {
-            manifest: &self.loaded.manifest,
-            state: &*self.state,
-            git: &*self.repositories,
-            fleets: &self.fleets,
-            platforms: &self.platforms,
-        };
-        let input = inventory::gather(sources, &Scope { patient, ..Scope::default() }).await?;
+        let input = self.estate.inventory(&Scope { patient, ..Scope::default() }).await?;
         for link in &input.links {
             if let Some(Ok(sha)) = &link.want {
                 let of = (self.gate.process, link.id.clone());
@@ -159,7 +144,7 @@ impl Process {
             let steps = plan.links.iter().map(|link| format!("{}: {:?}", link.link, words(link)));
             format!("p{} plans {}", self.gate.process, steps.collect::<Vec<_>>().join("; "))
         });
-        let summary = Arc::new(self.executor()).apply(plan, 4, interrupt).await;
+        let summary = apply::apply(&self.session(interrupt), plan, 4).await;
         self.gate.world.tell(|| format!("p{} ends: {summary:?}", self.gate.process));
         if !summary.broken.is_empty() {
             self.gate.world.violated(6, format!("an internal task died: {:?}", summary.broken));
@@ -167,41 +152,28 @@ impl Process {
         Ok(summary)
     }
 
-    fn executor(&self) -> Executor {
-        let world = Arc::clone(&self.gate.world);
-        let blobs = Arc::new(GatedBlobs(self.gate.clone()));
-        let scratch = std::env::temp_dir().join("katkit-simulation");
+    fn session(&self, interrupt: &CancellationToken) -> Arc<Session> {
         let process = self.gate.process;
-        Executor {
-            state: Arc::clone(&self.state) as Arc<_>,
-            blobs: Arc::clone(&blobs) as Arc<_>,
-            fleets: self.fleets.clone(),
-            platforms: self.platforms.clone(),
-            secrets: |_| {
-                let password = Secrets([("PASSWORD".to_owned(), SECRET.to_owned())].into());
-                Box::pin(std::future::ready(Ok(password)))
-            },
-            secret_arns: |_| BTreeMap::new(),
-            loaded: Arc::clone(&self.loaded),
-            pack_publisher: PackPublisher::new(
-                Arc::clone(&self.repositories) as Arc<_>,
-                blobs as Arc<_>,
-                scratch,
-            ),
-            clock: Arc::clone(&world) as Arc<dyn Clock>,
-            owner: Owner {
-                id: format!("p{process}"),
-                host: format!("host-{process}"),
-                boot: Some(format!("boot-{process}")),
-                pid: process,
-                started_ticks: Some(1),
-                actor: format!("p{process}"),
-            },
+        let owner = Owner {
+            id: format!("p{process}"),
+            host: format!("host-{process}"),
+            boot: Some(format!("boot-{process}")),
+            pid: process,
+            started_ticks: Some(1),
+            actor: format!("p{process}"),
+        };
+        let secrets: SecretReader = |_| {
+            let password = Secrets([("PASSWORD".to_owned(), SECRET.to_owned())].into());
+            Box::pin(std::future::ready(Ok(password)))
+        };
+        Arc::new(Session {
+            executor: Arc::new(Executor::new(Arc::clone(&self.estate), owner, secrets)),
             actor: format!("p{process}").as_str().into(),
-            listener: Arc::new(Ear(world)),
+            listener: Arc::new(Ear(Arc::clone(&self.gate.world))),
+            interrupt: interrupt.clone(),
             saved_plan: None,
             failure_limit: FailureLimit::default(),
-        }
+        })
     }
 }
 

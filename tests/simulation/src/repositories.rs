@@ -6,7 +6,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use katkit::domain::{CommitSha, Head, Quarantine, Tag};
 use katkit::git::{
-    Commits, GitError, Packed, PathComparison, Repositories, Rollback, Tainted, Tips, Unsupported,
+    CommitLine, Commits, GitError, Packed, PathComparison, Repositories, Rollback, Tainted, Tips, Unsupported,
 };
 
 use crate::gate::Gate;
@@ -54,6 +54,16 @@ impl Repositories for GatedRepositories {
         };
         let _ = url;
         Ok(branches.iter().filter_map(tip).collect())
+    }
+
+    /// No process of these worlds is given the name of a commit.
+    async fn resolve(&self, url: &str, text: &str) -> Result<CommitSha, GitError> {
+        let (place, text) = (url.to_owned(), text.to_owned());
+        Err(GitError::Unknown { place, text, near: Vec::new() })
+    }
+
+    async fn one_line(&self, _: &str, sha: &CommitSha) -> Result<CommitLine, GitError> {
+        Ok(CommitLine { sha: sha.clone(), subject: String::new(), author: String::new() })
     }
 
     async fn ensure(&self, _: &str, _: &CommitSha) -> Result<(), GitError> {

@@ -1,6 +1,7 @@
 //! The record as one process reaches it: katkit's in-memory store behind the gate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use katkit::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request, RequestId};
@@ -137,7 +138,7 @@ impl Leases for GatedState {
         &self,
         link: &LinkId,
         owner: &Owner,
-        duration: u64,
+        duration: Duration,
         takes_over: Option<&Lease>,
     ) -> Result<Lease, StateError> {
         let (id, owner, takes_over) = (link.clone(), owner.clone(), takes_over.cloned());

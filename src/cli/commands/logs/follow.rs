@@ -7,13 +7,12 @@ use jiff::Timestamp;
 use super::selection::{self, LogSelection};
 use super::show::pass_on;
 use super::sink::{Sink, Source};
-use crate::app::App;
 use crate::blobs::{BlobKey, LogReader};
 use crate::cli::arguments::attempt::{self, ChosenRun};
 use crate::cli::arguments::event_range;
 use crate::cli::error::CommandError;
-use crate::cli::output::holder;
 use crate::domain::{LinkId, Outcome, PhaseKind, PhaseName, PhaseStatus, ReplicaStatus};
+use crate::estate::Estate;
 use crate::journal::{self, PastAttempt};
 use crate::views::ago;
 
@@ -26,7 +25,7 @@ const STALE: i64 = 30;
 
 /// Shows the log of the chosen phase as it grows. Skips a last attempt that had ended by `after`.
 pub(in crate::cli) async fn follow(
-    app: &App,
+    estate: &Estate,
     mut chosen: ChosenRun,
     after: Option<Timestamp>,
     asked: LogSelection<'_>,
@@ -38,22 +37,22 @@ pub(in crate::cli) async fn follow(
     {
         number = Some(last.number.0.saturating_add(1));
     }
-    while wait(app, &mut chosen, number, sink).await? {
+    while wait(estate, &mut chosen, number, sink).await? {
         let (Some(phase), Some(attempt)) = (&chosen.phase, chosen.attempt(number)?) else { break };
-        let followed = Followed { app, chosen: &chosen, phase, attempt };
+        let followed = Followed { estate, chosen: &chosen, phase, attempt };
         let outcome = followed.whole(asked, sink).await?;
         if asked.which.attempt.is_some() || !followed.is_tried_again(outcome.as_ref(), sink).await? {
             break;
         }
         number = Some(attempt.number.0.saturating_add(1));
-        refresh(app, &mut chosen).await?;
+        refresh(estate, &mut chosen).await?;
     }
     Ok(())
 }
 
 /// Waits for the attempt to begin. Returns false, after a note, if it never will.
 async fn wait(
-    app: &App,
+    estate: &Estate,
     chosen: &mut ChosenRun,
     number: Option<u32>,
     sink: &Sink<'_>,
@@ -69,36 +68,33 @@ async fn wait(
             chosen.attempt(number)?;
             return Ok(true);
         }
-        if chosen.run.ended.is_some() || is_left_out(app, chosen).await? {
+        if chosen.run.ended.is_some() || is_left_out(estate, chosen).await? {
             sink.nothing(&chosen.nothing())?;
             return Ok(false);
         }
         if !std::mem::replace(&mut said, true) {
             let what = chosen.phase.as_ref().map_or_else(|| "a phase".to_owned(), |phase| format!("{phase}"));
-            let idle = if holder::is_held(app, &chosen.id).await? {
-                ""
-            } else {
-                ", but no process is working on it"
-            };
+            let idle =
+                if estate.is_held(&chosen.id).await? { "" } else { ", but no process is working on it" };
             sink.note(&format!("{}: waiting for {what} to begin{idle} …", chosen.id));
         }
         tokio::time::sleep(EVERY).await;
-        refresh(app, chosen).await?;
+        refresh(estate, chosen).await?;
     }
 }
 
 /// Reads the run again from the record.
-pub(in crate::cli) async fn refresh(app: &App, chosen: &mut ChosenRun) -> Result<(), CommandError> {
-    if let Some(run) = event_range::run(app, &chosen.id, &chosen.run.id).await? {
+pub(in crate::cli) async fn refresh(estate: &Estate, chosen: &mut ChosenRun) -> Result<(), CommandError> {
+    if let Some(run) = event_range::run(estate, &chosen.id, &chosen.run.id).await? {
         chosen.run = run;
     }
     Ok(())
 }
 
 /// Whether the phase is skipped, and so will never begin.
-async fn is_left_out(app: &App, chosen: &ChosenRun) -> Result<bool, CommandError> {
+async fn is_left_out(estate: &Estate, chosen: &ChosenRun) -> Result<bool, CommandError> {
     let Some(name) = &chosen.phase else { return Ok(false) };
-    let heads = app.state.heads(Some(std::slice::from_ref(&chosen.id))).await?;
+    let heads = estate.state.heads(Some(std::slice::from_ref(&chosen.id))).await?;
     let run = heads.first().and_then(|(_, head)| head.run.as_ref()).filter(|run| run.id == chosen.run.id);
     let phase = run.and_then(|run| run.phase(name));
     Ok(phase.is_none_or(|phase| phase.status == PhaseStatus::Skipped))
@@ -107,7 +103,7 @@ async fn is_left_out(app: &App, chosen: &ChosenRun) -> Result<bool, CommandError
 /// An attempt whose log is shown as it grows.
 #[derive(Clone, Copy)]
 pub(in crate::cli) struct Followed<'a> {
-    pub(in crate::cli) app: &'a App,
+    pub(in crate::cli) estate: &'a Estate,
     pub(in crate::cli) chosen: &'a ChosenRun,
     pub(in crate::cli) phase: &'a PhaseName,
     pub(in crate::cli) attempt: &'a PastAttempt,
@@ -128,16 +124,17 @@ impl Followed<'_> {
         asked: LogSelection<'_>,
         sink: &Sink<'_>,
     ) -> Result<Option<Outcome>, CommandError> {
-        let Self { app, chosen, phase, attempt } = self;
+        let Self { estate, chosen, phase, attempt } = self;
         let replicas = selection::replicas(asked.which, attempt, sink.layout().options)?;
         let source =
-            sink.begin(&selection::heading(app, chosen, phase, attempt), &replicas, attempt.replicas)?;
+            sink.begin(&selection::heading(estate, chosen, phase, attempt), &replicas, attempt.replicas)?;
         let (outcome, found) = self.show(&replicas, asked.since, (source, sink)).await?;
         sink.end(source, outcome.as_ref())?;
         if let Some(outcome) = &outcome {
             sink.note(&format!("{} {phase}: {}", chosen.id, outcome.describe()));
         }
-        let pruned = attempt::is_whole(app, chosen, (phase, attempt), &found, |status| status.chunks).await?;
+        let pruned =
+            attempt::is_whole(estate, chosen, (phase, attempt), &found, |status| status.chunks).await?;
         pruned.map_or(Ok(()), |pruned| sink.nothing(&pruned))?;
         Ok(outcome)
     }
@@ -154,7 +151,7 @@ impl Followed<'_> {
             let key = self.chosen.key(self.phase, self.attempt).replica(number);
             let log = match since {
                 None => LogReader::new(key.clone()),
-                since => LogReader::since(&*self.app.blobs, key.clone(), since).await?,
+                since => LogReader::since(&*self.estate.blobs, key.clone(), since).await?,
             };
             open.push(Replica { number, key, log, outcome: None });
         }
@@ -165,8 +162,8 @@ impl Followed<'_> {
             let mut silence = None;
             for replica in &mut open {
                 // Read before the log: once a final status is stored, all output before it is too.
-                let status = attempt::status(self.app, &replica.key).await?;
-                while pass_on(self.app, (source, replica.number), &mut replica.log, sink).await? {}
+                let status = attempt::status(self.estate, &replica.key).await?;
+                while pass_on(self.estate, (source, replica.number), &mut replica.log, sink).await? {}
                 match status {
                     Some(ReplicaStatus { chunks, outcome: Some(outcome), .. })
                         if replica.log.position() >= chunks =>
@@ -191,7 +188,7 @@ impl Followed<'_> {
             looks += 1;
             if looks % POLLS == 0 {
                 ended = self.recorded().await?;
-                let now = self.app.clock.now();
+                let now = self.estate.clock.now();
                 if let Some(heard) = silence.filter(|heard| now.duration_since(*heard).as_secs() > STALE)
                     && !std::mem::replace(&mut warned, true)
                 {
@@ -209,7 +206,7 @@ impl Followed<'_> {
 
     /// The attempts of the phase on record now.
     async fn attempts(self) -> Result<Vec<PastAttempt>, CommandError> {
-        let run = event_range::run(self.app, &self.chosen.id, &self.chosen.run.id).await?;
+        let run = event_range::run(self.estate, &self.chosen.id, &self.chosen.run.id).await?;
         Ok(run
             .as_ref()
             .and_then(|run| run.phase(self.phase))
@@ -234,11 +231,11 @@ impl Followed<'_> {
             return Ok(false);
         }
         let ChosenRun { id, run, .. } = self.chosen;
-        let retries = retries(self.app, id, self.phase);
+        let retries = retries(self.estate, id, self.phase);
         let mut said = false;
         loop {
-            let held = holder::is_held(self.app, id).await?;
-            let heads = self.app.state.heads(Some(std::slice::from_ref(id))).await?;
+            let held = self.estate.is_held(id).await?;
+            let heads = self.estate.state.heads(Some(std::slice::from_ref(id))).await?;
             // Check after reading the head: in the meantime the next attempt may have begun, and even the run ended.
             if self.has_next().await? {
                 return Ok(true);
@@ -267,8 +264,8 @@ fn worse(one: Outcome, other: Outcome) -> Outcome {
 }
 
 /// The number of retries from the manifest. A `katkitconfig.js` cannot set retries.
-fn retries(app: &App, id: &LinkId, phase: &PhaseName) -> u32 {
-    let manifest = app.manifest();
+fn retries(estate: &Estate, id: &LinkId, phase: &PhaseName) -> u32 {
+    let manifest = estate.manifest();
     let workflow = manifest.link(id).and_then(|(_, link)| manifest.workflows.get(link.workflow.as_ref()?));
     match workflow.and_then(|workflow| workflow.phase(phase)).map(|phase| &phase.kind) {
         Some(PhaseKind::Execution(execution)) => execution.retries,

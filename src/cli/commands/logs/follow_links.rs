@@ -1,6 +1,7 @@
 //! `katkit logs -f`: follows the runs of links, or waits for the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -12,14 +13,14 @@ use super::follow_run;
 use super::selection::LogSelection;
 use super::show;
 use super::sink::{Layout, Sink};
-use crate::app::App;
+use crate::app::Host;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::attempt::{self, ChosenRun};
 use crate::cli::arguments::{Global, event_range};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::config::Config;
 use crate::domain::{Head, LinkId, RunId, RunState};
+use crate::estate::Estate;
 use crate::views::AwaitedRun;
 
 /// How often to check for a new run.
@@ -27,20 +28,20 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Follows until the runs have ended, or until Ctrl-C.
 pub(in crate::cli) async fn run(
-    app: App,
+    estate: Arc<Estate>,
     asked: LogSelection<'_>,
     layout: Layout,
-    (global, config): (&Global, &Config),
+    (global, host): (&Global, &Host),
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let (ids, status) = show::links(&app, asked.links, output).await?;
+    let (ids, status) = show::links(&estate, asked.links, output).await?;
     let sink = Sink::new(output, layout);
     let following = async {
         if asked.which.sha.is_some() || asked.which.attempt.is_some() {
-            return try_join_all(ids.iter().map(|id| named(&app, id, asked, &sink))).await.map(drop);
+            return try_join_all(ids.iter().map(|id| named(&estate, id, asked, &sink))).await.map(drop);
         }
-        let (app, has_waited) = recorded(app, &ids, (global, config), &sink).await?;
-        runs(&app, &ids, has_waited, asked, &sink).await
+        let (estate, has_waited) = recorded(estate, &ids, (global, host), &sink).await?;
+        runs(&estate, &ids, has_waited, asked, &sink).await
     };
     let followed = tokio::select! {
         followed = following => Some(followed),
@@ -56,15 +57,20 @@ pub(in crate::cli) async fn run(
 }
 
 /// Follows a named run or attempt, which may have ended already.
-async fn named(app: &App, id: &LinkId, asked: LogSelection<'_>, sink: &Sink<'_>) -> Result<(), CommandError> {
-    match attempt::choose(app, &id.to_string(), asked.which).await? {
-        Ok(chosen) => one(app, chosen, asked.since, asked, sink).await,
+async fn named(
+    estate: &Estate,
+    id: &LinkId,
+    asked: LogSelection<'_>,
+    sink: &Sink<'_>,
+) -> Result<(), CommandError> {
+    match attempt::choose(estate, &id.to_string(), asked.which).await? {
+        Ok(chosen) => one(estate, chosen, asked.since, asked, sink).await,
         Err(nothing) => sink.nothing(&nothing),
     }
 }
 
 async fn one(
-    app: &App,
+    estate: &Estate,
     chosen: ChosenRun,
     after: Option<Timestamp>,
     asked: LogSelection<'_>,
@@ -72,37 +78,37 @@ async fn one(
 ) -> Result<(), CommandError> {
     let which = asked.which;
     if which.phase.is_none() && which.attempt.is_none() && which.replica.is_none() {
-        follow_run::follow(app, chosen, after, asked, sink).await
+        follow_run::follow(estate, chosen, after, asked, sink).await
     } else {
-        follow::follow(app, chosen, after, asked, sink).await
+        follow::follow(estate, chosen, after, asked, sink).await
     }
 }
 
 /// Waits until something is recorded for one of the links. Returns whether it had to wait.
 async fn recorded(
-    mut app: App,
+    mut estate: Arc<Estate>,
     ids: &[LinkId],
-    (global, config): (&Global, &Config),
+    (global, host): (&Global, &Host),
     sink: &Sink<'_>,
-) -> Result<(App, bool), CommandError> {
+) -> Result<(Arc<Estate>, bool), CommandError> {
     let mut has_waited = false;
-    while app.state.heads(Some(ids)).await?.is_empty() {
+    while estate.state.heads(Some(ids)).await?.is_empty() {
         if !std::mem::replace(&mut has_waited, true) {
-            await_run(&app, ids, None, sink)?;
+            await_run(&estate, ids, None, sink)?;
         }
         tokio::time::sleep(EVERY).await;
-        app = global.look_again(config).await?;
+        estate = global.look_again(host).await?.estate;
     }
-    Ok((app, has_waited))
+    Ok((estate, has_waited))
 }
 
 fn await_run(
-    app: &App,
+    estate: &Estate,
     links: &[LinkId],
     last: Option<&RunState>,
     sink: &Sink<'_>,
 ) -> Result<(), CommandError> {
-    sink.waiting(&AwaitedRun { links, last, now: app.clock.now() }.to_string())
+    sink.waiting(&AwaitedRun { links, last, now: estate.clock.now() }.to_string())
 }
 
 /// The last run seen for a link, and when it had ended.
@@ -111,7 +117,7 @@ type LastRun = (RunId, Option<Timestamp>);
 /// Follows the runs in progress, and those that begin meanwhile, until none is left. If none is in progress, waits for
 /// the next one. `has_waited`: the caller has already waited, so even a run that has ended by now is news.
 async fn runs(
-    app: &App,
+    estate: &Estate,
     ids: &[LinkId],
     has_waited: bool,
     asked: LogSelection<'_>,
@@ -121,7 +127,7 @@ async fn runs(
     let (mut followed, mut following) = (BTreeSet::new(), FuturesUnordered::new());
     let (mut is_first, mut waits, mut has_followed, mut is_quiet) = (!has_waited, has_waited, false, false);
     loop {
-        let heads = app.state.heads(Some(ids)).await?;
+        let heads = estate.state.heads(Some(ids)).await?;
         for (id, head) in &heads {
             let Some(run) = head.run.as_ref().filter(|_| !followed.contains(id)) else { continue };
             let now = (run.id.clone(), run.ended.map(|(at, _)| at));
@@ -136,7 +142,7 @@ async fn runs(
                 _ => Some(Timestamp::MIN),
             };
             followed.insert(id.clone());
-            following.push(whole(app, (id.clone(), head.clone()), after, asked, sink));
+            following.push(whole(estate, (id.clone(), head.clone()), after, asked, sink));
         }
         if following.is_empty() {
             // Poll once more: with several links, another run may be about to begin.
@@ -145,7 +151,7 @@ async fn runs(
             }
             if !has_followed && !std::mem::replace(&mut waits, true) {
                 let last = heads.first().filter(|_| ids.len() == 1).and_then(|(_, head)| head.run.as_ref());
-                await_run(app, ids, last, sink)?;
+                await_run(estate, ids, last, sink)?;
             }
             tokio::time::sleep(EVERY).await;
         } else {
@@ -175,7 +181,7 @@ fn is_news(before: Option<&LastRun>, (run, ended): &LastRun, is_first: bool) -> 
 
 /// Follows the last run of a link to its end.
 async fn whole(
-    app: &App,
+    estate: &Estate,
     (id, head): (LinkId, Head),
     after: Option<Timestamp>,
     asked: LogSelection<'_>,
@@ -183,9 +189,9 @@ async fn whole(
 ) -> (LinkId, Result<(), CommandError>) {
     let following = async {
         let Some(run) = &head.run else { return Ok(()) };
-        let Some(run) = event_range::run(app, &id, &run.id).await? else { return Ok(()) };
+        let Some(run) = event_range::run(estate, &id, &run.id).await? else { return Ok(()) };
         match attempt::of_run(id.clone(), head.formerly, run, asked.which) {
-            Ok(Ok(chosen)) => one(app, chosen, after, asked, sink).await,
+            Ok(Ok(chosen)) => one(estate, chosen, after, asked, sink).await,
             Ok(Err(nothing)) => sink.nothing(&nothing),
             // One of several links lacks the phase.
             Err(CommandError::Refused { what, .. }) if sink.layout().names => {

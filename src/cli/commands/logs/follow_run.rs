@@ -7,11 +7,10 @@ use jiff::Timestamp;
 use super::follow::{self, Followed};
 use super::selection::LogSelection;
 use super::sink::Sink;
-use crate::app::App;
 use crate::cli::arguments::attempt::{self, ChosenRun};
 use crate::cli::error::CommandError;
-use crate::cli::output::holder;
 use crate::domain::{AttemptNumber, PhaseName, Token};
+use crate::estate::Estate;
 use crate::journal::{PastAttempt, PastDeployment, PastRun};
 use crate::views::RunEnding;
 
@@ -26,7 +25,7 @@ struct ShownRun {
 /// Shows every phase that is running or starts later; with `after`, every phase that had not ended by then. Concurrent
 /// phases are shown one after another, each from start to end.
 pub(in crate::cli) async fn follow(
-    app: &App,
+    estate: &Estate,
     mut chosen: ChosenRun,
     after: Option<Timestamp>,
     asked: LogSelection<'_>,
@@ -36,14 +35,14 @@ pub(in crate::cli) async fn follow(
     let mut waits = false;
     loop {
         // Read before the run: a process that released the lease may have ended it.
-        let is_held = holder::is_held(app, &chosen.id).await?;
-        follow::refresh(app, &mut chosen).await?;
+        let is_held = estate.is_held(&chosen.id).await?;
+        follow::refresh(estate, &mut chosen).await?;
         let next = shown.next(&chosen.run);
         let before = next.as_ref().map(|(_, attempt)| attempt.started);
         shown.deployments(&chosen, before, sink);
         if let Some((phase, attempt)) = next {
             chosen.phase = Some(phase.clone());
-            Followed { app, chosen: &chosen, phase: &phase, attempt: &attempt }.whole(asked, sink).await?;
+            Followed { estate, chosen: &chosen, phase: &phase, attempt: &attempt }.whole(asked, sink).await?;
             continue;
         }
         let PastRun { id: run, sha, started, ended, .. } = &chosen.run;

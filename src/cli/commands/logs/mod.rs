@@ -8,17 +8,19 @@ pub(in crate::cli) mod selection;
 pub(in crate::cli) mod show;
 pub(in crate::cli) mod sink;
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use self::selection::LogSelection;
 use self::sink::{Layout, LogForm};
+use crate::app::Host;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::attempt::Which;
 use crate::cli::arguments::moment::{self, Moment};
 use crate::cli::arguments::{Format, Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::config::Config;
 
 /// Show the logs of phases, or list the running phases
 #[derive(Debug, Args)]
@@ -55,17 +57,18 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli) async fn run(
     arguments: &Arguments,
     global: &Global,
-    config: &Config,
+    host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let app = global.look(config, output).await?;
+    let opened = global.look(host, output).await?;
+    let estate = &*opened.estate;
     let options = match (arguments.raw, arguments.format) {
         (true, _) => LogForm::Raw,
         (false, Format::Json) => LogForm::Events,
         (false, Format::Text) => LogForm::Harmless,
     };
     let is_one = match arguments.links.as_slice() {
-        [] => return running::list(&app, arguments.format, output).await,
+        [] => return running::list(estate, arguments.format, output).await,
         [one] => link::is_name(one),
         _ => false,
     };
@@ -75,10 +78,10 @@ pub(in crate::cli) async fn run(
     }
     let layout =
         Layout { options, names: !is_one, timestamps: arguments.timestamps, whole_lines: !arguments.follow };
-    let since = arguments.since.map(|since| since.resolve(app.clock.now()));
+    let since = arguments.since.map(|since| since.resolve(estate.clock.now()));
     let asked = LogSelection { links: &arguments.links, which: &arguments.which, since };
     if !arguments.follow {
-        return show::show(&app, asked, layout, output).await;
+        return show::show(estate, asked, layout, output).await;
     }
-    follow_links::run(app, asked, layout, (global, config), output).await
+    follow_links::run(Arc::clone(&opened.estate), asked, layout, (global, host), output).await
 }

@@ -2,13 +2,13 @@
 
 use std::cmp::Reverse;
 
-use crate::app::App;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Format, link};
 use crate::cli::error::CommandError;
-use crate::cli::output::{Output, holder};
+use crate::cli::output::Output;
 use crate::domain::{Head, LinkId, PhaseStatus, RunOutcome};
-use crate::plan::Holder;
+use crate::estate::Estate;
+use crate::inventory::ObservedLease;
 use crate::state::Survey;
 use crate::views::{Document, FailedPhase, LogEvent, LogLine, RunningPhase, RunningText};
 
@@ -17,13 +17,12 @@ const FAILED: usize = 5;
 
 /// Lists the running phases or, if there are none, the last to fail.
 pub(in crate::cli) async fn list(
-    app: &App,
+    estate: &Estate,
     format: Format,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let Survey { heads, leases, requests: _, damaged } = app.state.survey().await?;
-    let holders = holder::of(leases);
-    let is_held = |link: &LinkId| matches!(holders.get(link), Some(Holder::Other(_)));
+    let (Survey { heads, damaged, .. }, held) = estate.survey().await?;
+    let is_held = |link: &LinkId| held.get(link).is_some_and(ObservedLease::is_alive);
     let mut running: Vec<_> =
         heads.iter().flat_map(|(link, head)| running(link, head, is_held(link))).collect();
     running.sort_by_key(|phase| phase.started);
@@ -35,7 +34,7 @@ pub(in crate::cli) async fn list(
     }
     match format {
         Format::Text => {
-            let (now, style) = (app.clock.now(), output.style());
+            let (now, style) = (estate.clock.now(), output.style());
             output.show(RunningText { running: &running, failed: &failed, now, style })?;
         }
         Format::Json => {

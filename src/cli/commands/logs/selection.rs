@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::sink::LogForm;
-use crate::app::App;
 use crate::cli::arguments::attempt::{self, ChosenRun, Which};
 use crate::cli::error::CommandError;
 use crate::domain::PhaseName;
+use crate::estate::Estate;
 use crate::journal::PastAttempt;
 use crate::views::LogHeading;
 
@@ -35,7 +35,7 @@ pub(in crate::cli) fn replicas(
 
 /// The heading of an attempt's log.
 pub(in crate::cli) fn heading<'a>(
-    app: &App,
+    estate: &Estate,
     chosen: &'a ChosenRun,
     phase: &'a PhaseName,
     attempt: &'a PastAttempt,
@@ -47,6 +47,6 @@ pub(in crate::cli) fn heading<'a>(
         attempt: attempt.number,
         started: attempt.started,
         ended: attempt.ended.as_ref(),
-        now: app.clock.now(),
+        now: estate.clock.now(),
     }
 }

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use super::selection::{self, LogSelection};
 use super::sink::{Layout, Sink, Source};
-use crate::app::App;
 use crate::blobs::LogReader;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::attempt::{self, ChosenRun};
@@ -15,6 +14,7 @@ use crate::cli::commands::history;
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::domain::{LinkId, PhaseName};
+use crate::estate::Estate;
 use crate::journal::PastAttempt;
 use crate::views::stamp;
 
@@ -23,17 +23,17 @@ const CONCURRENTLY: usize = 8;
 
 /// The requested links, and an exit status that says whether some could not be read.
 pub(in crate::cli) async fn links(
-    app: &App,
+    estate: &Estate,
     texts: &[String],
     output: &mut Output,
 ) -> Result<(Vec<LinkId>, ExitStatus), CommandError> {
     let (names, patterns): (Vec<_>, Vec<_>) = texts.iter().cloned().partition(|text| link::is_name(text));
     let (mut ids, mut status) = (Vec::new(), ExitStatus::Success);
     for name in names {
-        ids.push(link::recorded(app, &name).await?.0);
+        ids.push(link::recorded(estate, &name).await?.0);
     }
     if !patterns.is_empty() {
-        let (matching, damaged) = history::matching(app, &patterns, output).await?;
+        let (matching, damaged) = history::matching(estate, &patterns, output).await?;
         ids.extend(matching);
         status = damaged;
     }
@@ -52,14 +52,14 @@ struct ShownAttempt {
 
 /// Shows what is stored of the logs.
 pub(in crate::cli) async fn show(
-    app: &App,
+    estate: &Estate,
     asked: LogSelection<'_>,
     layout: Layout,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let (ids, status) = links(app, asked.links, output).await?;
+    let (ids, status) = links(estate, asked.links, output).await?;
     let sink = Sink::new(output, layout);
-    let opened = ids.iter().map(|id| open(app, id, asked, &sink));
+    let opened = ids.iter().map(|id| open(estate, id, asked, &sink));
     let opened: Vec<_> = stream::iter(opened).buffered(CONCURRENTLY).collect().await;
     let (mut shown, mut is_told) = (Vec::new(), false);
     for (id, opened) in ids.iter().zip(opened) {
@@ -79,7 +79,7 @@ pub(in crate::cli) async fn show(
     if shown.is_empty() && !is_told {
         sink.nothing(&format!("none of these {} links has a matching log", ids.len()))?;
     }
-    merged(&mut shown, app, &sink).await?;
+    merged(&mut shown, estate, &sink).await?;
     match shown.iter().filter(|shown| shown.attempt.ended.is_none()).count() {
         0 => {}
         1 if shown.len() == 1 => sink.note("It has not ended; `katkit logs -f` follows it."),
@@ -87,7 +87,8 @@ pub(in crate::cli) async fn show(
     }
     for ShownAttempt { chosen, phase, attempt, logs } in &shown {
         let found: Vec<_> = logs.iter().map(|(replica, log)| (*replica, log.position())).collect();
-        let pruned = attempt::is_whole(app, chosen, (phase, attempt), &found, |status| status.chunks).await?;
+        let pruned =
+            attempt::is_whole(estate, chosen, (phase, attempt), &found, |status| status.chunks).await?;
         pruned.map_or(Ok(()), |pruned| sink.nothing(&pruned))?;
     }
     Ok(status)
@@ -95,12 +96,12 @@ pub(in crate::cli) async fn show(
 
 /// Opens the logs of a link; the inner error says why there is nothing to show.
 async fn open(
-    app: &App,
+    estate: &Estate,
     id: &LinkId,
     LogSelection { links: _, which, since }: LogSelection<'_>,
     sink: &Sink<'_>,
 ) -> Result<Result<ShownAttempt, String>, CommandError> {
-    let chosen = match attempt::choose(app, &id.to_string(), which).await? {
+    let chosen = match attempt::choose(estate, &id.to_string(), which).await? {
         Ok(chosen) => chosen,
         Err(nothing) => return Ok(Err(nothing)),
     };
@@ -110,7 +111,7 @@ async fn open(
     let key = chosen.key(&phase, &attempt);
     let mut logs = Vec::new();
     for replica in selection::replicas(which, &attempt, sink.layout().options)? {
-        logs.push((replica, LogReader::since(&*app.blobs, key.replica(replica), since).await?));
+        logs.push((replica, LogReader::since(&*estate.blobs, key.replica(replica), since).await?));
     }
     if let Some(since) = since
         && logs.iter().all(|(_, log)| log.ahead().next().is_none())
@@ -122,13 +123,13 @@ async fn open(
 }
 
 /// Writes the chunks of all logs, those of several links in the order they were stored.
-async fn merged(shown: &mut [ShownAttempt], app: &App, sink: &Sink<'_>) -> Result<(), CommandError> {
+async fn merged(shown: &mut [ShownAttempt], estate: &Estate, sink: &Sink<'_>) -> Result<(), CommandError> {
     let mut sources = Vec::new();
     let mut order: Vec<(Timestamp, usize, usize)> = Vec::new();
     for (at, ShownAttempt { chosen, phase, attempt, logs }) in shown.iter().enumerate() {
         let replicas: Vec<_> = logs.iter().map(|(replica, _)| *replica).collect();
         sources.push(sink.begin(
-            &selection::heading(app, chosen, phase, attempt),
+            &selection::heading(estate, chosen, phase, attempt),
             &replicas,
             attempt.replicas,
         )?);
@@ -144,12 +145,12 @@ async fn merged(shown: &mut [ShownAttempt], app: &App, sink: &Sink<'_>) -> Resul
     }
     for (_, at, which) in order {
         let (replica, log) = &mut shown[at].logs[which];
-        pass_on(app, (sources[at], *replica), log, sink).await?;
+        pass_on(estate, (sources[at], *replica), log, sink).await?;
     }
     // Chunks stored since then, and the end of each log.
     for (ShownAttempt { attempt, logs, .. }, source) in shown.iter_mut().zip(sources) {
         for (replica, log) in logs {
-            while pass_on(app, (source, *replica), log, sink).await? {}
+            while pass_on(estate, (source, *replica), log, sink).await? {}
         }
         sink.end(source, attempt.ended.as_ref().map(|(_, outcome)| outcome))?;
     }
@@ -158,16 +159,16 @@ async fn merged(shown: &mut [ShownAttempt], app: &App, sink: &Sink<'_>) -> Resul
 
 /// Writes the next chunk of a log. Returns whether there was one.
 pub(in crate::cli) async fn pass_on(
-    app: &App,
+    estate: &Estate,
     (source, replica): (Source, u32),
     log: &mut LogReader,
     sink: &Sink<'_>,
 ) -> Result<bool, CommandError> {
-    let piece = log.more(&*app.blobs).await?;
+    let piece = log.more(&*estate.blobs).await?;
     if piece.is_empty() {
         return Ok(false);
     }
-    let stored = if sink.layout().timestamps { log.stored(&*app.blobs).await? } else { None };
+    let stored = if sink.layout().timestamps { log.stored(&*estate.blobs).await? } else { None };
     sink.say(source, replica, &piece, stored)?;
     // Reading files never yields; give Ctrl-C a chance.
     tokio::task::yield_now().await;

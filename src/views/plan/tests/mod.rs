@@ -4,6 +4,8 @@ mod json;
 mod markdown;
 mod text;
 
+use std::time::Duration;
+
 use crate::domain::{
     AttemptNumber, CommitSha, DeployPurpose, Execution, Generation, Handle, LinkId, OnFailure, Phase,
     PhaseKind, PhaseName, Request, RequestId, RequestKind, RunId, RunOutcome, RunPhase, RunReason, Strategy,
@@ -85,7 +87,7 @@ fn deployment(purpose: DeployPurpose) -> DeployStep {
         commits: Vec::new(),
         more_commits: 0,
         strategy: Strategy::Ordered,
-        timeout: 1800,
+        timeout: Duration::from_mins(30),
         on_failure: OnFailure::Hold,
     }
 }
@@ -214,7 +216,7 @@ fn every_hold(id: &str) -> LinkPlan {
 
 fn orphan(number: usize) -> OrphanedService {
     OrphanedService {
-        fleet: "shared".to_owned(),
+        fleet: "shared".parse().unwrap(),
         handle: Handle(format!("/var/tmp/katkit/{number:04}")),
         token: Token(format!("{number:032x}-0")),
         link: number.is_multiple_of(2).then(|| "dev/shop".parse().unwrap()),
@@ -257,8 +259,12 @@ fn hostile() -> Plan {
         Hold { reason: HoldReason::LeaseHeld { owner: text.clone() }, hint: None },
     ];
     let link = LinkPlan { holds, notes: vec![text.clone()], ..link("dev/shop", steps) };
-    let sweep =
-        OrphanedService { fleet: text.clone(), handle: Handle(text.clone()), token: Token(text), link: None };
+    let sweep = OrphanedService {
+        fleet: "shared".parse().unwrap(),
+        handle: Handle(text.clone()),
+        token: Token(text),
+        link: None,
+    };
     Plan { sweeps: vec![sweep], ..plan(vec![link]) }
 }
 

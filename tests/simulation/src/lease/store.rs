@@ -1,7 +1,12 @@
 //! The store, reduced to the lease. katkit's own rules decide what it grants and refuses.
 
+use std::time::Duration;
+
 use katkit::domain::{Epoch, Lease, LinkId, LinkName, Owner, TenantName};
 use katkit::state::{StateError, lease};
+
+/// katkit's leases have a duration; the model has its own, in `Setting`.
+const DURATION: Duration = Duration::from_secs(30);
 
 /// The stored lease, small enough to keep a million times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,7 +53,7 @@ impl Cast {
     pub fn acquire(&self, now: Option<Entry>, owner: usize, takes_over: Option<Entry>) -> Answer {
         let takes_over = takes_over.map(|seen| self.lease(seen));
         let now = now.map(|now| self.lease(now));
-        let acquired = lease::acquired(&self.link, now, &self.owners[owner], 30, takes_over.as_ref());
+        let acquired = lease::acquired(&self.link, now, &self.owners[owner], DURATION, takes_over.as_ref());
         acquired.map(|lease| Entry::from(&lease))
     }
 
@@ -81,6 +86,6 @@ impl Cast {
     fn lease(&self, entry: Entry) -> Lease {
         let Entry { epoch, beat, owner } = entry;
         let owner = owner.map(|owner| self.owners[usize::from(owner)].clone());
-        Lease { epoch: Epoch(epoch.into()), beat: beat.into(), owner, duration: 30 }
+        Lease { epoch: Epoch(epoch.into()), beat: beat.into(), owner, duration: DURATION }
     }
 }

@@ -1,0 +1,167 @@
+//! Why a commit is live on a link, or why it is not: the plan for the link, its last run, and the logs of what failed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::journal_pages::{past_run, past_runs};
+use crate::blobs::{BlobError, BlobKey, LogReader, StatusFile};
+use crate::domain::{CommitSha, FormerName, Head, LinkId, PhaseState, PhaseStatus, RunState};
+use crate::estate::Estate;
+use crate::inventory::{Scope, Targets};
+use crate::journal::PastRun;
+use crate::manifest::Loaded;
+use crate::plan::{self, Contained, Holder, LinkInput, LinkPlan, Problem, WatchComparison};
+use crate::requests::{CommitPrefixError, find_commit};
+use crate::state::StateError;
+use crate::views::{CommitStory, Tail, Why};
+
+/// How many lines of a failed attempt's log to read.
+const LINES: usize = 20;
+
+/// Everything known about one link.
+#[derive(Debug)]
+pub struct WhyFacts {
+    loaded: Arc<Loaded>,
+    link: LinkId,
+    /// The recorded head, for links that are not gathered.
+    head: Head,
+    /// `None` if the link is forgotten. Nobody works on such a link.
+    found: Option<LinkInput>,
+    plan: Option<LinkPlan>,
+    run: Option<PastRun>,
+    tails: Vec<Tail>,
+    story: Option<CommitStory>,
+}
+
+/// Why a link could not be explained.
+#[derive(Debug, thiserror::Error)]
+pub enum WhyError {
+    /// The record could not be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A log or a status could not be read.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The text given for a commit does not identify one.
+    #[error(transparent)]
+    Commit(#[from] CommitPrefixError),
+}
+
+/// Gathers everything about a link whose recorded head is `head`.
+///
+/// `commit` is the sha of a commit to explain, or a prefix of it; without one, the wanted commit is explained.
+pub async fn why(
+    estate: &Estate,
+    link: &LinkId,
+    head: Head,
+    commit: Option<&str>,
+) -> Result<WhyFacts, WhyError> {
+    let targets = Targets::default().and_only(BTreeSet::from([link.clone()]));
+    let input = estate.inventory(&Scope { targets, ..Scope::default() }).await?;
+    let plan = plan::plan(&input).links.into_iter().next();
+    let found = input.links.into_iter().next();
+    let (loaded, link) = (Arc::clone(&estate.loaded), link.clone());
+    let mut facts = WhyFacts { loaded, link, head, found, plan, run: None, tails: Vec::new(), story: None };
+    facts.run = match &facts.head().run {
+        Some(run) => past_run(estate, facts.recorded(), &run.id).await?,
+        None => None,
+    };
+    if let Some(text) = commit {
+        facts.story = Some(facts.story_of(estate, text).await?);
+    }
+    facts.tails = tails(estate, &facts.link, facts.head()).await?;
+    Ok(facts)
+}
+
+impl WhyFacts {
+    /// The facts as a view takes them.
+    pub fn why(&self, now: Timestamp) -> Why<'_> {
+        let (found, recorded) = (self.found.as_ref(), self.recorded());
+        Why {
+            link: &self.link,
+            recorded_as: Some(recorded).filter(|recorded| **recorded != self.link),
+            asks: self.loaded.manifest.link(&self.link).map(|(_, link)| &link.want),
+            want: self.want(),
+            contained: self.contained(),
+            head: self.head(),
+            holder: found.map_or(&Holder::Nobody, |found| &found.holder),
+            requests: found.map_or(&[], |found| found.requests.as_slice()),
+            plan: self.plan.as_ref(),
+            run: self.run.as_ref(),
+            tails: &self.tails,
+            story: self.story.as_ref(),
+            now,
+        }
+    }
+
+    /// The head that the plan was made from.
+    fn head(&self) -> &Head {
+        self.found.as_ref().map_or(&self.head, |found| &found.head)
+    }
+
+    fn want(&self) -> Option<&Result<CommitSha, Problem>> {
+        self.found.as_ref().and_then(|found| found.want.as_ref())
+    }
+
+    /// What happened to the commit that `text` identifies.
+    async fn story_of(&self, estate: &Estate, text: &str) -> Result<CommitStory, WhyError> {
+        let mut runs = past_runs(estate, self.recorded()).await?;
+        let tip = self.contained().map(|contained| &contained.tip);
+        let tip = tip.or(self.want().and_then(|want| want.as_ref().ok()));
+        let sha = find_commit(text, self.head(), runs.iter().map(|run| &run.sha).chain(tip))?;
+        runs.retain(|run| Some(&run.sha) == sha.as_ref());
+        Ok(CommitStory { named: sha.map_or_else(|| text.to_owned(), |sha| sha.to_string()), runs })
+    }
+
+    /// The name that the link is recorded under: until the next apply, a renamed link keeps its old one.
+    fn recorded(&self) -> &LinkId {
+        self.found.as_ref().map_or(&self.link, LinkInput::recorded_as)
+    }
+
+    fn contained(&self) -> Option<&Contained> {
+        self.found.as_ref().and_then(|found| found.watched.as_deref()).and_then(WatchComparison::contained)
+    }
+}
+
+/// The last log lines of the failed phases.
+async fn tails(estate: &Estate, id: &LinkId, head: &Head) -> Result<Vec<Tail>, BlobError> {
+    let mut tails = Vec::new();
+    let Some(run) = &head.run else { return Ok(tails) };
+    for phase in run.phases.iter().filter(|phase| phase.status == PhaseStatus::Failed) {
+        tails.extend(tail(estate, (id, &head.formerly), run, phase).await?);
+    }
+    Ok(tails)
+}
+
+/// The last log lines of the first replica that did not succeed.
+async fn tail(
+    estate: &Estate,
+    (id, formerly): (&LinkId, &[FormerName]),
+    run: &RunState,
+    phase: &PhaseState,
+) -> Result<Option<Tail>, BlobError> {
+    let Some(attempt) = &phase.attempt else { return Ok(None) };
+    let made = (attempt.number, &attempt.token);
+    let link = FormerName::of_attempt(formerly, id, (&run.id, &phase.name), made);
+    let key = BlobKey::attempt(link, &run.sha, &phase.name, &run.id, attempt.number);
+    for replica in 0..attempt.replicas {
+        let replica_key = key.replica(replica);
+        // An unreadable status counts as none.
+        let status = StatusFile::read(&*estate.blobs, &replica_key).await?.status();
+        let is_gone = status.is_none();
+        if status.is_some_and(|status| status.outcome.is_some_and(|outcome| outcome.is_success())) {
+            continue;
+        }
+        let lines = LogReader::last_lines(&*estate.blobs, &replica_key, LINES).await?;
+        return Ok(Some(Tail {
+            phase: phase.name.clone(),
+            attempt: attempt.number,
+            replica: (attempt.replicas > 1).then_some(replica),
+            lines,
+            pruned: attempt.pruned.filter(|_| is_gone),
+        }));
+    }
+    Ok(None)
+}

@@ -1,0 +1,94 @@
+//! Checks and records what actors request for a link. Never decides it.
+//!
+//! [`check`] compares an action with what is recorded about the link, and turns it into requests for exact commits.
+//! [`prepare`] finds those that are already pending, and [`PreparedRequest::record`] records the others. None of this
+//! needs the link's lease. The owner of the link grants or refuses each recorded request later, and records the
+//! decision in the transaction that removes the request; `plan` determines which it will be.
+//!
+//! A caller checks the requests of all links before it records the first one, so that a mistake records nothing.
+
+mod cancel;
+mod commit_prefix;
+mod error;
+mod pending;
+mod record;
+mod retry;
+mod rollback;
+mod skip;
+mod wanted;
+mod withdraw;
+
+#[cfg(test)]
+mod tests;
+
+pub use commit_prefix::{CommitPrefixError, find_commit};
+pub use error::{Refusal, RequestError};
+pub use record::{PreparedRequest, RecordedRequest, prepare, proposed, refuses};
+
+use crate::domain::{CommitSha, Head, LinkId, PhaseName, RequestId, RequestKind};
+use crate::estate::Estate;
+
+/// What an actor can request for a link, with defaults for what the link's state determines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Resume the last run, or release the wanted commit if it was rolled back or contains a commit that was.
+    Retry {
+        /// The phase to restart from; `None` for the one that failed.
+        phase: Option<PhaseName>,
+    },
+    /// Count a phase as done for one commit.
+    Skip {
+        /// The phase to skip.
+        phase: PhaseName,
+        /// The commit, which must be the wanted one; `None` for the one whose run is unfinished.
+        sha: Option<CommitSha>,
+    },
+    /// End the run in progress.
+    Cancel,
+    /// Deploy a commit that was verified before, and quarantine the live one.
+    Rollback {
+        /// The sha of the commit to deploy, or a prefix of it; `None` for the last verified commit.
+        to: Option<String>,
+    },
+    /// Withdraw pending requests.
+    Withdraw(Withdrawal),
+}
+
+/// The pending requests to withdraw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// The only one; refused if there are several.
+    Only,
+    /// Those with these ids; refused if one of them is not pending.
+    Ids(Vec<RequestId>),
+    /// Every pending request of the link.
+    All,
+}
+
+/// A request that the state of its link allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedRequest {
+    /// What is requested, for an exact commit.
+    pub kind: RequestKind,
+    /// The sentence that tells the actor what was recorded.
+    pub confirmation: String,
+}
+
+/// Turns an action into requests for `link`, usually one. Fails if `head`, the link's recorded state, rules it out.
+///
+/// Records nothing. A retry and a skip query the repository, a withdrawal reads the pending requests.
+pub async fn check(
+    estate: &Estate,
+    link: &LinkId,
+    head: &Head,
+    action: &Action,
+) -> Result<Vec<CheckedRequest>, RequestError> {
+    let request = match action {
+        Action::Retry { phase } => retry::check(estate, link, head, phase.as_ref()).await?,
+        Action::Skip { phase, sha } => skip::check(estate, link, head, phase, sha.as_ref()).await?,
+        Action::Cancel => cancel::check(link, head)?,
+        Action::Rollback { to } => rollback::check(link, head, to.as_deref())?,
+        Action::Withdraw(withdrawal) => return withdraw::check(&*estate.state, link, withdrawal).await,
+    };
+    Ok(vec![request])
+}
