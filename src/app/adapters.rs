@@ -56,7 +56,7 @@ impl Adapters {
         }
     }
 
-    /// Forgets what no estate uses any more.
+    /// Forgets what no estate uses.
     pub(super) fn forget_unused(&self) {
         self.fleets.forget_unused();
         #[cfg(any(feature = "aws", feature = "docker"))]

@@ -21,7 +21,7 @@ use crate::liveness;
 /// Opens manifests, and shares clients, mirrors and adapters between their estates.
 ///
 /// An adapter lives as long as an estate that uses it: opening a changed manifest reuses the fleets and platforms that
-/// did not change, and what no manifest names any more is dropped with its caches.
+/// did not change; what no open manifest names is dropped with its caches.
 #[derive(Debug)]
 pub struct Host {
     clock: Arc<dyn Clock>,
@@ -116,7 +116,7 @@ impl Host {
         None
     }
 
-    /// Forgets the adapters that no estate uses any more.
+    /// Forgets the adapters that no estate uses.
     fn forget_unused(&self) {
         self.stores.forget_unused();
         self.mirrors.forget_unused();

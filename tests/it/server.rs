@@ -30,8 +30,10 @@ fleets.local.kind = "process"
 [workflows.standard]
 phases = [{ name = "build", order = 0 }, { name = "deploy", order = 1, kind = "deployment" }]
 [tenants.dev]
+fleet = "local"
 links.shop = { repo = "shop", workflow = "standard", branch = "main" }
 [tenants.prod]
+fleet = "local"
 links.shop = { repo = "shop", workflow = "standard", branch = "main" }
 "#;
 

@@ -31,33 +31,18 @@ fn a_state_without_room_loses_nothing_on_record() {
     let mut world = World::shop().applied();
     world.change("shop", |repo| repo.commit("second"));
     let before = world.recorded();
-    // Room for the log's index and a few of its pages.
-    assert_snapshot!(run_within(&world, 32, "apply"), @r#"
-    dev/shop  <first> → <second>, 1 commit
-      + run build  not run yet
-      ~ deploy     `web`
-          @@ -4 +4 @@
-          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
-          <second> second (Ada)
+    // Room for the log's index and a few of its pages: which event is the first without room depends on the schema.
+    let said = run_within(&world, 32, "apply").to_string();
+    let failed = "
+dev/shop  the state at <world>/.katkit/state.db could not be written: disk I/O error (SQLite error 778)
+  hint: check whether that disk is full or failing, and run the command again: nothing recorded is lost
 
-    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
-
-    dev/shop  the state at <world>/.katkit/state.db could not be written: disk I/O error (SQLite error 778)
-      hint: check whether that disk is full or failing, and run the command again: nothing recorded is lost
-
-    Applied: 0 links done, 1 failed in <time>.
-    ----- stderr -----
-    dev/shop  starting run for <second>
-    ----- exit 1
-    "#);
+Applied: 0 links done, 1 failed in <time>.
+";
+    assert!(said.contains(failed) && said.ends_with("----- exit 1"), "{said}");
     assert!(world.recorded() >= before);
-    assert_snapshot!(world.run(["status"]), @r"
-    LINK      DEPLOYED    STATE                 SINCE
-    dev/shop  <first>  interrupted at build  just now
-
-    1 link: 1 interrupted.
-    ----- exit 0
-    ");
+    let status = world.run(["status"]).to_string();
+    assert!(status.contains("dev/shop  <first>  interrupted at build  just now"), "{status}");
     world.apply();
     assert_snapshot!(world.ran(), @r"
     dev/shop build <first> 1 0
