@@ -25,6 +25,7 @@ mod order;
 mod phases;
 mod prune;
 #[cfg(feature = "aws")]
+mod records;
 mod refusing;
 mod requests;
 mod rolled_back;
