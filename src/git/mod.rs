@@ -40,6 +40,7 @@
 //! symbolic links are never followed, and planning refuses commits that a checkout could not hold.
 
 mod bare;
+mod blocking;
 mod checkout;
 mod classify;
 mod clean;
@@ -97,6 +98,7 @@ pub use taint::{Rollback, Tainted};
 pub use tracked::{tracked, tracked_repository};
 pub use work_tree::WorkTree;
 
+use blocking::blocking;
 use command::Git;
 use mirror::Mirror;
 use pool::{Held, Pool};
@@ -378,17 +380,5 @@ impl Repositories for Mirrors {
             pack::pack(repository, place, elsewhere.as_deref(), &sha, depth, &into)
         };
         self.read(url, lent).await
-    }
-}
-
-/// Runs `work` on a thread that may block, and propagates its panics.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Cancelled: the runtime is shutting down, and nothing polls this future.
-            Err(_) => std::future::pending().await,
-        },
     }
 }
