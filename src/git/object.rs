@@ -45,6 +45,18 @@ impl<'r> Objects<'r> {
         self.odb.read_header(id).map(|(_, kind)| kind)
     }
 
+    /// The only object whose id begins with these digits; `Ambiguous` if there are several.
+    ///
+    /// Another process may have merged a pack into a new one since libgit2 listed the packs. The objects of the missing
+    /// pack do not count, so another object that begins with the same digits would be taken for the only one. The new
+    /// pack was there before the first search found the old one missing, so the second search sees it.
+    pub(super) fn by_prefix(&self, digits: &str) -> Result<Oid, git2::Error> {
+        let search = || self.odb.exists_prefix(Oid::from_str(digits)?, digits.len());
+        search()?;
+        self.odb.refresh()?;
+        search()
+    }
+
     pub(super) fn commit(&self, id: Oid) -> Result<Commit<'r>, GitError> {
         self.fits(id, ObjectType::Commit)?;
         self.repository.find_commit(id).map_err(|error| damaged(self.place, error))
@@ -153,6 +165,51 @@ mod tests {
         assert_eq!(error.to_string(), format!("folder {id} has 29 bytes; the limit is 28"));
         assert!(error.hint().unwrap().contains("request another commit"));
         assert!(objects.at(id, Path::new("a")).is_err());
+    }
+
+    #[test]
+    fn a_prefix_stays_ambiguous_when_a_listed_pack_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let repository = Repository::init_bare(directory.path()).unwrap();
+        let place = RepositoryLocation::Local(directory.path().to_owned());
+        // The first two files whose ids begin with the same four digits.
+        let mut seen = std::collections::HashMap::new();
+        let (prefix, first, second) = (0..)
+            .find_map(|number: u32| {
+                let id = Oid::hash_object(ObjectType::Blob, number.to_string().as_bytes()).unwrap();
+                let prefix = id.to_string()[..4].to_owned();
+                seen.insert(prefix.clone(), number).map(|other| (prefix, other, number))
+            })
+            .unwrap();
+        let [first, second] =
+            [first, second].map(|number| repository.blob(number.to_string().as_bytes()).unwrap());
+        let [packs, later] = ["objects/pack", "later"].map(|name| directory.path().join(name));
+        std::fs::create_dir(&later).unwrap();
+        let pack = |ids: &[Oid], into: &Path| {
+            let mut builder = repository.packbuilder().unwrap();
+            for id in ids {
+                builder.insert_object(*id, None).unwrap();
+            }
+            builder.write(into, 0).unwrap();
+            into.join(format!("pack-{}.pack", builder.name().unwrap().unwrap()))
+        };
+        let old = pack(&[first], &packs);
+        pack(&[second], &packs);
+        let new = pack(&[first, second], &later);
+        for id in [first, second].map(|id| id.to_string()) {
+            std::fs::remove_file(directory.path().join("objects").join(&id[..2]).join(&id[2..])).unwrap();
+        }
+
+        let reader = Repository::open(directory.path()).unwrap();
+        let objects = Objects::new(&reader, &place).unwrap();
+        objects.kind(second).unwrap();
+        for kind in ["pack", "idx"] {
+            let new = new.with_extension(kind);
+            std::fs::rename(&new, packs.join(new.file_name().unwrap())).unwrap();
+            std::fs::remove_file(old.with_extension(kind)).unwrap();
+        }
+        assert_eq!(objects.by_prefix(&prefix).unwrap_err().code(), ErrorCode::Ambiguous);
+        assert_eq!(objects.by_prefix(&first.to_string()).unwrap(), first);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Resolves text that a user typed to a commit.
 
-use git2::{ErrorCode, ObjectType, Oid, Reference, Repository};
+use std::collections::BTreeSet;
+
+use git2::{ErrorCode, ObjectType, Reference, Repository};
 
 use super::object::Objects;
 use super::repository_location::RepositoryLocation;
@@ -36,8 +38,7 @@ pub(super) fn resolve(
     }
     if text.len() < 40 && text.len() >= 4 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         let objects = Objects::new(repository, place)?;
-        let found = Oid::from_str(text).and_then(|id| objects.odb().exists_prefix(id, text.len()));
-        match found {
+        match objects.by_prefix(text) {
             Ok(id) => match objects.peeled(id)? {
                 Some(id) => {
                     let sha = object::sha(id);
@@ -53,7 +54,7 @@ pub(super) fn resolve(
                 None => {}
             },
             Err(error) if error.code() == ErrorCode::Ambiguous => {
-                let all = candidates(&objects, text);
+                let all = candidates(&objects, text).map_err(|error| GitError::unreadable(place, error))?;
                 match all.as_slice() {
                     // Files and folders share the digits, but only one commit does.
                     [only] => meanings.push((format!("the commit {only}"), only.clone())),
@@ -99,24 +100,20 @@ fn named(
 }
 
 /// Up to five commits whose ids begin with these digits.
-fn candidates(objects: &Objects<'_>, prefix: &str) -> Vec<CommitSha> {
+fn candidates(objects: &Objects<'_>, prefix: &str) -> Result<Vec<CommitSha>, git2::Error> {
     let prefix = prefix.to_ascii_lowercase();
-    let mut found = Vec::new();
-    let walked = objects.odb().foreach(|id| {
+    // An object may be in several packs.
+    let mut found = BTreeSet::new();
+    objects.odb().foreach(|id| {
         let id = *id;
         if id.to_string().starts_with(&prefix)
             && objects.kind(id).is_ok_and(|kind| kind == ObjectType::Commit)
         {
-            found.push(object::sha(id));
+            found.insert(object::sha(id));
         }
         found.len() < 5
-    });
-    if let Err(error) = walked {
-        tracing::debug!(%error, "the search for commits by prefix ended early");
-    }
-    found.sort();
-    found.dedup();
-    found
+    })?;
+    Ok(found.into_iter().collect())
 }
 
 fn names(repository: &Repository) -> Vec<String> {

@@ -163,7 +163,7 @@ fn tree_of(repository: &Repository, place: &RepositoryLocation, text: &str) -> R
     let named = repository.resolve_reference_from_short_name(name).and_then(|reference| reference.resolve());
     let id = named.ok().and_then(|reference| reference.target()).or_else(|| {
         let by_id = name.len() >= 4 && name.len() <= 40;
-        by_id.then(|| objects.odb().exists_prefix(Oid::from_str(name).ok()?, name.len()).ok())?
+        by_id.then(|| objects.by_prefix(name).ok())?
     });
     if let (Some(id), Some(steps)) = (id, parents(steps)) {
         let Some(mut id) = objects.peeled(id)? else {

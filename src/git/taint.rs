@@ -195,5 +195,5 @@ fn meant(objects: &Objects<'_>, value: &[u8]) -> Option<Oid> {
     if word.len() < DIGITS || !word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    objects.odb().exists_prefix(Oid::from_str(word).ok()?, word.len()).ok()
+    objects.by_prefix(word).ok()
 }
