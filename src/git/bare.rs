@@ -20,6 +20,9 @@ const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n
 /// No branch: a mirror's branches are the repository's, and none of them is checked out.
 const HEAD: &str = "ref: refs/heads/none\n";
 
+/// A file whose modification time is when the last repack was started.
+pub(super) const REPACKED: &str = "repacked";
+
 /// A reference's lock file of this age has lost its writer.
 const ABANDONED: Duration = Duration::from_hours(1);
 
@@ -52,7 +55,7 @@ pub(super) fn scratch(directory: &Path) -> Result<tempfile::TempDir, GitError> {
 pub(super) fn reclaim(directory: &Path) -> io::Result<bool> {
     let ours = keep(directory, |name, is_directory| match name {
         "objects" | "refs" => is_directory,
-        "HEAD" | "config" | "packed-refs" => !is_directory,
+        "HEAD" | "config" | "packed-refs" | REPACKED => !is_directory,
         _ => false,
     })? && keep(&directory.join("objects"), |name, is_directory| {
         is_directory && (name == "pack" || name.len() == 2 && name.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -156,7 +159,7 @@ fn remove(entry: &DirEntry) -> io::Result<()> {
 }
 
 /// The entries of a folder; none if it does not exist.
-fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
+pub(super) fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
     match fs::read_dir(folder) {
         Ok(entries) => entries.collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -175,7 +178,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let mirror = root.path().join("mirror");
         create(&mirror).unwrap();
-        for name in ["objects/pack/pack-1.pack", "objects/pack/pack-1.idx", "refs/heads/main"] {
+        for name in ["objects/pack/pack-1.pack", "objects/pack/pack-1.idx", "refs/heads/main", REPACKED] {
             fs::write(mirror.join(name), "kept").unwrap();
         }
         (root, mirror)
@@ -204,7 +207,14 @@ mod tests {
         let before = files(&mirror);
         assert_eq!(
             before,
-            ["HEAD", "config", "objects/pack/pack-1.idx", "objects/pack/pack-1.pack", "refs/heads/main"]
+            [
+                "HEAD",
+                "config",
+                "objects/pack/pack-1.idx",
+                "objects/pack/pack-1.pack",
+                "refs/heads/main",
+                "repacked"
+            ]
         );
         for name in [
             "commondir",
@@ -214,6 +224,7 @@ mod tests {
             "modules/x/config",
             "objects/info/alternates",
             "objects/pack/tmp_pack_1",
+            "objects/pack/.tmp-1-pack-2.pack",
             "objects/pack/pack-1.promisor",
             "refs/heads/main.lock",
             "refs/replace/x",

@@ -204,7 +204,7 @@ pub enum GitError {
     /// A file system error.
     #[error("{path} could not be {action}", path = path.display())]
     Io {
-        /// `created`, `read`, `written`, `locked`, `moved`, `started`.
+        /// `created`, `read`, `written`, `locked`, `moved`, `started`, `repacked`.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -290,7 +290,8 @@ impl GitError {
         })
     }
 
-    /// A file system error; `action` is one of `cleaned`, `created`, `read`, `written`, `locked`, `moved`, `started`.
+    /// A file system error; `action` is one of `cleaned`, `created`, `read`, `written`, `locked`, `moved`, `started`,
+    /// `repacked`.
     pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { action, path: path.to_owned(), source: Arc::new(source) }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +12,7 @@ use git2::{Commit, Repository};
 use tokio::sync::Mutex;
 
 use super::command::{FETCH, Git, GitRun};
+use super::repack::{self, RepackSchedule};
 use super::repository_location::RepositoryLocation;
 use super::{GitError, RemoteProblem, bare, blocking, open};
 use crate::causes::in_one_line;
@@ -45,6 +46,7 @@ pub(super) struct Mirror {
     /// Where the last damaged mirror stays that could not be recovered completely.
     lost: PathBuf,
     lock: PathBuf,
+    schedule: RepackSchedule,
     /// How many full fetches have finished, so that callers who waited for one can share it.
     fetches: AtomicU64,
     state: Mutex<FetchRecord>,
@@ -59,13 +61,14 @@ struct FetchRecord {
 
 impl Mirror {
     /// The mirror `name` below `root`. Does not touch the disk.
-    pub(super) fn new(root: &Path, name: &str, place: &RepositoryLocation) -> Self {
+    pub(super) fn new(root: &Path, name: &str, place: &RepositoryLocation, schedule: RepackSchedule) -> Self {
         Self {
             place: place.clone(),
             directory: root.join(name),
             aside: root.join(format!("{name}.damaged")),
             lost: root.join(format!("{name}.lost")),
             lock: root.join(format!("{name}.lock")),
+            schedule,
             fetches: AtomicU64::new(0),
             state: Mutex::new(FetchRecord { last: Ok(()), missing: BTreeMap::new() }),
         }
@@ -179,6 +182,10 @@ impl Mirror {
         if let Err(error) = self.pack_references(git, &lock).await {
             tracing::warn!(mirror = %self.directory.display(), %error, "could not pack the references of a mirror");
         }
+        if let Err(error) = self.repack(git, &lock).await {
+            let error = in_one_line(&error);
+            tracing::warn!(mirror = %self.directory.display(), %error, "could not repack a mirror");
+        }
         Ok(())
     }
 
@@ -194,7 +201,23 @@ impl Mirror {
         if !many {
             return Ok(());
         }
-        self.run(git, &["pack-refs", "--all"], lock).await
+        self.run(git, &["pack-refs", "--all"], lock, FETCH).await
+    }
+
+    /// Merges packs if there are many; see [`repack`].
+    async fn repack(&self, git: &Git, lock: &File) -> Result<(), GitError> {
+        let (directory, schedule) = (self.directory.clone(), self.schedule);
+        let failed = |error| GitError::io("repacked", &self.directory, error);
+        if !blocking(move || repack::is_due(&directory, schedule)).await.map_err(failed)? {
+            return Ok(());
+        }
+        match self.run(git, repack::COMMAND, lock, repack::LONGEST).await {
+            Err(GitError::Remote { problem: RemoteProblem::TimedOut, .. }) => {
+                let limit = format!("git took longer than {:?}", repack::LONGEST);
+                Err(failed(io::Error::new(ErrorKind::TimedOut, limit)))
+            }
+            done => done,
+        }
     }
 
     async fn fetch_locked(&self, git: &Git, refspecs: &[&str], lock: &File) -> Result<(), GitError> {
@@ -206,18 +229,18 @@ impl Mirror {
         }
         arguments.extend(["--", url]);
         arguments.extend(refspecs);
-        self.run(git, &arguments, lock).await
+        self.run(git, &arguments, lock, FETCH).await
     }
 
     /// Runs `git` in the mirror. The process holds the lock for as long as it lives.
-    async fn run(&self, git: &Git, arguments: &[&str], lock: &File) -> Result<(), GitError> {
+    async fn run(&self, git: &Git, arguments: &[&str], lock: &File, bound: Duration) -> Result<(), GitError> {
         let child = lock.try_clone().map_err(|error| GitError::io("locked", &self.lock, error))?;
         git.run(GitRun {
             place: &self.place,
             directory: Some(&self.directory),
             arguments,
             lock: Some(child),
-            bound: FETCH,
+            bound,
         })
         .await
         .map(drop)
@@ -239,7 +262,7 @@ impl Mirror {
             .open(&self.lock)
             .map_err(failed)?;
         // Polled instead of blocking, so that a cancelled caller leaves no thread behind.
-        let deadline = Instant::now() + FETCH + RETRY;
+        let deadline = Instant::now() + FETCH + repack::LONGEST + RETRY;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -333,7 +356,7 @@ impl Mirror {
         let mut arguments = vec!["-c", "protocol.file.allow=always", "fetch"];
         arguments.extend(QUIETLY);
         arguments.extend(["--", from, KEPT]);
-        self.run(git, &arguments, lock).await
+        self.run(git, &arguments, lock, FETCH).await
     }
 }
 

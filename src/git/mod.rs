@@ -11,13 +11,18 @@
 //!
 //! `CACHE/mirrors/NAME` is a bare repository, and its only writer holds a lock on the file `NAME.lock`. It is a
 //! kernel lock (`flock`), so it ends with its holder. The fetching `git` also gets it, as its standard input: if
-//! katkit is killed, no one else writes before that `git` is done. Readers take no lock. A fetch adds whole packs
-//! (`fetch.unpackLimit=1`) and nothing is ever garbage-collected, so an object that was readable stays readable. Each
-//! requested sha is kept by its own reference, in case someone runs `git gc` there. The price is one pack for each
-//! fetch that brought something. libgit2 keeps a pack open once it has read from it, so katkit raises its limit of
-//! open files (`hardening`). `git gc` would merge the packs, and delete ones that libgit2, reading without a lock in
-//! another process, may be about to open. References are packed once a thousand of them have their own file: a reader
-//! finds each one either loose or packed.
+//! katkit is killed, no one else writes before that `git` is done. Readers take no lock. References are packed once a
+//! thousand of them have their own file: a reader finds each one either loose or packed.
+//!
+//! A fetch adds whole packs (`fetch.unpackLimit=1`). A lookup may search all of them, so the fetch that makes them too
+//! many also merges the small ones (`repack`). No object is ever dropped: one that was readable stays readable, also
+//! after a force push. Each requested sha is kept by its own reference, in case someone runs `git gc` there.
+//!
+//! A repack removes old packs as soon as the new one is complete, and readers carry on. A pack that libgit2 has read
+//! from stays open; katkit raises its limit of open files for that (`hardening`). If libgit2 cannot open a pack that it
+//! has listed, it does not find the object, lists the packs again, and finds the new one. There are two exceptions: a
+//! prefix of an id that seems unique while a pack is missing (`object`), and a multi-pack-index, which libgit2 believes
+//! even after its packs are gone. So mirrors have none.
 //!
 //! A mirror is recreated only if it is known to be damaged: `git` finds a broken object in it, or it holds something
 //! that katkit did not make. An error that may pass (no access, too many open files, a full disk) is reported, and the
@@ -58,6 +63,7 @@ mod pack;
 mod patch;
 mod pool;
 mod remote_problem;
+mod repack;
 mod repositories;
 mod repository_access;
 mod repository_location;
@@ -90,6 +96,7 @@ pub use history::{CommitLine, Commits};
 pub use index::TrackedFiles;
 pub use pack::Packed;
 pub use remote_problem::{GitOutput, RemoteProblem};
+pub use repack::RepackSchedule;
 pub use repositories::{Repositories, Tips};
 pub use repository_location::{owner_and_name, redacted, repository_name};
 pub use revision::Revision;
@@ -113,6 +120,7 @@ use repository_reader::RepositoryReader;
 pub struct Mirrors {
     cache: PathBuf,
     git: Git,
+    repacks: RepackSchedule,
     known: Mutex<BTreeMap<String, Arc<Mirror>>>,
     /// How each local repository is read, by URL.
     readings: Mutex<BTreeMap<String, RepositoryReader>>,
@@ -123,7 +131,14 @@ impl Mirrors {
     /// Keeps mirrors below `cache`, which is created when the first one is needed.
     pub fn new(cache: PathBuf) -> Self {
         let (known, readings) = (Mutex::default(), Mutex::default());
-        Self { cache, git: Git::new(Vec::new()), known, readings, pool: Arc::default() }
+        let repacks = RepackSchedule::default();
+        Self { cache, git: Git::new(Vec::new()), repacks, known, readings, pool: Arc::default() }
+    }
+
+    /// Repacks mirrors at other times than by default.
+    #[must_use]
+    pub fn with_repacks(self, repacks: RepackSchedule) -> Self {
+        Self { repacks, ..self }
     }
 
     /// Adds variables to the environment of every `git` process, on top of this process's own.
@@ -183,12 +198,10 @@ impl Mirrors {
 
     /// The mirror of a remote repository: one per process, so that concurrent callers share a fetch.
     fn mirror(&self, place: &RepositoryLocation) -> Arc<Mirror> {
-        let name = place.name();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mirror = known
-            .entry(name)
-            .or_insert_with_key(|name| Arc::new(Mirror::new(&self.cache.join("mirrors"), name, place)));
-        Arc::clone(mirror)
+        let root = self.cache.join("mirrors");
+        let new = |name: &String| Arc::new(Mirror::new(&root, name, place, self.repacks));
+        Arc::clone(known.entry(place.name()).or_insert_with_key(new))
     }
 
     /// Runs `work` on a fresh repository, on a thread that may block: for work that may fill libgit2's caches.

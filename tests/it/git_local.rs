@@ -2,6 +2,7 @@
 
 mod formats;
 mod phases;
+mod repack;
 mod taint;
 
 use std::fs;

@@ -11,7 +11,7 @@ use super::{hint, mirrors, setup};
 use crate::git_servers::{Repo, clone, git as run_git};
 
 /// With `git`, but without any user's configuration.
-fn with_git(cache: &TempDir) -> Mirrors {
+pub(super) fn with_git(cache: &TempDir) -> Mirrors {
     let environment = [("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_NOSYSTEM", "1")];
     let environment = environment.map(|(name, value)| (name.into(), value.into())).to_vec();
     Mirrors::new(cache.path().join("cache")).with_environment(environment)
@@ -68,9 +68,9 @@ async fn every_operation(mirrors: &Mirrors, url: &str, shas: &[CommitSha; 3], ca
 }
 
 /// Stores the references in reftable format, the default of git 3.
-fn to_reftable(repo: &Repo) {
-    // `git` before 2.49 does not migrate these.
-    fs::remove_dir_all(repo.path().join(".git/logs")).unwrap();
+pub(super) fn to_reftable(repo: &Repo) {
+    // `git` before 2.49 does not migrate these. An empty repository has none.
+    let _ = fs::remove_dir_all(repo.path().join(".git/logs"));
     repo.git(&["refs", "migrate", "--ref-format=reftable"]);
 }
 
