@@ -277,6 +277,7 @@ impl App {
             git: &*self.git,
             fleets: &self.fleets,
             platforms: &self.platforms,
+            clock: &*self.clock,
         }
     }
 

@@ -18,10 +18,12 @@ use std::sync::Arc;
 
 pub use contained::contained;
 use futures::future::join_all;
+use jiff::Timestamp;
 pub use taint::taints;
 pub use target::{BadPattern, Targets};
 
 use crate::causes;
+use crate::clock::Clock;
 use crate::domain::{Head, LinkId, Request, TenantName};
 use crate::fleet::{Fleet, FleetError, ListedService};
 use crate::git::Repositories;
@@ -43,6 +45,8 @@ pub struct Sources<'a> {
     pub fleets: &'a BTreeMap<String, Arc<dyn Fleet>>,
     /// The platforms that this build supports, by tenant.
     pub platforms: &'a BTreeMap<TenantName, Arc<dyn Platform>>,
+    /// The time to plan at.
+    pub clock: &'a dyn Clock,
 }
 
 /// What to gather.
@@ -84,7 +88,9 @@ pub async fn gather_beside<'a>(
     scope: &Scope,
     orphans: Vec<OrphanedService>,
 ) -> Result<PlanInput<'a>, StateError> {
-    let mut links = record(sources, scope).await?;
+    // Read first, so that the age of what is recorded is never overstated.
+    let now = sources.clock.now();
+    let mut links = record(sources, scope, now).await?;
     wanted::resolve(sources, &mut links).await;
     contained::find(sources, &mut links).await;
     observe::observe(sources, &mut links, None).await;
@@ -92,6 +98,7 @@ pub async fn gather_beside<'a>(
     let digests = sources.manifest.workflows.iter().map(|(name, workflow)| (name.clone(), workflow.digest()));
     Ok(PlanInput {
         manifest: sources.manifest,
+        now,
         links,
         orphans,
         workflow_digests: digests.collect(),
@@ -100,7 +107,7 @@ pub async fn gather_beside<'a>(
 }
 
 /// The record of every link in scope, whether it is in the manifest or only in the record.
-async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, StateError> {
+async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<Vec<LinkInput>, StateError> {
     let state = sources.state;
     let Survey { heads, leases, requests, mut damaged } = state.survey().await?;
     let recorded = heads.iter().map(|(id, head)| (id, !head.is_blank()));
@@ -144,7 +151,7 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
             watched: None,
         }
     };
-    let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect());
+    let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);
     Ok(links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect())
 }
 

@@ -1,5 +1,7 @@
 //! The unfinished plan of one link.
 
+use jiff::Timestamp;
+
 use super::input::{LinkInput, Problem};
 use super::{Hold, HoldReason, LinkPlan, Step};
 use crate::domain::{Actor, Event, Generation, Head, RecordedEvent};
@@ -10,6 +12,8 @@ use crate::manifest::Manifest;
 pub(super) struct PlanDraft<'a> {
     pub(super) input: &'a LinkInput,
     pub(super) manifest: &'a Manifest,
+    /// The time of the events that the plan assumes. It changes nothing that is planned.
+    pub(super) now: Timestamp,
     pub(super) head: Head,
     pub(super) plan: LinkPlan,
     /// Why no run for the wanted commit can be planned. Everything else still is: recovery, repairs, rollbacks and most
@@ -34,7 +38,7 @@ impl PlanDraft<'_> {
     pub(super) fn project(&mut self, event: Event) -> Result<(), String> {
         let recorded = RecordedEvent {
             generation: Generation(self.head.generation.0 + 1),
-            at: jiff::Timestamp::UNIX_EPOCH,
+            at: self.now,
             by: Actor::nobody(),
             event,
         };

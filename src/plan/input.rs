@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{CommitLine, Renamed, WatchComparison};
@@ -18,6 +19,8 @@ use crate::manifest::Manifest;
 pub struct PlanInput<'a> {
     /// The wanted state.
     pub manifest: &'a Manifest,
+    /// When gathering began. Anything recorded or observed may be slightly newer.
+    pub now: Timestamp,
     /// The actual state of every link to plan, ordered by id.
     pub links: Vec<LinkInput>,
     /// The services found in the fleets.

@@ -112,7 +112,8 @@ fn drafted<'a>(
     plan: LinkPlan,
     broken: Option<Problem>,
 ) -> PlanDraft<'a> {
-    let mut draft = PlanDraft { input, manifest: all.manifest, head: Head::clone(&input.head), plan, broken };
+    let (manifest, now, head) = (all.manifest, all.now, Head::clone(&input.head));
+    let mut draft = PlanDraft { input, manifest, now, head, plan, broken };
     if let Holder::Dead(owner) = &input.holder {
         // Always legal: it only names the previous owner.
         let _ = draft.project(Event::TakenOver { from: owner.to_string() });

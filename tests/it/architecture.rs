@@ -77,6 +77,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "inventory",
         &[
             "causes",
+            "clock",
             "description",
             "domain",
             "fleet",

@@ -47,6 +47,17 @@ fn planning_twice_gives_no_difference() {
 }
 
 #[test]
+fn the_time_makes_no_difference() {
+    for mut world in worlds() {
+        let reviewed = planned(&world);
+        world.now = "2030-12-31T23:59:59Z".parse().unwrap();
+        let later = planned(&world);
+        assert_eq!(reviewed, later);
+        assert_eq!(difference(&reviewed, Some(&later), world.head().generation), None);
+    }
+}
+
+#[test]
 fn a_changed_record_another_commit_and_missing_steps_are_differences() {
     let world = World::wants('a');
     let reviewed = planned(&world);

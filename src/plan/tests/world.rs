@@ -34,6 +34,7 @@ pub(super) struct World {
     pub(super) description: &'static str,
     /// Whether the git host can be reached.
     pub(super) git: bool,
+    pub(super) now: Timestamp,
 }
 
 pub(super) fn sha(digit: char) -> CommitSha {
@@ -94,6 +95,7 @@ impl World {
             broken: None,
             description: DESCRIPTION,
             git: true,
+            now: "2026-01-02T03:04:05Z".parse().unwrap(),
         }
     }
 
@@ -273,6 +275,7 @@ impl World {
         let digests = [("standard".parse().unwrap(), self.workflow.digest())].into();
         PlanInput {
             manifest: &self.loaded.manifest,
+            now: self.now,
             links: vec![link],
             orphans: Vec::new(),
             workflow_digests: digests,

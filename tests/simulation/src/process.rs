@@ -141,6 +141,7 @@ impl Process {
             git: &*self.repositories,
             fleets: &self.fleets,
             platforms: &self.platforms,
+            clock: &*self.gate.world,
         };
         let input = inventory::gather(sources, &Scope { patient, ..Scope::default() }).await?;
         for link in &input.links {
