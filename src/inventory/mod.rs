@@ -149,6 +149,7 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<V
             head,
             renamed: None,
             watched: None,
+            deployment_gate: None,
         }
     };
     let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::input::{LinkInput, Problem};
-use super::{Hold, HoldReason, LinkPlan, Step};
+use super::{DeployStep, Hold, HoldReason, HoldScope, LinkPlan, Step};
 use crate::domain::{Actor, Event, Generation, Head, RecordedEvent};
 use crate::journal;
 use crate::manifest::Manifest;
@@ -26,8 +26,19 @@ impl PlanDraft<'_> {
         self.plan.steps.push(step);
     }
 
+    /// Plans the deployment of a run or a repair, or holds it at a closed gate. Rollbacks do not come this way.
+    pub(super) fn deploy(&mut self, step: DeployStep) {
+        match &self.input.deployment_gate {
+            None => self.step(Step::Deploy(Box::new(step))),
+            Some(gate) => {
+                let scope = step.phase.map_or(HoldScope::Repair, |name| HoldScope::Phase { name });
+                self.plan.holds.push(gate.hold(scope));
+            }
+        }
+    }
+
     pub(super) fn hold(&mut self, reason: HoldReason, hint: impl Into<Option<String>>) {
-        self.plan.holds.push(Hold { reason, hint: hint.into() });
+        self.plan.holds.push(Hold { scope: HoldScope::Link, reason, hint: hint.into() });
     }
 
     pub(super) fn unavailable(&mut self, problem: &Problem) {

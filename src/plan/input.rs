@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CommitLine, Renamed, WatchComparison};
+use super::{ClosedGate, CommitLine, Renamed, WatchComparison};
 use crate::description;
 use crate::domain::{
     CommitSha, Handle, Head, Images, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName,
@@ -57,6 +57,9 @@ pub struct LinkInput {
     pub observed: Observed,
     /// The content of the wanted commit; gathered only if [`super::needs_commit`].
     pub facts: Option<Result<Arc<CommitFacts>, Problem>>,
+    /// Why no deployment may begin at [`PlanInput::now`]; `None` if it may. Rollbacks pass, and a deployment in flight
+    /// is finalized.
+    pub deployment_gate: Option<Box<ClosedGate>>,
 }
 
 impl LinkInput {

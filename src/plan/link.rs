@@ -93,6 +93,8 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
         // Found while drafting. Draft again, so that no part of a run starts that cannot succeed.
         draft = drafted(all, input, claims, plan, draft.broken);
     }
+    // Those of the link first: they say more than what waits at a gate besides.
+    draft.plan.holds.sort_by_key(|hold| !hold.scope.is_link());
     moved::move_first(&mut draft);
     if let (Observed::Running { left, .. }, true) =
         (&input.observed, draft.plan.steps.iter().any(is_deployment))

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::draft::PlanDraft;
 use super::input::{LinkInput, Observed, Problem};
-use super::{Hold, HoldReason, Holder, Step};
+use super::{Hold, HoldReason, HoldScope, Holder, Step};
 use crate::domain::{Actor, Event, Generation, Lease, LinkId, RecordedEvent};
 use crate::journal;
 use crate::manifest::{Manifest, PlatformConfig};
@@ -125,7 +125,8 @@ fn rename_obstacle(new: &LinkInput, old: &[LinkInput]) -> Option<Hold> {
         return error(format!("the record of `{from}`, which is moved here, cannot be read: {what}"), hint);
     }
     let wait = |because: String, hint: String| {
-        Some(Hold { reason: HoldReason::MoveWaits { from: from.clone(), because }, hint: Some(hint) })
+        let reason = HoldReason::MoveWaits { from: from.clone(), because };
+        Some(Hold { scope: HoldScope::Link, reason, hint: Some(hint) })
     };
     if let Holder::Other(owner) = &only.holder {
         return wait(format!("{owner} is working on it"), "wait for it, then apply again".to_owned());

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::domain::{CommitSha, Head, LinkId, Request};
 use crate::inventory::{self, Scope, Targets};
 use crate::manifest::Wanted;
-use crate::plan::{self, Arrival, Holder};
+use crate::plan::{self, Arrival, Hold, Holder, LinkPlan};
 use crate::state::{StateError, Survey};
 use crate::views::{
     ArrivalsText, Damage, Document, LinkStateKind, LinkStatus, StatusJson, StatusText, Style, clip, visible,
@@ -229,11 +229,11 @@ async fn look(app: &App, arguments: &Arguments, style: Style) -> Result<ShownSta
 struct Checked {
     /// The commit that each link should run.
     wants: BTreeMap<LinkId, CommitSha>,
-    /// Failures, holds and repairs that the table does not show.
+    /// Failures, holds, repairs and closed gates that the table does not show.
     told: Vec<(LinkId, Arrival)>,
     /// Something failed or needs attention.
     is_held: bool,
-    /// There is nothing left to do.
+    /// There is nothing left to do now.
     is_all_live: bool,
 }
 
@@ -241,13 +241,10 @@ async fn check(app: &App, targets: Targets) -> Result<Checked, CommandError> {
     let input = app.inventory(&Scope { targets, ..Scope::default() }).await?;
     let plan = plan::plan(&input);
     let wants = input.links.into_iter().filter_map(|link| Some((link.id, link.want?.ok()?))).collect();
-    let is_all_live = plan.links.iter().all(|link| link.steps.is_empty() && link.holds.is_empty());
-    let told = plan.links.into_iter().filter_map(|link| {
-        let repairs = plan::is_repair(&link).then(|| Arrival::OnTheWay(plan::DRIFT.to_owned()));
-        let hold = plan::lasting(&link);
-        Some((link.link, hold.map(Arrival::Held).or(repairs)?))
-    });
-    let told: Vec<_> = told.collect();
+    let is_done = |link: &LinkPlan| link.steps.is_empty() && link.holds.iter().all(Hold::is_at_gate);
+    let is_all_live = plan.links.iter().all(is_done);
+    let told = plan.links.into_iter().filter_map(|link| Some((plan::obstacle(&link)?, link.link)));
+    let told: Vec<_> = told.map(|(arrival, link)| (link, arrival)).collect();
     let is_held = told.iter().any(|(_, arrival)| matches!(arrival, Arrival::Held(_)));
     Ok(Checked { wants, told, is_held, is_all_live })
 }

@@ -106,7 +106,7 @@ fn cells(link: &LinkPlan) -> String {
         phases.push_str(&format!(" and {} more", runs.len() - FEW));
     }
     let deployments: Vec<_> = deployments.iter().map(|entry| entry.verb).collect();
-    let held = link.holds.first().map(|hold| prose(&short(&hold.reason.describe()))).unwrap_or_default();
+    let held = link.holds.first().map(|hold| prose(&short(&hold.describe()))).unwrap_or_default();
     [course(link), phases, deployments.join(", "), held].join(" | ")
 }
 
