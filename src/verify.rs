@@ -80,7 +80,7 @@ pub async fn verify(sources: Sources<'_>, input: &PlanInput<'_>) -> Verification
 fn refused(planned: Option<&LinkPlan>, checks: &[Check]) -> Vec<Check> {
     let holds = planned.into_iter().flat_map(|planned| &planned.holds);
     let errors = holds.filter(|hold| hold.reason.is_error());
-    let errors = errors.map(|hold| Check::bad("the plan", hold.reason.describe(), hold.hint.clone()));
+    let errors = errors.map(|hold| Check::bad("the plan", hold.describe(), hold.hint.clone()));
     let said = |error: &Check| checks.iter().any(|check| check.found == error.found);
     errors.filter(|error| !said(error)).collect()
 }

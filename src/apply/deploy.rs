@@ -12,7 +12,7 @@ use crate::causes;
 use crate::domain::{
     CommitSha, Deploy, DeployOutcome, DeployPurpose, DeployState, Event, LinkId, PhaseStatus, RunId, Token,
 };
-use crate::plan::{DeployStep, Step};
+use crate::plan::{DeployStep, HoldScope, LinkPlan, Step};
 use crate::platform::{InFlight, Platform, PlatformError, RollEnd, Upgrade};
 use crate::report::Progress;
 
@@ -150,10 +150,18 @@ impl FinalizedDeployment {
         !matches!(self.outcome, DeployOutcome::Deployed | DeployOutcome::Lost { .. })
     }
 
-    /// Whether `steps` contain the same deployment again.
-    pub(super) fn is_planned_in(&self, steps: &[Step]) -> bool {
+    /// Whether the plan goes on with the same deployment: `rest` issues it again, or it is held.
+    pub(super) fn is_awaited(&self, plan: &LinkPlan, rest: &[Step]) -> bool {
         let same = |step: &DeployStep| step.to == self.sha && step.purpose == self.purpose;
-        steps.iter().any(|step| matches!(step, Step::Deploy(step) if same(step)))
+        let is_planned = rest.iter().any(|step| matches!(step, Step::Deploy(step) if same(step)));
+        let is_held = plan.held_deployment().is_some_and(|hold| match hold.scope {
+            HoldScope::Link => false,
+            HoldScope::Phase { .. } => {
+                self.purpose == DeployPurpose::Upgrade && plan.want.as_ref() == Some(&self.sha)
+            }
+            HoldScope::Repair => self.purpose == DeployPurpose::Repair,
+        });
+        is_planned || is_held
     }
 }
 

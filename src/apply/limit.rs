@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::domain::{DeployPurpose, LinkId, TenantName};
 use crate::manifest::Manifest;
-use crate::plan::{LinkPlan, Step, StepReason};
+use crate::plan::{HoldScope, LinkPlan, Step, StepReason};
 use crate::report::LinkResult;
 
 /// Counts failed deployments and holds back later ones. Never holds back repairs and rollbacks.
@@ -77,6 +77,10 @@ fn is_of_deployment(plan: &LinkPlan, failed: &str) -> bool {
             _ => {}
         }
     }
+    if let Some(HoldScope::Phase { name }) = plan.held_deployment().map(|hold| &hold.scope) {
+        // It may have been in flight, and failed.
+        return name.as_str() == failed;
+    }
     let Some(deployment) = deployment else {
         // A run that continues after its deployment.
         return plan.want.is_some() && plan.deployed == plan.want && orders.contains_key(failed);
@@ -89,6 +93,7 @@ mod tests {
     use super::*;
     use crate::domain::{CommitSha, Execution, Generation, Phase, PhaseKind};
     use crate::manifest::one_file;
+    use crate::plan::{Hold, HoldReason};
     use crate::report::Failure;
 
     const MANIFEST: &str = r#"
@@ -147,6 +152,17 @@ mod tests {
     fn a_run_that_continues_after_its_deployment_counts_too() {
         assert_eq!(kept_back(0, &[verifying("prod/shop", "a", "a")]), 1);
         assert_eq!(kept_back(0, &[verifying("prod/shop", "b", "a")]), 0, "nothing of it was deployed");
+    }
+
+    #[test]
+    fn a_failure_before_a_held_deployment_does_not_count() {
+        let held = |name: &str| {
+            let scope = HoldScope::Phase { name: name.parse().unwrap() };
+            let reason = HoldReason::LeaseHeld { owner: String::new() };
+            LinkPlan { holds: vec![Hold { scope, reason, hint: None }], ..verifying("prod/shop", "a", "a") }
+        };
+        assert_eq!(kept_back(0, &[held("deploy")]), 0);
+        assert_eq!(kept_back(0, &[held("verify")]), 1, "it was in flight, and failed");
     }
 
     #[test]

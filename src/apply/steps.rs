@@ -11,10 +11,10 @@ use super::removal::{find_by_token, remove_all};
 use super::stop::{Stop, Why};
 use super::{ApplyError, deploy, failure, limit, moved};
 use crate::domain::{
-    AttemptNumber, AttemptState, Cancellation, DeployPurpose, Event, Generation, Outcome, Phase, PhaseKind,
-    PhaseName, PhaseStatus, RequestKind, RunId, RunOutcome, RunState,
+    AttemptNumber, AttemptState, Cancellation, DeployPurpose, Event, Generation, Head, Outcome, Phase,
+    PhaseKind, PhaseName, PhaseStatus, RequestKind, RunId, RunOutcome, RunState,
 };
-use crate::plan::{DeployStep, Step};
+use crate::plan::{DeployStep, Hold, HoldScope, Step};
 use crate::report::{LinkResult, Progress};
 
 impl LinkExecutor<'_> {
@@ -102,7 +102,7 @@ impl LinkExecutor<'_> {
                 let finalized = deploy::finalize(self.session, &mut record, self.stop, link).await?;
                 drop(record);
                 if let Some(failed) =
-                    finalized.filter(|finalized| finalized.failed() && finalized.is_planned_in(rest))
+                    finalized.filter(|finalized| finalized.failed() && finalized.is_awaited(self.plan, rest))
                 {
                     return self.failed_unobserved(failed).await.map(Some);
                 }
@@ -298,8 +298,10 @@ impl LinkExecutor<'_> {
             record.end_run(run, RunOutcome::Succeeded)?;
         }
         record.flush().await?;
-        Ok(LinkResult::Done {
-            deployed: record.head().deployed.as_ref().map(|deployed| deployed.sha.clone()),
+        let deployed = record.head().deployed.as_ref().map(|deployed| deployed.sha.clone());
+        Ok(match self.plan.held_deployment().filter(|hold| waits(hold, record.head())) {
+            Some(hold) => LinkResult::Held { deployed, reason: hold.describe(), hint: hold.hint.clone() },
+            None => LinkResult::Done { deployed },
         })
     }
 
@@ -327,6 +329,12 @@ impl LinkExecutor<'_> {
             }
         }
     }
+}
+
+/// Whether what is held still has to be done: a deployment that was in flight may turn out to have succeeded.
+fn waits(hold: &Hold, head: &Head) -> bool {
+    let HoldScope::Phase { name } = &hold.scope else { return true };
+    !head.run.as_ref().and_then(|run| run.phase(name)).is_some_and(|phase| phase.status.is_done())
 }
 
 fn is_done(run: &RunState) -> bool {

@@ -1,4 +1,6 @@
-//! Links proceed while a fleet cannot remove its services.
+//! Applies with ports in memory. Links proceed while a fleet cannot remove its services.
+
+mod held_deployment;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -24,8 +24,9 @@ impl Fix<'_> {
     /// The fix "`katkit apply` does this", with the reason if the link is held back.
     pub(super) fn once_free(self, does: &str) -> String {
         let hold = self.plan.and_then(|plan| plan.holds.first());
-        let Some(Hold { reason, hint }) = hold else { return format!("`katkit apply` {does}") };
+        let Some(hold) = hold else { return format!("`katkit apply` {does}") };
+        let Hold { scope: _, reason: _, hint } = hold;
         let hint = hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
-        format!("`katkit apply` {does}, but it is held back: {}{hint}", reason.describe())
+        format!("`katkit apply` {does}, but it is held back: {}{hint}", hold.describe())
     }
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 pub use contained::contained;
 use futures::future::join_all;
+use jiff::Timestamp;
 pub use lease_observer::{LeaseObserver, ObservedLease};
 pub use taint::taints;
 pub use target::{BadPattern, Targets};
@@ -47,7 +48,7 @@ pub struct Sources<'a> {
     pub platforms: &'a BTreeMap<TenantName, Arc<dyn Platform>>,
     /// What earlier passes saw of the leases.
     pub leases: &'a LeaseObserver,
-    /// The clock that leases are judged by.
+    /// The time to plan at, and the clock that leases are judged by.
     pub clock: &'a dyn Clock,
 }
 
@@ -90,7 +91,9 @@ pub async fn gather_beside<'a>(
     scope: &Scope,
     orphans: Vec<OrphanedService>,
 ) -> Result<PlanInput<'a>, StateError> {
-    let mut links = record(sources, scope).await?;
+    // Read first, so that the age of what is recorded is never overstated.
+    let now = sources.clock.now();
+    let mut links = record(sources, scope, now).await?;
     wanted::resolve(sources, &mut links).await;
     contained::find(sources, &mut links).await;
     observe::observe(sources, &mut links, None).await;
@@ -98,6 +101,7 @@ pub async fn gather_beside<'a>(
     let digests = sources.manifest.workflows.iter().map(|(name, workflow)| (name.clone(), workflow.digest()));
     Ok(PlanInput {
         manifest: sources.manifest,
+        now,
         links,
         orphans,
         workflow_digests: digests.collect(),
@@ -106,7 +110,7 @@ pub async fn gather_beside<'a>(
 }
 
 /// The record of every link in scope, whether it is in the manifest or only in the record.
-async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, StateError> {
+async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<Vec<LinkInput>, StateError> {
     let (state, asked) = (sources.state, sources.clock.elapsed());
     let Survey { heads, leases, requests, mut damaged } = state.survey().await?;
     let recorded = heads.iter().map(|(id, head)| (id, !head.is_blank()));
@@ -152,9 +156,10 @@ async fn record(sources: Sources<'_>, scope: &Scope) -> Result<Vec<LinkInput>, S
             head,
             renamed: None,
             watched: None,
+            deployment_gate: None,
         }
     };
-    let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect());
+    let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);
     Ok(links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect())
 }
 

@@ -1,6 +1,6 @@
 //! Decides whether a link has reached the goal of `katkit wait`.
 
-use super::{Hold, LinkInput, LinkPlan, Problem, Step};
+use super::{Hold, HoldScope, LinkInput, LinkPlan, Problem, Step};
 use crate::domain::{CommitSha, DeployPurpose, Head, PhaseStatus, RunOutcome};
 use crate::plan::Holder;
 
@@ -41,8 +41,10 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
     let want = input.want.as_ref().and_then(|want| want.as_ref().ok());
     let live = head.deployed.as_ref().map(|deployed| &deployed.sha);
     let holds = planned.map_or(&[][..], |planned| &planned.holds);
-    if planned.is_some_and(is_repair) && (holds.is_empty() || matches!(goal, Goal::Commit(_))) {
-        return Arrival::OnTheWay(DRIFT.to_owned());
+    if let Some(drift) = planned.and_then(drift)
+        && (holds.iter().all(Hold::is_at_gate) || matches!(goal, Goal::Commit(_)))
+    {
+        return drift;
     }
     if let Goal::Commit(digits) = goal {
         return match live.filter(|live| live.as_str().starts_with(digits)) {
@@ -53,7 +55,7 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
                     Some(planned) if is_wanted => lasting(planned).map(Arrival::Held),
                     _ => by_commit(head, digits),
                 };
-                hold.unwrap_or_else(|| on_the_way(input))
+                hold.unwrap_or_else(|| on_the_way(input, planned))
             }
         };
     }
@@ -74,18 +76,34 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
         Goal::Verified if is_verified && (is_live || is_done) => Arrival::Arrived(live.cloned()),
         Goal::Verified if is_done => Arrival::Stopped(unverified(input, want)),
         Goal::Live if is_live || is_done => Arrival::Arrived(live.cloned()),
-        _ => on_the_way(input),
+        _ => on_the_way(input, planned),
     }
 }
 
-/// The text for a link with drift.
-pub const DRIFT: &str = "what is running is not what was deployed; `katkit plan` shows the difference";
+/// What keeps a planned link from being done, apart from steps that say so themselves: a hold, drift, or a closed gate.
+pub fn obstacle(planned: &LinkPlan) -> Option<Arrival> {
+    lasting(planned).map(Arrival::Held).or_else(|| drift(planned)).or_else(|| at_gate(planned))
+}
 
-/// Whether the plan repairs drift.
+/// Whether the plan repairs drift, or holds the repair.
 pub fn is_repair(planned: &LinkPlan) -> bool {
+    drift(planned).is_some()
+}
+
+fn drift(planned: &LinkPlan) -> Option<Arrival> {
+    const DRIFT: &str = "what is running is not what was deployed";
     let repairs =
         |step: &Step| matches!(step, Step::Deploy(deploy) if deploy.purpose == DeployPurpose::Repair);
-    planned.steps.iter().any(repairs)
+    if planned.steps.iter().any(repairs) {
+        return Some(Arrival::OnTheWay(format!("{DRIFT}; `katkit plan` shows the difference")));
+    }
+    let held = planned.holds.iter().find(|hold| hold.scope == HoldScope::Repair)?;
+    Some(Arrival::OnTheWay(format!("{DRIFT}; {}", held.describe())))
+}
+
+fn at_gate(planned: &LinkPlan) -> Option<Arrival> {
+    let hold = planned.holds.iter().find(|hold| hold.is_at_gate())?;
+    Some(Arrival::OnTheWay(hold.describe()))
 }
 
 impl Arrival {
@@ -100,9 +118,9 @@ impl Arrival {
     }
 }
 
-/// The first hold that does not end when another process finishes.
+/// The first hold that lasts until someone acts.
 pub fn lasting(planned: &LinkPlan) -> Option<Hold> {
-    planned.holds.iter().find(|hold| !hold.reason.is_elsewhere()).cloned()
+    planned.holds.iter().find(|hold| hold.needs_action()).cloned()
 }
 
 /// Why the named commit will not be deployed without user action.
@@ -138,7 +156,11 @@ fn unverified(input: &LinkInput, want: Option<&CommitSha>) -> Problem {
     Problem { what, hint }
 }
 
-fn on_the_way(input: &LinkInput) -> Arrival {
+fn on_the_way(input: &LinkInput, planned: Option<&LinkPlan>) -> Arrival {
+    // Nothing runs until the gate opens.
+    if let Some(waits) = planned.filter(|planned| planned.steps.is_empty()).and_then(at_gate) {
+        return waits;
+    }
     let running = input.head.open_run().and_then(|run| {
         let phase = run.phases.iter().find(|phase| phase.status == PhaseStatus::Running)?;
         Some(format!("`{}` is running for {}", phase.name, run.sha.short()))

@@ -13,7 +13,8 @@ const LONGEST: usize = 60;
 ///
 /// Compares the steps with everything that their execution uses and everything that a reviewer decides by. Two plans of
 /// the same state may differ in the rest: the lease holder, the notes, the lease to take over (which is checked when it
-/// is taken), and the commits in between, as far as the repository has them.
+/// is taken), and the commits in between, as far as the repository has them. A gate that opened or closed since shows in
+/// the steps.
 pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: Generation) -> Option<String> {
     let LinkPlan {
         link: _,
@@ -41,7 +42,7 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
             (Some(step), Some(other)) => between(step, other),
             (Some(step), None) => {
                 let hold = planned.and_then(|planned| planned.holds.first());
-                let why = hold.map(|hold| format!(": {}", hold.reason.describe())).unwrap_or_default();
+                let why = hold.map(|hold| format!(": {}", hold.describe())).unwrap_or_default();
                 format!("it {}, but a new plan has no such step{why}", words(step))
             }
             (None, Some(other)) => format!("a new plan also {}", words(other)),

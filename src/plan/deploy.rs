@@ -129,6 +129,7 @@ pub(super) fn roll_back(
     let live = draft.head.deployed.as_ref().map(|deployed| deployed.images.clone()).unwrap_or_default();
     draft.plan.notes.extend(left_by(from, &live, &back));
     draft.step(Step::Quarantine { sha: from.clone(), why, good: Some(to.clone()), alone });
+    // Waits at no gate: what it restores was verified here.
     draft.step(Step::Deploy(Box::new(step)));
     Ok(())
 }
@@ -164,7 +165,7 @@ pub(super) fn restore(draft: &mut PlanDraft<'_>) {
     }
 }
 
-/// Redeploys the recorded images if something else runs.
+/// Redeploys the recorded images if something else runs, unless deployments are held.
 pub(super) fn repair(draft: &mut PlanDraft<'_>) {
     let Some(deployed) = draft.head.deployed.clone() else { return };
     let drifted = match &draft.input.observed {
@@ -176,7 +177,7 @@ pub(super) fn repair(draft: &mut PlanDraft<'_>) {
     };
     if drifted {
         match redeploy(draft, DeployPurpose::Repair, &deployed.sha, &deployed.images) {
-            Ok(step) => draft.step(Step::Deploy(Box::new(step))),
+            Ok(step) => draft.deploy(step),
             Err(problem) => draft.unavailable(&problem),
         }
     }

@@ -1,7 +1,9 @@
 //! The unfinished plan of one link.
 
+use jiff::Timestamp;
+
 use super::input::{LinkInput, Problem};
-use super::{Hold, HoldReason, LinkPlan, Step};
+use super::{DeployStep, Hold, HoldReason, HoldScope, LinkPlan, Step};
 use crate::domain::{Actor, Event, Generation, Head, RecordedEvent};
 use crate::journal;
 use crate::manifest::Manifest;
@@ -10,6 +12,8 @@ use crate::manifest::Manifest;
 pub(super) struct PlanDraft<'a> {
     pub(super) input: &'a LinkInput,
     pub(super) manifest: &'a Manifest,
+    /// The time of the events that the plan assumes. It changes nothing that is planned.
+    pub(super) now: Timestamp,
     pub(super) head: Head,
     pub(super) plan: LinkPlan,
     /// Why no run for the wanted commit can be planned. Everything else still is: recovery, repairs, rollbacks and most
@@ -22,8 +26,19 @@ impl PlanDraft<'_> {
         self.plan.steps.push(step);
     }
 
+    /// Plans the deployment of a run or a repair, or holds it at a closed gate. Rollbacks do not come this way.
+    pub(super) fn deploy(&mut self, step: DeployStep) {
+        match &self.input.deployment_gate {
+            None => self.step(Step::Deploy(Box::new(step))),
+            Some(gate) => {
+                let scope = step.phase.map_or(HoldScope::Repair, |name| HoldScope::Phase { name });
+                self.plan.holds.push(gate.hold(scope));
+            }
+        }
+    }
+
     pub(super) fn hold(&mut self, reason: HoldReason, hint: impl Into<Option<String>>) {
-        self.plan.holds.push(Hold { reason, hint: hint.into() });
+        self.plan.holds.push(Hold { scope: HoldScope::Link, reason, hint: hint.into() });
     }
 
     pub(super) fn unavailable(&mut self, problem: &Problem) {
@@ -34,7 +49,7 @@ impl PlanDraft<'_> {
     pub(super) fn project(&mut self, event: Event) -> Result<(), String> {
         let recorded = RecordedEvent {
             generation: Generation(self.head.generation.0 + 1),
-            at: jiff::Timestamp::UNIX_EPOCH,
+            at: self.now,
             by: Actor::nobody(),
             event,
         };

@@ -9,10 +9,39 @@ use crate::domain::{CommitSha, LinkId, PhaseName};
 /// A link, or a part of it, that the plan leaves where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
+    /// What is held.
+    #[serde(default, skip_serializing_if = "HoldScope::is_link")]
+    pub scope: HoldScope,
     /// The first condition that is not met.
     pub reason: HoldReason,
     /// How to resolve it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// What a hold stops.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum HoldScope {
+    /// The run of the wanted commit.
+    #[default]
+    Link,
+    /// One phase of the run, and all phases after it. The phases before it run.
+    Phase {
+        /// The phase.
+        name: PhaseName,
+    },
+    /// The repair of drift.
+    Repair,
+}
+
+/// A condition that every upgrade and every repair must meet, and that is not met now. The planner holds what waits for
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedGate {
+    /// The condition.
+    pub reason: HoldReason,
+    /// How to resolve it.
     pub hint: Option<String>,
 }
 
@@ -82,7 +111,44 @@ pub enum HoldReason {
 
 impl From<Problem> for Hold {
     fn from(problem: Problem) -> Self {
-        Self { hint: problem.hint.clone(), reason: HoldReason::Unavailable(problem) }
+        Self { scope: HoldScope::Link, hint: problem.hint.clone(), reason: HoldReason::Unavailable(problem) }
+    }
+}
+
+impl Hold {
+    /// One lowercase fragment for display.
+    pub fn describe(&self) -> String {
+        let reason = self.reason.describe();
+        match &self.scope {
+            HoldScope::Link => reason,
+            HoldScope::Phase { name } => format!("`{name}` waits: {reason}"),
+            HoldScope::Repair => format!("the repair waits: {reason}"),
+        }
+    }
+
+    /// Whether only a deployment waits, and starts by itself once its gate opens. That is not a failure.
+    pub fn is_at_gate(&self) -> bool {
+        !self.scope.is_link() && !self.reason.is_error()
+    }
+
+    /// Whether someone has to act: neither the end of another process nor an open gate ends the hold.
+    pub fn needs_action(&self) -> bool {
+        !self.reason.is_elsewhere() && !self.is_at_gate()
+    }
+}
+
+impl HoldScope {
+    /// Whether the whole run is held.
+    pub fn is_link(&self) -> bool {
+        *self == Self::Link
+    }
+}
+
+impl ClosedGate {
+    /// What waits at the gate.
+    pub(super) fn hold(&self, scope: HoldScope) -> Hold {
+        let Self { reason, hint } = self.clone();
+        Hold { scope, reason, hint }
     }
 }
 

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CommitLine, Renamed, WatchComparison};
+use super::{ClosedGate, CommitLine, Renamed, WatchComparison};
 use crate::description;
 use crate::domain::{
     CommitSha, FleetName, Handle, Head, Images, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName,
@@ -18,6 +19,8 @@ use crate::manifest::Manifest;
 pub struct PlanInput<'a> {
     /// The wanted state.
     pub manifest: &'a Manifest,
+    /// When gathering began. Anything recorded or observed may be slightly newer.
+    pub now: Timestamp,
     /// The actual state of every link to plan, ordered by id.
     pub links: Vec<LinkInput>,
     /// The services found in the fleets.
@@ -54,6 +57,9 @@ pub struct LinkInput {
     pub observed: Observed,
     /// The content of the wanted commit; gathered only if [`super::needs_commit`].
     pub facts: Option<Result<Arc<CommitFacts>, Problem>>,
+    /// Why no deployment may begin at [`PlanInput::now`]; `None` if it may. Rollbacks pass, and a deployment in flight
+    /// is finalized.
+    pub deployment_gate: Option<Box<ClosedGate>>,
 }
 
 impl LinkInput {

@@ -93,6 +93,8 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
         // Found while drafting. Draft again, so that no part of a run starts that cannot succeed.
         draft = drafted(all, input, claims, plan, draft.broken);
     }
+    // Those of the link first: they say more than what waits at a gate besides.
+    draft.plan.holds.sort_by_key(|hold| !hold.scope.is_link());
     moved::move_first(&mut draft);
     if let (Observed::Running { left, .. }, true) =
         (&input.observed, draft.plan.steps.iter().any(is_deployment))
@@ -112,7 +114,8 @@ fn drafted<'a>(
     plan: LinkPlan,
     broken: Option<Problem>,
 ) -> PlanDraft<'a> {
-    let mut draft = PlanDraft { input, manifest: all.manifest, head: Head::clone(&input.head), plan, broken };
+    let (manifest, now, head) = (all.manifest, all.now, Head::clone(&input.head));
+    let mut draft = PlanDraft { input, manifest, now, head, plan, broken };
     if let Holder::Dead(owner) = &input.holder {
         // Always legal: it only names the previous owner.
         let _ = draft.project(Event::TakenOver { from: owner.to_string() });

@@ -4,7 +4,8 @@
 //! step it takes and every step it holds back. It leaves nothing to choose later: the steps of a link carry all that
 //! their execution needs, down to the new text of the service description.
 //!
-//! Equal inputs give equal plans, and planning again after a plan was applied gives no steps.
+//! Equal inputs give equal plans, and planning again after a plan was applied gives no steps. The time is an input, but
+//! the plan depends on it only through the gates that it opens and closes.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod arrival;
@@ -26,10 +27,10 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use arrival::{Arrival, DRIFT, Goal, arrival, is_repair, lasting};
+pub use arrival::{Arrival, Goal, arrival, is_repair, lasting, obstacle};
 pub use compare::difference;
 pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};
-pub use hold::{Hold, HoldReason};
+pub use hold::{ClosedGate, Hold, HoldReason, HoldScope};
 pub use input::{CommitFacts, Holder, LinkInput, Observed, OrphanedService, PlanInput, Problem, Taint};
 pub use link::{needs_commit, needs_what_runs};
 pub use moved::{Renamed, relocate, renames};

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::draft::PlanDraft;
 use super::input::{LinkInput, Observed, Problem};
-use super::{Hold, HoldReason, Holder, Step};
+use super::{Hold, HoldReason, HoldScope, Holder, Step};
 use crate::domain::{Actor, Event, Generation, Lease, LinkId, RecordedEvent};
 use crate::journal;
 use crate::manifest::{Manifest, PlatformConfig};
@@ -64,8 +66,9 @@ pub fn renames<'a>(
     left.filter_map(of).collect()
 }
 
-/// Gives renamed links the records of their old names, or says why not. `links` are sorted by id, before and after.
-pub fn relocate(manifest: &Manifest, links: Vec<LinkInput>) -> Vec<LinkInput> {
+/// Gives renamed links the records of their old names, as they would be if they moved `now`, or says why not. `links`
+/// are sorted by id, before and after.
+pub fn relocate(manifest: &Manifest, links: Vec<LinkInput>, now: Timestamp) -> Vec<LinkInput> {
     let has_record = |link: &LinkInput| !link.head.is_blank() || link.damage.is_some();
     let renames = renames(manifest, links.iter().map(|link| (&link.id, has_record(link))));
     if renames.is_empty() {
@@ -86,7 +89,7 @@ pub fn relocate(manifest: &Manifest, links: Vec<LinkInput>) -> Vec<LinkInput> {
             let new = &mut links[at];
             match rename_obstacle(new, &old) {
                 Some(hold) => new.renamed = Some(Box::new(Renamed::Held(hold))),
-                None => old.drain(..).for_each(|old| arrive(new, old)),
+                None => old.drain(..).for_each(|old| arrive(new, old, now)),
             }
         }
         left.extend(
@@ -122,7 +125,8 @@ fn rename_obstacle(new: &LinkInput, old: &[LinkInput]) -> Option<Hold> {
         return error(format!("the record of `{from}`, which is moved here, cannot be read: {what}"), hint);
     }
     let wait = |because: String, hint: String| {
-        Some(Hold { reason: HoldReason::MoveWaits { from: from.clone(), because }, hint: Some(hint) })
+        let reason = HoldReason::MoveWaits { from: from.clone(), because };
+        Some(Hold { scope: HoldScope::Link, reason, hint: Some(hint) })
     };
     if let Holder::Other(owner) = &only.holder {
         return wait(format!("{owner} is working on it"), "wait for it, then apply again".to_owned());
@@ -135,12 +139,12 @@ fn rename_obstacle(new: &LinkInput, old: &[LinkInput]) -> Option<Hold> {
 }
 
 /// Moves the record of `old` to `new`.
-fn arrive(new: &mut LinkInput, old: LinkInput) {
+fn arrive(new: &mut LinkInput, old: LinkInput, now: Timestamp) {
     let LinkInput { id: from, head, holder, lease, requests, .. } = old;
     let (base, own) = (head.generation, new.head.generation);
     let moved = RecordedEvent {
         generation: Generation(base.max(own).0 + 1),
-        at: jiff::Timestamp::UNIX_EPOCH,
+        at: now,
         by: Actor::nobody(),
         event: Event::MovedFrom { from: from.clone(), record: String::new() },
     };

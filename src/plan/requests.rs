@@ -58,6 +58,11 @@ pub(super) fn refuse_all(draft: &mut PlanDraft<'_>, why: &str) {
     }
 }
 
+/// Whether every request is decided, so that none waits for a run to start.
+pub(super) fn all_decided(draft: &PlanDraft<'_>) -> bool {
+    draft.input.requests.iter().all(|request| is_decided(draft, &request.id))
+}
+
 fn is_decided(draft: &PlanDraft<'_>, id: &RequestId) -> bool {
     draft.plan.steps.iter().any(|step| match step {
         Step::Accept { request } | Step::Refuse { request, .. } => request.id == *id,

@@ -26,6 +26,9 @@ pub(super) fn start(draft: &mut PlanDraft<'_>, want: &CommitSha) {
         kept: !skip.contains(&phase.name) && kept.contains(&phase.name),
     };
     let phases: Vec<_> = facts.workflow.phases().iter().map(phase).collect();
+    if waits_at_once(draft, &phases) {
+        return plan_deployment(draft, &facts, want);
+    }
     let workflow = facts.workflow.digest();
     let is_retry = |run: &RunState| run.sha == *want && (!run.succeeded() || run.goes_on_with.is_some());
     let before = [&draft.input.head, &draft.head].iter().any(|head| head.run.as_ref().is_some_and(is_retry));
@@ -48,6 +51,29 @@ pub(super) fn start(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     resume(draft, want);
 }
 
+/// Whether a new run would do nothing but wait: its first phase is the deployment, which is held. Another commit may be
+/// wanted once the gate opens, so the run does not start. A request for it must be decided, so then it does.
+fn waits_at_once(draft: &PlanDraft<'_>, phases: &[RunPhase]) -> bool {
+    let first = phases.iter().find(|phase| !phase.skipped && !phase.kept).map(|phase| phase.order);
+    let is_first =
+        |phase: &RunPhase| phase.deployment && !phase.skipped && !phase.kept && Some(phase.order) == first;
+    draft.input.deployment_gate.is_some() && phases.iter().any(is_first) && requests::all_decided(draft)
+}
+
+/// Plans the deployment of the run, or its hold.
+fn plan_deployment(draft: &mut PlanDraft<'_>, facts: &CommitFacts, want: &CommitSha) {
+    let Some((phase, settings)) = facts.workflow.deployment() else { return };
+    match deploy::upgrade(draft, phase, settings, facts, want) {
+        Ok(step) => {
+            if draft.input.deployment_gate.is_none() {
+                draft.plan.on_failure = deploy::rollback_step(draft, &step);
+            }
+            draft.deploy(step);
+        }
+        Err(problem) => draft.broken = Some(problem),
+    }
+}
+
 /// Resumes the open run for `want`.
 pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     let Some(facts) = facts(draft) else { return };
@@ -63,10 +89,19 @@ pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     skip_as_declared(draft);
     let phases = draft.head.open_run().map(|run| run.phases.clone()).unwrap_or_default();
     let failed = phases.iter().find(|state| is_failed_for_good(state, &facts.workflow));
+    let waits = |state: &&PhaseState| state.deployment && !state.status.is_done();
+    let held = phases.iter().find(waits).filter(|_| draft.input.deployment_gate.is_some());
     for state in &phases {
         let Some(phase) = facts.workflow.phase(&state.name) else { continue };
         // Phases that already run beside a failed phase finish before the run ends; no other phase starts.
         if failed.is_some_and(|failed| state.order >= failed.order) && state.status != PhaseStatus::Running {
+            continue;
+        }
+        // The same goes for a held deployment. It is planned nevertheless: no run starts whose deployment is impossible.
+        if held.is_some_and(|held| state.order >= held.order)
+            && !state.deployment
+            && state.status != PhaseStatus::Running
+        {
             continue;
         }
         match &phase.kind {
@@ -79,17 +114,10 @@ pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
                     draft.step(Step::Run { phase: Box::new(phase.clone()), because });
                 }
             }
-            PhaseKind::Deployment(settings) => {
-                let planned = deploy::upgrade(draft, phase, settings, &facts, want);
-                match planned {
-                    Ok(step) => {
-                        draft.plan.on_failure = deploy::rollback_step(draft, &step);
-                        draft.step(Step::Deploy(Box::new(step)));
-                    }
-                    Err(problem) => {
-                        draft.broken = Some(problem);
-                        return;
-                    }
+            PhaseKind::Deployment(_) => {
+                plan_deployment(draft, &facts, want);
+                if draft.broken.is_some() {
+                    return;
                 }
             }
         }

@@ -259,9 +259,10 @@ impl Plan {
         self.holds().any(|hold| hold.reason.is_error())
     }
 
-    /// Whether something needs user action: it failed, was rolled back or cancelled, or is unavailable.
+    /// Whether something needs user action: it failed, was rolled back or cancelled, or is unavailable. Waiting at a
+    /// gate does not count.
     pub fn is_held(&self) -> bool {
-        self.holds().any(|hold| !hold.reason.is_elsewhere())
+        self.holds().any(Hold::needs_action)
     }
 
     /// Whether another process is working on one of the links.
@@ -278,5 +279,10 @@ impl LinkPlan {
     /// Whether there are no steps, holds or notes.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.holds.is_empty() && self.notes.is_empty()
+    }
+
+    /// The hold of a deployment that the rest of the link waits for.
+    pub fn held_deployment(&self) -> Option<&Hold> {
+        self.holds.iter().find(|hold| !hold.scope.is_link())
     }
 }

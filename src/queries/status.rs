@@ -8,7 +8,7 @@ use crate::domain::{CommitSha, Head, LinkId, Request};
 use crate::estate::Estate;
 use crate::inventory::{self, ObservedLease, Scope, Targets};
 use crate::manifest::{Loaded, Wanted};
-use crate::plan::{self, Arrival, Contained, Holder};
+use crate::plan::{self, Arrival, Contained, Hold, Holder, LinkPlan};
 use crate::state::{StateError, Survey};
 use crate::views::{Damage, LinkStatus};
 
@@ -80,11 +80,11 @@ pub struct StatusFacts {
 pub struct Checked {
     /// The commit that each link should run, where it is known.
     pub wants: BTreeMap<LinkId, CommitSha>,
-    /// Failures, holds and repairs, which the record does not show.
+    /// Failures, holds, repairs and closed gates, which the record does not show.
     pub findings: Vec<(LinkId, Arrival)>,
     /// Whether something failed or needs attention.
     pub is_held: bool,
-    /// Whether there is nothing left to do.
+    /// Whether there is nothing left to do now.
     pub is_all_live: bool,
 }
 
@@ -194,13 +194,10 @@ async fn check(estate: &Estate, targets: Targets) -> Result<Checked, StateError>
     let input = estate.inventory(&Scope { targets, ..Scope::default() }).await?;
     let plan = plan::plan(&input);
     let wants = input.links.into_iter().filter_map(|link| Some((link.id, link.want?.ok()?))).collect();
-    let is_all_live = plan.links.iter().all(|link| link.steps.is_empty() && link.holds.is_empty());
-    let findings = plan.links.into_iter().filter_map(|link| {
-        let repairs = plan::is_repair(&link).then(|| Arrival::OnTheWay(plan::DRIFT.to_owned()));
-        let hold = plan::lasting(&link);
-        Some((link.link, hold.map(Arrival::Held).or(repairs)?))
-    });
-    let findings: Vec<_> = findings.collect();
+    let is_done = |link: &LinkPlan| link.steps.is_empty() && link.holds.iter().all(Hold::is_at_gate);
+    let is_all_live = plan.links.iter().all(is_done);
+    let findings = plan.links.into_iter().filter_map(|link| Some((plan::obstacle(&link)?, link.link)));
+    let findings: Vec<_> = findings.map(|(finding, link)| (link, finding)).collect();
     let is_held = findings.iter().any(|(_, arrival)| matches!(arrival, Arrival::Held(_)));
     Ok(Checked { wants, findings, is_held, is_all_live })
 }

@@ -36,6 +36,15 @@ pub enum LinkResult {
         /// The commit now deployed.
         deployed: Option<CommitSha>,
     },
+    /// Every step was done, and the rest waits: the deployment is held.
+    Held {
+        /// The commit that is still deployed.
+        deployed: Option<CommitSha>,
+        /// What waits, and why: a lowercase fragment.
+        reason: String,
+        /// What to do about it, if known.
+        hint: Option<String>,
+    },
     /// A phase or the deployment failed.
     Failed(Box<Failure>),
     /// An actor cancelled the run.
@@ -88,6 +97,7 @@ impl LinkResult {
         match self {
             Self::Failed(_) | Self::Refused { .. } => true,
             Self::Done { .. }
+            | Self::Held { .. }
             | Self::Cancelled(_)
             | Self::Interrupted
             | Self::Overtaken { .. }
@@ -121,7 +131,10 @@ impl Summary {
     /// Whether every step of every link was done, or is being done by another process.
     pub fn all_done(&self) -> bool {
         let done = |report: &LinkReport| {
-            matches!(report.result, LinkResult::Done { .. } | LinkResult::Overtaken { .. })
+            matches!(
+                report.result,
+                LinkResult::Done { .. } | LinkResult::Held { .. } | LinkResult::Overtaken { .. }
+            )
         };
         !self.interrupted && self.broken.is_empty() && self.links.iter().all(done)
     }

@@ -11,6 +11,9 @@ use super::progress::time;
 use super::terminal::{beside, columns, hang, hang_lines, wrap_words};
 use super::{Style, TextStyle, visible};
 
+#[cfg(test)]
+mod tests;
+
 /// How many links with the same failure are named; more are counted.
 const NAMED: usize = 12;
 /// The most links a retry command names.
@@ -40,6 +43,10 @@ impl fmt::Display for SummaryText<'_> {
             }
             match result {
                 LinkResult::Done { .. } | LinkResult::Interrupted | LinkResult::KeptBack { .. } => {}
+                LinkResult::Held { deployed: _, reason, hint } => {
+                    f.write_str(&self.sentence(&same, &format!("held: {reason}")))?;
+                    self.hint(f, hint.as_ref())?;
+                }
                 LinkResult::Failed(failure) => self.failure(f, &same, failure)?,
                 LinkResult::Cancelled(cancelled) => {
                     let text = format!("the run was cancelled {}", cancelled.describe());
@@ -51,9 +58,7 @@ impl fmt::Display for SummaryText<'_> {
                 LinkResult::Refused { error, hint } => {
                     f.write_str(&self.wrong(link, "", error))?;
                     f.write_str(&self.same(&same))?;
-                    if let Some(hint) = hint {
-                        f.write_str(&self.whole("  hint: ", 8, hint))?;
-                    }
+                    self.hint(f, hint.as_ref())?;
                 }
             }
         }
@@ -102,6 +107,10 @@ impl SummaryText<'_> {
             writeln!(f, "  retry: katkit retry{links} --phase {} --apply", quoted(phase))?;
         }
         Ok(())
+    }
+
+    fn hint(&self, f: &mut fmt::Formatter<'_>, hint: Option<&String>) -> fmt::Result {
+        hint.map_or(Ok(()), |hint| f.write_str(&self.whole("  hint: ", 8, hint)))
     }
 
     fn name(&self, link: &LinkId) -> String {
@@ -184,13 +193,14 @@ impl SummaryText<'_> {
             |wanted: fn(&LinkResult) -> bool| links.iter().filter(|link| wanted(&link.result)).count();
         let done = count(|result| matches!(result, LinkResult::Done { .. }));
         let Summary { held, out_of_date, .. } = self.summary;
+        let held = held + count(|result| matches!(result, LinkResult::Held { .. }));
         let failed = count(LinkResult::is_failure).saturating_sub(*out_of_date);
         let cancelled = count(|result| matches!(result, LinkResult::Cancelled(_)));
         let stopped = count(|result| matches!(result, LinkResult::Interrupted));
         let mut parts = vec![format!("{done} {} done", if done == 1 { "link" } else { "links" })];
         parts.extend((failed > 0).then(|| format!("{failed} failed")));
         parts.extend((*out_of_date > 0).then(|| format!("{out_of_date} refused")));
-        parts.extend((*held > 0).then(|| format!("{held} held")));
+        parts.extend((held > 0).then(|| format!("{held} held")));
         let left = count(|result| matches!(result, LinkResult::Overtaken { .. }));
         parts.extend((left > 0).then(|| format!("{left} handled elsewhere")));
         let kept = count(|result| matches!(result, LinkResult::KeptBack { .. }));
@@ -212,6 +222,10 @@ fn alike<'a>(links: &'a [LinkReport], result: &LinkResult) -> Vec<&'a LinkId> {
 fn is_alike(one: &LinkResult, other: &LinkResult) -> bool {
     match (one, other) {
         (LinkResult::Failed(one), LinkResult::Failed(other)) => is_same(one, other),
+        (
+            LinkResult::Held { deployed: _, reason, hint },
+            LinkResult::Held { deployed: _, reason: other, hint: instead },
+        ) => (reason, hint) == (other, instead),
         (LinkResult::Cancelled(one), LinkResult::Cancelled(other)) => one == other,
         (LinkResult::Overtaken { by: one }, LinkResult::Overtaken { by: other }) => one == other,
         (LinkResult::Refused { error, hint }, LinkResult::Refused { error: other, hint: instead }) => {
@@ -239,156 +253,4 @@ fn is_same(one: &Failure, other: &Failure) -> bool {
 pub(super) fn quoted(phase: &str) -> String {
     let plain = phase.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     if plain { phase.to_owned() } else { format!("'{}'", visible(phase).replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use insta::assert_snapshot;
-
-    use super::*;
-    use crate::domain::{AttemptNumber, Cancellation, CommitSha};
-
-    fn failed(link: &str, reason: &str, last: &str) -> LinkReport {
-        let failure = Failure {
-            phase: "build".to_owned(),
-            sha: CommitSha::new("a".repeat(40)).unwrap(),
-            attempt: Some(AttemptNumber(1)),
-            outcome: None,
-            reason: reason.to_owned(),
-            log: vec![format!("of {link}"), last.to_owned()],
-            also: Vec::new(),
-            rolled_back_to: None,
-        };
-        LinkReport { link: link.parse().unwrap(), result: LinkResult::Failed(Box::new(failure)) }
-    }
-
-    fn shown(links: Vec<LinkReport>) -> String {
-        let summary = Summary { links, ..Summary::default() };
-        let style = Style { colour: false, width: 80 };
-        SummaryText { summary: &summary, elapsed: Duration::from_secs(3), style }.to_string()
-    }
-
-    #[test]
-    fn equal_failures_are_reported_once() {
-        let links = vec![
-            failed("dev/api", "exit code 1", "no such host"),
-            failed("dev/jobs", "exit code 1", "test failed"),
-            failed("dev/shop", "exit code 1", "no such host"),
-            failed("dev/web", "exit code 1", "no such host"),
-        ];
-        assert_snapshot!(shown(links), @r"
-        dev/api  `build` failed for aaaaaaaaaa (attempt 1): exit code 1
-          | of dev/api
-          | no such host
-          same:  dev/shop, dev/web
-          log:   katkit logs dev/api --phase build
-          retry: katkit retry dev/api dev/shop dev/web --phase build --apply
-
-        dev/jobs  `build` failed for aaaaaaaaaa (attempt 1): exit code 1
-          | of dev/jobs
-          | test failed
-          log:   katkit logs dev/jobs --phase build
-          retry: katkit retry dev/jobs --phase build --apply
-
-        Applied: 0 links done, 4 failed in 3.0s.
-        ");
-    }
-
-    #[test]
-    fn cancelled_and_refused_links_are_grouped_apart_from_interrupted_ones() {
-        let report = |link: &str, result: LinkResult| LinkReport { link: link.parse().unwrap(), result };
-        let cancelled = |why: Option<&str>| Cancellation { by: "ana".into(), why: why.map(str::to_owned) };
-        let refused = || LinkResult::Refused {
-            error: "the manifest names the fleet `shared`, whose engine does not answer within 10 seconds"
-                .into(),
-            hint: Some("`katkit verify` shows what is wrong with it".into()),
-        };
-        let mut links: Vec<_> = (0..14)
-            .map(|at| {
-                report(&format!("dev/s{at:02}"), LinkResult::Cancelled(cancelled(Some("wrong branch"))))
-            })
-            .collect();
-        links.extend([
-            report("prod/api", LinkResult::Cancelled(cancelled(None))),
-            report("prod/jobs", refused()),
-            report("prod/shop", LinkResult::Interrupted),
-            report("prod/web", refused()),
-        ]);
-        assert_snapshot!(shown(links), @r"
-        dev/s00  the run was cancelled by ana (wrong branch)
-          same:  dev/s01, dev/s02, dev/s03, dev/s04, dev/s05, dev/s06, dev/s07, dev/s08,
-                 dev/s09, dev/s10, dev/s11, dev/s12 and 1 more
-
-        prod/api  the run was cancelled by ana
-
-        prod/jobs  the manifest names the fleet `shared`, whose engine does not answer
-                   within 10 seconds
-          same:  prod/web
-          hint: `katkit verify` shows what is wrong with it
-
-        Applied: 0 links done, 2 failed, 15 cancelled, 1 interrupted in 3.0s.
-        ");
-    }
-
-    #[test]
-    fn long_text_is_wrapped_and_paths_stay_whole() {
-        let path = format!("/srv/{}katkit/blobs/dev/shop", "deep/".repeat(12));
-        let mut failed = failed("dev/shop", &format!("the log could not be written to {path}: no room"), "x");
-        if let LinkResult::Failed(failure) = &mut failed.result {
-            failure.also.push(("lint".to_owned(), format!("`{path}` could not be read: permission denied")));
-        }
-        let hint = Some(format!("make room at {path}, or set another location as `blobs` in the manifest"));
-        let refused = LinkResult::Refused { error: format!("{path} is not a directory"), hint };
-        let refused = LinkReport { link: "dev/web".parse().unwrap(), result: refused };
-        assert_snapshot!(shown(vec![failed, refused]), @r"
-
-        dev/shop  `build` failed for aaaaaaaaaa (attempt 1): the log could not be
-                  written to
-                  /srv/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/katkit/blobs/dev/shop:
-                  no room
-          | of dev/shop
-          | x
-          also:  `lint` failed:
-                 `/srv/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/katkit/blobs/dev/shop`
-                 could not be read: permission denied
-          log:   katkit logs dev/shop --phase build
-          retry: katkit retry dev/shop --phase build --apply
-
-        dev/web  /srv/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/katkit/blobs/dev/shop
-                 is not a directory
-          hint: make room at
-                /srv/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/deep/katkit/blobs/dev/shop,
-                or set another location as `blobs` in the manifest
-
-        Applied: 0 links done, 2 failed in 3.0s.
-        ");
-        let style = Style { colour: true, width: 80 };
-        let summary = Summary::default();
-        let text = SummaryText { summary: &summary, elapsed: Duration::ZERO, style };
-        let painted = text.wrong(&"a/b".parse().unwrap(), "`x` failed:", &format!("gone from {path}"));
-        let plain =
-            painted.replace("\x1b[1ma/b\x1b[0m", "a/b").replace("\x1b[31m", "<").replace("\x1b[0m", ">");
-        assert_snapshot!(plain.replace(&path, "PATH"), @r"
-        a/b  `x` failed: <gone from>
-             <PATH>
-        ");
-    }
-
-    #[test]
-    fn hundreds_of_equal_failures_fit_on_a_screen() {
-        let links = (0..300).map(|at| failed(&format!("dev/service-{at:03}"), "exit code 1", "no such host"));
-        assert_snapshot!(shown(links.collect()), @r"
-        dev/service-000  `build` failed for aaaaaaaaaa (attempt 1): exit code 1
-          | of dev/service-000
-          | no such host
-          same:  dev/service-001, dev/service-002, dev/service-003, dev/service-004,
-                 dev/service-005, dev/service-006, dev/service-007, dev/service-008,
-                 dev/service-009, dev/service-010, dev/service-011, dev/service-012 and
-                 287 more
-          log:   katkit logs dev/service-000 --phase build
-          retry: katkit retry LINK... --phase build --apply
-
-        Applied: 0 links done, 300 failed in 3.0s.
-        ");
-    }
 }

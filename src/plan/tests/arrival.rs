@@ -58,6 +58,34 @@ fn a_requested_retry_is_on_the_way() {
 }
 
 #[test]
+fn a_commit_that_waits_at_a_gate_is_on_the_way_and_says_so() {
+    let built = World::wants('a').started('a').attempted("build", 1, Outcome::Succeeded).at_a_closed_gate();
+    assert_eq!(arrivals(&built), NONE);
+    let told = |world: &World, goal: &Goal| {
+        let input = world.input(false);
+        match arrival(&input.links[0], plan(&input).links.first(), goal) {
+            Arrival::OnTheWay(what) => what,
+            other => panic!("{other:?}"),
+        }
+    };
+    let waits = "`deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday";
+    assert_eq!(told(&built, &Goal::Live), waits);
+    assert_eq!(told(&built, &Goal::Commit("aaaa".to_owned())), waits);
+    // The phases before it come first.
+    assert_eq!(told(&World::wants('a').at_a_closed_gate(), &Goal::Live), "no process is working on it");
+}
+
+#[test]
+fn a_link_whose_repair_waits_at_a_gate_is_not_there() {
+    let drifted = World::wants('a').live('a').running('c').at_a_closed_gate();
+    assert_eq!(arrivals(&drifted), NONE);
+    let plan = plan(&drifted.input(false));
+    assert!(!plan.is_held() && is_repair(&plan.links[0]) && lasting(&plan.links[0]).is_none());
+    let Some(Arrival::OnTheWay(what)) = obstacle(&plan.links[0]) else { panic!("{plan:?}") };
+    assert!(what.starts_with("what is running is not what was deployed; the repair waits: "), "{what}");
+}
+
+#[test]
 fn another_commit_being_live_is_not_enough() {
     assert_eq!(arrivals(&World::wants('b').live('a')), ["on the way", "on the way", "there"]);
     assert_eq!(arrivals(&World::wants('a').live('b')), NONE);

@@ -49,6 +49,32 @@ fn planning_twice_gives_no_difference() {
 }
 
 #[test]
+fn the_time_makes_no_difference() {
+    for mut world in worlds() {
+        let reviewed = planned(&world);
+        world.now = "2030-12-31T23:59:59Z".parse().unwrap();
+        let later = planned(&world);
+        assert_eq!(reviewed, later);
+        assert_eq!(difference(&reviewed, Some(&later), world.head().generation), None);
+    }
+}
+
+#[test]
+fn a_gate_that_opened_or_closed_since_is_a_difference() {
+    let difference = |reviewed: World, now: World| {
+        difference(&planned(&reviewed), Some(&planned(&now)), now.head().generation).unwrap()
+    };
+    let world = || World::wants('b').live('a');
+    let closed = difference(world(), world().at_a_closed_gate());
+    assert!(
+        closed.starts_with("it deploys bbbbbbbbbb, but a new plan has no such step: `deploy` waits: "),
+        "{closed}"
+    );
+    let opened = difference(world().at_a_closed_gate(), world());
+    assert_eq!(opened, "a new plan also deploys bbbbbbbbbb");
+}
+
+#[test]
 fn a_changed_record_another_commit_and_missing_steps_are_differences() {
     let world = World::wants('a');
     let reviewed = planned(&world);

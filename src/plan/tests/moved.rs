@@ -34,7 +34,7 @@ fn old(world: &World, name: &str) -> LinkInput {
 
 fn planned(world: &World, links: Vec<LinkInput>) -> Plan {
     let input = world.input(false);
-    let links = relocate(input.manifest, links);
+    let links = relocate(input.manifest, links, world.now);
     plan(&PlanInput { links, ..input })
 }
 
@@ -167,7 +167,7 @@ fn a_name_without_a_record_moves_nothing() {
 fn a_service_launched_under_the_old_name_is_not_swept() {
     let world = renamed('2').live('1').started('2').flying("build", 1);
     let input = world.input(false);
-    let links = relocate(input.manifest, links(&world));
+    let links = relocate(input.manifest, links(&world), world.now);
     let token = links[0].head.unremoved().next().unwrap().1.token.replica(0);
     let orphan = OrphanedService {
         fleet: "process".parse().unwrap(),
@@ -193,11 +193,11 @@ fn a_new_link_cannot_take_a_name_that_identifies_containers_of_another() {
     };
     let world = renamed('1').live('1');
     let holds = |platform: &str| {
-        let mut moved = relocate(world.input(false).manifest, links(&world)).remove(0);
+        let mut moved = relocate(world.input(false).manifest, links(&world), world.now).remove(0);
         (moved.id, moved.renamed) = ("dev/shop".parse().unwrap(), None);
         moved.head.formerly[0].link = "dev/web".parse().unwrap();
         let new = links(&world).remove(0);
-        let links = relocate(&manifest(platform), vec![moved, new]);
+        let links = relocate(&manifest(platform), vec![moved, new], world.now);
         links[1].renamed.as_deref().cloned()
     };
     assert_eq!(holds("file"), None);
@@ -212,7 +212,7 @@ fn requests_keep_their_order() {
     (request.id, request.link) = (RequestId("00".to_owned()), "dev/web".parse().unwrap());
     links[0].requests.push(request);
     links[1].requests[0].id = RequestId("1".to_owned());
-    let links = relocate(world.input(false).manifest, links);
+    let links = relocate(world.input(false).manifest, links, world.now);
     let ids: Vec<_> = links[0].requests.iter().map(|request| request.id.as_str()).collect();
     assert_eq!((links.len(), ids), (1, vec!["00", "1"]));
 }

@@ -35,6 +35,9 @@ pub(super) struct World {
     pub(super) description: &'static str,
     /// Whether the git host can be reached.
     pub(super) git: bool,
+    /// Whether the gate for deployments is closed.
+    pub(super) closed: bool,
+    pub(super) now: Timestamp,
 }
 
 pub(super) fn sha(digit: char) -> CommitSha {
@@ -95,6 +98,8 @@ impl World {
             broken: None,
             description: DESCRIPTION,
             git: true,
+            closed: false,
+            now: "2026-01-02T03:04:05Z".parse().unwrap(),
         }
     }
 
@@ -105,14 +110,14 @@ impl World {
     }
 
     pub(super) fn started(self, digit: char) -> Self {
-        let phase = |text, order, deployment| RunPhase {
-            name: name(text),
-            order,
-            deployment,
+        let phase = |phase: &Phase| RunPhase {
+            name: phase.name.clone(),
+            order: phase.order,
+            deployment: phase.is_deployment(),
             skipped: false,
             kept: false,
         };
-        let phases = vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)];
+        let phases = self.workflow.phases().iter().map(phase).collect();
         let run = RunId((self.journal.len() + 1).to_string());
         let workflow = self.workflow.digest();
         self.then(Event::RunStarted {
@@ -201,6 +206,33 @@ impl World {
         self
     }
 
+    /// A run deployed the commit, and its process died before it recorded the end of the deployment.
+    pub(super) fn deployment_in_flight(mut self, digit: char) -> Self {
+        self = self.deploying(digit, DeployOutcome::Deployed);
+        self.journal.pop();
+        self
+    }
+
+    /// Deployments wait. No policy closes the gate yet, so the reason is one that links have.
+    pub(super) fn at_a_closed_gate(mut self) -> Self {
+        self.closed = true;
+        self
+    }
+
+    /// Another workflow, as names, orders and whether the phase is the deployment.
+    pub(super) fn with_phases(mut self, phases: &[(&str, i64, bool)]) -> Self {
+        let phase = |&(text, order, deployment): &(&str, i64, bool)| Phase {
+            name: name(text),
+            order,
+            kind: match deployment {
+                true => PhaseKind::Deployment(Deploy::default()),
+                false => PhaseKind::Execution(Execution::default()),
+            },
+        };
+        self.workflow = Arc::new(Workflow::new(phases.iter().map(phase).collect()).unwrap());
+        self
+    }
+
     pub(super) fn without_git(mut self) -> Self {
         self.git = false;
         self
@@ -270,10 +302,12 @@ impl World {
             want: Some(if self.git { Ok(sha(self.wants)) } else { Err(unreachable()) }),
             observed,
             facts: self.git.then(|| self.broken.clone().map_or(Ok(facts), Err)),
+            deployment_gate: self.closed.then(|| Box::new(closed_gate())),
         };
         let digests = [("standard".parse().unwrap(), self.workflow.digest())].into();
         PlanInput {
             manifest: &self.loaded.manifest,
+            now: self.now,
             links: vec![link],
             orphans: Vec::new(),
             workflow_digests: digests,
@@ -284,6 +318,11 @@ impl World {
     pub(super) fn plan(&self) -> String {
         tell(&plan(&self.input(false)))
     }
+}
+
+fn closed_gate() -> ClosedGate {
+    let (sha, since, why) = (sha('f'), Timestamp::UNIX_EPOCH, "it is Friday".to_owned());
+    ClosedGate { reason: HoldReason::Quarantined { sha, since, why }, hint: None }
 }
 
 fn unreachable() -> Problem {
@@ -311,7 +350,7 @@ pub(super) fn tell(plan: &Plan) -> String {
         Step::Forget => "forget".to_owned(),
         Step::Move { from, .. } => format!("move {from}"),
     });
-    let holds = link.holds.iter().map(|hold| format!("! {}", hold.reason.describe()));
+    let holds = link.holds.iter().map(|hold| format!("! {}", hold.describe()));
     steps.chain(holds).collect::<Vec<_>>().join("\n")
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::counts::Counts;
 use super::json_step::{DeployJson, StepJson};
 use crate::domain::{CommitSha, PhaseName};
-use crate::plan::{Hold, HoldReason, LinkPlan, OrphanedService, Plan};
+use crate::plan::{Hold, HoldReason, HoldScope, LinkPlan, OrphanedService, Plan};
 use crate::views::Document;
 use crate::views::json::KATKIT_VERSION;
 
@@ -58,6 +58,8 @@ pub struct LinkJson<'a> {
 /// Something that is held back, and why.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HoldJson<'a> {
+    /// What is held.
+    pub scope: HoldScopeJson,
     /// The kind of reason.
     pub kind: HoldKindJson,
     /// The reason as a lowercase fragment.
@@ -68,10 +70,22 @@ pub struct HoldJson<'a> {
     pub is_error: bool,
     /// The commit the hold is about; null if none.
     pub sha: Option<&'a str>,
-    /// The phase the hold is about; null if none.
+    /// The phase the hold is about: the failed one, or the one that waits; null if none.
     pub phase: Option<&'a str>,
     /// When the cause of the hold was recorded; null if it was not.
     pub since: Option<String>,
+}
+
+/// What is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldScopeJson {
+    /// The run of the wanted commit.
+    Link,
+    /// One phase of the run, and all phases after it; the phases before it run.
+    Phase,
+    /// The repair of what is running.
+    Repair,
 }
 
 /// Why something is held.
@@ -109,7 +123,7 @@ pub struct SweepJson<'a> {
 
 impl PlanJson<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.0";
+    pub const FORMAT_VERSION: &'static str = "2.1";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {
@@ -155,7 +169,7 @@ impl<'a> From<&'a LinkPlan> for LinkJson<'a> {
 }
 
 impl<'a> From<&'a Hold> for HoldJson<'a> {
-    fn from(Hold { reason, hint }: &'a Hold) -> Self {
+    fn from(Hold { scope, reason, hint }: &'a Hold) -> Self {
         use HoldKindJson as Kind;
         let (kind, sha, phase, since) = match reason {
             HoldReason::PhaseFailed { phase, sha, outcome: _ } => {
@@ -172,13 +186,19 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::MoveWaits { .. } => (Kind::MoveWaits, None, None, None),
             HoldReason::Unavailable(_) => (Kind::Unavailable, None, None, None),
         };
+        let (scope, waits) = match scope {
+            HoldScope::Link => (HoldScopeJson::Link, None),
+            HoldScope::Phase { name } => (HoldScopeJson::Phase, Some(name)),
+            HoldScope::Repair => (HoldScopeJson::Repair, None),
+        };
         Self {
+            scope,
             kind,
             message: reason.describe(),
             hint: hint.as_deref(),
             is_error: reason.is_error(),
             sha: sha.map(CommitSha::as_str),
-            phase: phase.map(PhaseName::as_str),
+            phase: waits.or(phase).map(PhaseName::as_str),
             since: since.map(ToString::to_string),
         }
     }

@@ -6,7 +6,7 @@ use super::changes::changes;
 use super::counts::{Counts, number};
 use super::group::{Group, grouped};
 use super::markup::{code, fenced, prose};
-use super::story::{Entry, course, entries, held};
+use super::story::{ChangeMark, Entry, course, entries, held};
 use crate::domain::LinkId;
 use crate::plan::{CommitLine, DeployStep, LinkPlan, OrphanedService, Plan};
 
@@ -100,13 +100,14 @@ fn table(links: &[LinkPlan], page: &mut String) {
 fn cells(link: &LinkPlan) -> String {
     let entries = entries(link);
     let (deployments, others): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.deploy.is_some());
-    let runs: Vec<_> = others.iter().filter(|entry| entry.verb == "run").map(|entry| name(entry)).collect();
+    let runs: Vec<_> =
+        others.iter().filter(|entry| entry.mark == ChangeMark::Run).map(|entry| name(entry)).collect();
     let mut phases = runs.iter().take(FEW).cloned().collect::<Vec<_>>().join(", ");
     if runs.len() > FEW {
         phases.push_str(&format!(" and {} more", runs.len() - FEW));
     }
     let deployments: Vec<_> = deployments.iter().map(|entry| entry.verb).collect();
-    let held = link.holds.first().map(|hold| prose(&short(&hold.reason.describe()))).unwrap_or_default();
+    let held = link.holds.first().map(|hold| prose(&short(&hold.describe()))).unwrap_or_default();
     [course(link), phases, deployments.join(", "), held].join(" | ")
 }
 

@@ -19,7 +19,7 @@ mod text;
 mod tests;
 
 pub use counts::Counts;
-pub use json::{HoldJson, HoldKindJson, LinkJson, PlanJson, SweepJson};
+pub use json::{HoldJson, HoldKindJson, HoldScopeJson, LinkJson, PlanJson, SweepJson};
 pub use json_step::{CommitJson, DeployJson, ImageJson, RunPhaseJson, StepJson};
 pub use markdown::PlanMarkdown;
 pub use text::PlanText;

@@ -278,12 +278,12 @@ fn describe(request: &Request) -> String {
 
 /// The kind, reason and hint of a hold, with `name` instead of the link's id in commands.
 pub(super) fn held<'a>(hold: &'a Hold, id: &LinkId, name: &str) -> (&'static str, String, Option<String>) {
-    let Hold { reason, hint } = hold;
+    let Hold { scope: _, reason, hint } = hold;
     let word = if reason.is_error() { "error" } else { "held" };
     // Only in commands: elsewhere the same text may be part of something else.
     let named = |hint: &'a String| match name {
         ANY_LINK => hint.replace(&format!(" {id}`"), &format!(" {name}`")),
         _ => hint.clone(),
     };
-    (word, reason.describe(), hint.as_ref().map(named))
+    (word, hold.describe(), hint.as_ref().map(named))
 }

@@ -39,6 +39,15 @@ pub enum LinkResultJson<'a> {
         /// The commit deployed after the steps; null if nothing is deployed.
         deployed: Option<&'a str>,
     },
+    /// Every step was done, and the rest waits: the deployment is held.
+    Held {
+        /// The commit that is still deployed; null if nothing is deployed.
+        deployed: Option<&'a str>,
+        /// What waits, and why.
+        message: &'a str,
+        /// What to do about it.
+        hint: Option<&'a str>,
+    },
     /// A phase or the deployment failed.
     Failed(FailureJson<'a>),
     /// The run was cancelled.
@@ -110,6 +119,11 @@ impl<'a> From<&'a LinkResult> for LinkResultJson<'a> {
             LinkResult::Done { deployed } => {
                 Self::Done { deployed: deployed.as_ref().map(CommitSha::as_str) }
             }
+            LinkResult::Held { deployed, reason, hint } => Self::Held {
+                deployed: deployed.as_ref().map(CommitSha::as_str),
+                message: reason,
+                hint: hint.as_deref(),
+            },
             LinkResult::Failed(failure) => Self::Failed(failure.as_ref().into()),
             LinkResult::Cancelled(_) => Self::Cancelled,
             LinkResult::Interrupted => Self::Interrupted,

@@ -116,7 +116,7 @@ impl<'a> From<(&'a LinkId, &'a Arrival)> for ArrivalJson<'a> {
             Arrival::Stopped(problem) => missing(State::Held, problem.what.clone(), problem.hint.as_deref()),
             Arrival::Held(hold) => {
                 let state = if hold.reason.is_error() { State::Unknown } else { State::Held };
-                missing(state, hold.reason.describe(), hold.hint.as_deref())
+                missing(state, hold.describe(), hold.hint.as_deref())
             }
         }
     }

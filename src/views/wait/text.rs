@@ -44,7 +44,7 @@ impl LinkLines {
             Arrival::OnTheWay(what) => (TextStyle::Yellow, format!("not yet: {what}"), None),
             Arrival::Held(hold) => {
                 let word = if hold.reason.is_error() { "error" } else { "held" };
-                (TextStyle::Red, format!("{word}: {}", hold.reason.describe()), hold.hint.as_ref())
+                (TextStyle::Red, format!("{word}: {}", hold.describe()), hold.hint.as_ref())
             }
         };
         Self { ink, text, hint: hint.map(|hint| hint.replace(&link.to_string(), "LINK")) }

@@ -29,7 +29,16 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
     };
     let state = state(why, want);
     match plan {
-        Some(LinkPlan { holds, .. }) if !holds.is_empty() => held(why, want, &holds[0]),
+        Some(plan) if !plan.holds.is_empty() => match &plan.holds[0] {
+            hold if hold.scope.is_link() => held(why, want, hold),
+            hold if plan.steps.is_empty() => {
+                Answer { text: format!("{state}: {}.", hold.describe()), hint: hold.hint.clone() }
+            }
+            hold => Answer {
+                text: format!("{state}. {} Then {}.", next(plan), hold.describe()),
+                hint: Some(format!("run `katkit apply {link}`")),
+            },
+        },
         Some(plan) if !plan.steps.is_empty() => Answer {
             text: format!("{state}, and nothing is holding it back. {}", next(plan)),
             hint: Some(format!("run `katkit apply {link}`")),
@@ -78,7 +87,7 @@ fn all_done(phases: &[PhaseState]) -> String {
 }
 
 fn held(why: &Why<'_>, want: &CommitSha, hold: &Hold) -> Answer {
-    let Hold { reason, hint } = hold;
+    let Hold { scope: _, reason, hint } = hold;
     if let HoldReason::LeaseHeld { owner } = reason {
         let running = why
             .head

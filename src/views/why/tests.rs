@@ -5,8 +5,8 @@ mod once;
 use insta::assert_snapshot;
 
 use super::*;
-use crate::domain::{AttemptNumber, Generation, Outcome, PhaseName};
-use crate::plan::{Hold, HoldReason, Step};
+use crate::domain::{AttemptNumber, Execution, Generation, Outcome, Phase, PhaseKind, PhaseName};
+use crate::plan::{Hold, HoldReason, HoldScope, Step, StepReason};
 use crate::views::fixture::{JournalBuilder as Journal, after, owner, sha};
 use crate::views::{Document, Style};
 
@@ -30,7 +30,7 @@ impl Case {
     }
 
     fn held(mut self, reason: HoldReason) -> Self {
-        self.holds.push(Hold { reason, hint: Some("a hint".into()) });
+        self.holds.push(Hold { scope: HoldScope::Link, reason, hint: Some("a hint".into()) });
         self
     }
 
@@ -157,6 +157,29 @@ fn a_commit_on_its_way_names_who_is_working_on_it_and_for_how_long() {
 }
 
 #[test]
+fn a_commit_whose_deployment_waits_says_so_after_the_phases_that_run() {
+    let (since, why) = (after(0), "it is Friday".to_owned());
+    let reason = HoldReason::Quarantined { sha: sha('f'), since, why };
+    let scope = HoldScope::Phase { name: PhaseName::new("deploy").unwrap() };
+    let mut case = Case::of(Journal::default().good_run('b'));
+    case.holds = vec![Hold { scope, reason, hint: Some("wait until Monday".into()) }];
+    let answer = |case: &Case| case.text().lines().skip(1).take(3).collect::<Vec<_>>().join("\n");
+    assert_snapshot!(answer(&case), @"
+    aaaaaaaaaa is not live: `deploy` waits: ffffffffff has been quarantined since
+    2026-01-02 09:00 UTC: it is Friday.
+    hint: wait until Monday
+    ");
+    let kind = PhaseKind::Execution(Execution::default());
+    let phase = Box::new(Phase { name: PhaseName::new("build").unwrap(), order: 0, kind });
+    case.steps = vec![Step::Run { phase, because: StepReason::NeverRan }];
+    assert_snapshot!(answer(&case), @"
+    aaaaaaaaaa is not live. Next: run `build`. Then `deploy` waits: ffffffffff has
+    been quarantined since 2026-01-02 09:00 UTC: it is Friday.
+    hint: run `katkit apply dev/shop`
+    ");
+}
+
+#[test]
 fn a_pending_commit_lists_its_next_steps() {
     let mut case = Case::of(Journal::default().good_run('b'));
     case.steps = vec![Step::Recover { phase: PhaseName::new("build").unwrap(), attempt: AttemptNumber(2) }];
@@ -232,7 +255,7 @@ fn a_lost_attempt_shows_its_evidence() {
 fn json_has_the_same_content() {
     assert_snapshot!(failed().with(|why| Document::new(&WhyJson::of(&why)).to_string()), @r#"
     {
-      "format_version": "2.0",
+      "format_version": "2.1",
       "katkit_version": "0.1.0",
       "answer": "bbbbbbbbbb is deployed, but `verify` failed: exit code 3: \u001b[2J2 of 40 tests failed.",
       "hint": null,
@@ -345,6 +368,7 @@ fn json_has_the_same_content() {
         "on_failure": null,
         "holds": [
           {
+            "scope": "link",
             "kind": "phase_failed",
             "message": "`verify` failed for bbbbbbbbbb: exit code 3: \u001b[2J2 of 40 tests failed",
             "hint": "a hint",

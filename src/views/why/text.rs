@@ -198,7 +198,7 @@ impl WhyText<'_> {
     /// The remaining holds and notes of the plan.
     fn plan(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(plan) = self.why.plan else { return Ok(()) };
-        let holds = plan.holds.iter().skip(1).map(|hold| format!("also held: {}", hold.reason.describe()));
+        let holds = plan.holds.iter().skip(1).map(|hold| format!("also held: {}", hold.describe()));
         // The answer already covers it.
         let covered = self.why.contained.map(Contained::describe);
         let notes = plan.notes.iter().filter(|note| Some(*note) != covered.as_ref());

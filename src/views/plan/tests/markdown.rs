@@ -114,6 +114,30 @@ fn a_commit_on_its_way_through_a_workflow() {
 }
 
 #[test]
+fn what_waits_at_a_gate() {
+    assert_snapshot!(markdown(&plan(vec![waiting("dev/shop")])), @"
+    ### katkit plan
+
+    **Plan: 1 link to change (1 phase), 1 held, 9 up to date.**
+
+    | Link | Commit | Phases | Deployment | Held |
+    | --- | --- | --- | --- | --- |
+    | <code>dev/shop</code> | 1111111111 → 2222222222 | <code>build</code> |  | <code>deploy</code> waits&#58; 2222222222 has been quarantined since 2026-01-02 03&#58;04 UTC&#58; it is Friday |
+
+    <details><summary><code>dev/shop</code></summary>
+
+    1111111111 → 2222222222
+
+    - **run** <code>build</code>: not run yet
+    - **skip** <code>scan</code>: by the manifest
+    - **held**: <code>deploy</code> waits&#58; 2222222222 has been quarantined since 2026-01-02 03&#58;04 UTC&#58; it is Friday
+      - hint: wait until Monday
+
+    </details>
+    ");
+}
+
+#[test]
 fn every_kind_of_step_and_hold() {
     let plan =
         Plan { sweeps: vec![orphan(0), orphan(1)], ..plan(vec![every_step(), every_hold("prod/shop")]) };
@@ -269,8 +293,8 @@ fn details_that_do_not_fit_are_left_out_at_the_end_and_mentioned() {
 fn a_table_that_does_not_fit_is_cut_and_says_so() {
     let mut plan = many(2000);
     for (number, link) in plan.links.iter_mut().enumerate() {
-        link.holds =
-            vec![Hold { reason: HoldReason::LeaseHeld { owner: format!("ann {number}") }, hint: None }];
+        let reason = HoldReason::LeaseHeld { owner: format!("ann {number}") };
+        link.holds = vec![Hold { scope: HoldScope::Link, reason, hint: None }];
     }
     let text = markdown(&plan);
     assert!(text.len() <= PlanMarkdown::LONGEST, "{}", text.len());

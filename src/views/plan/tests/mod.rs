@@ -12,8 +12,8 @@ use crate::domain::{
     Token,
 };
 use crate::plan::{
-    CommitLine, DeployStep, Hold, HoldReason, ImageChange, LinkPlan, OrphanedService, Plan, Problem, Step,
-    StepReason,
+    CommitLine, DeployStep, Hold, HoldReason, HoldScope, ImageChange, LinkPlan, OrphanedService, Plan,
+    Problem, Step, StepReason,
 };
 
 /// Everything hostile that untrusted text may contain, in one line.
@@ -210,8 +210,27 @@ fn every_hold(id: &str) -> LinkPlan {
         ),
         (HoldReason::Unavailable(problem), Some("`git ls-remote` shows which there are".to_owned())),
     ];
-    let holds = holds.into_iter().map(|(reason, hint)| Hold { reason, hint }).collect();
+    let hold = |(reason, hint)| Hold { scope: HoldScope::Link, reason, hint };
+    let holds = holds.into_iter().map(hold).collect();
     LinkPlan { holds, notes: vec!["the workflow was edited".to_owned()], ..link(id, Vec::new()) }
+}
+
+/// A link whose build runs, and whose deployment waits.
+fn waiting(id: &str) -> LinkPlan {
+    let LinkPlan { mut steps, .. } = ordinary(id);
+    steps.truncate(2);
+    let (since, why) = ("2026-01-02T03:04:05Z".parse().unwrap(), "it is Friday".to_owned());
+    let reason = HoldReason::Quarantined { sha: sha('2'), since, why };
+    let (scope, hint) =
+        (HoldScope::Phase { name: phase_name("deploy") }, Some("wait until Monday".to_owned()));
+    LinkPlan { holds: vec![Hold { scope, reason, hint }], ..link(id, steps) }
+}
+
+/// A link with drift, whose repair waits.
+fn drifted(id: &str) -> LinkPlan {
+    let LinkPlan { mut holds, .. } = waiting(id);
+    holds[0].scope = HoldScope::Repair;
+    LinkPlan { holds, ..link(id, Vec::new()) }
 }
 
 fn orphan(number: usize) -> OrphanedService {
@@ -253,10 +272,11 @@ fn hostile() -> Plan {
     ];
     let holds = vec![
         Hold {
+            scope: HoldScope::Phase { name: phase_name(&printable) },
             reason: HoldReason::Unavailable(Problem { what: text.clone(), hint: None }),
             hint: Some(text.clone()),
         },
-        Hold { reason: HoldReason::LeaseHeld { owner: text.clone() }, hint: None },
+        Hold { scope: HoldScope::Link, reason: HoldReason::LeaseHeld { owner: text.clone() }, hint: None },
     ];
     let link = LinkPlan { holds, notes: vec![text.clone()], ..link("dev/shop", steps) };
     let sweep = OrphanedService {

@@ -115,6 +115,25 @@ fn every_kind_of_hold() {
 }
 
 #[test]
+fn what_waits_at_a_gate() {
+    assert_snapshot!(text(&plan(vec![waiting("dev/shop"), drifted("dev/web")])), @"
+    dev/shop  1111111111 → 2222222222
+      + run build  not run yet
+      · skip scan  by the manifest
+      ! held: `deploy` waits: 2222222222 has been quarantined since 2026-01-02 03:04
+              UTC: it is Friday
+          hint: wait until Monday
+
+    dev/web  1111111111 → 2222222222
+      ! held: the repair waits: 2222222222 has been quarantined since 2026-01-02
+              03:04 UTC: it is Friday
+          hint: wait until Monday
+
+    Plan: 1 link to change (1 phase), 2 held, 9 up to date.
+    ");
+}
+
+#[test]
 fn orphaned_services() {
     let plan = Plan { sweeps: (0..23).map(orphan).collect(), ..plan(Vec::new()) };
     let text = text(&plan);

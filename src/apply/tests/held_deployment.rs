@@ -1,0 +1,252 @@
+//! A run whose deployment is held stays open, and the next apply resumes it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::{Notes, executor};
+use crate::apply::{Executor, HeldLease, Record};
+use crate::blobs::{BlobKey, Blobs};
+use crate::domain::{
+    Check, CommitSha, DeployOutcome, DeployPurpose, Event, Handle, Head, LinkId, Outcome, PhaseStatus,
+    ReplicaStatus, RunOutcome, Token,
+};
+use crate::fleet::{Fleet, FleetError, Launch, ListedService, ServiceState};
+use crate::manifest::one_file;
+use crate::plan::{self, ClosedGate, CommitFacts, HoldReason, Holder, LinkInput, Observed, Plan, PlanInput};
+use crate::platform::{
+    FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Target, Upgrade,
+};
+use crate::report::LinkResult;
+
+const MANIFEST: &str = r#"
+version = 1
+[repos.app]
+url = "https://git.example/acme/app.git"
+[workflows.standard]
+phases = [
+  { name = "build", order = 0, checkout = "clone" },
+  { name = "deploy", order = 1, kind = "deployment" },
+  { name = "verify", order = 2, checkout = "clone" },
+]
+[tenants.dev.links.web]
+repo = "app"
+workflow = "standard"
+branch = "main"
+"#;
+
+/// Every phase succeeds at once.
+#[derive(Debug)]
+struct InstantFleet(Arc<dyn Blobs>);
+
+#[async_trait]
+impl Fleet for InstantFleet {
+    async fn launch(&self, launch: &Launch) -> Result<Handle, FleetError> {
+        let attempt = launch.log_path.trim_start_matches("memory:").trim_start_matches('/');
+        let replica = BlobKey::new(attempt).unwrap().replica(launch.replica);
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let status = ReplicaStatus {
+            version: ReplicaStatus::VERSION,
+            agent: None,
+            started: now,
+            heartbeat: now,
+            chunks: 0,
+            ended: Some(now),
+            outcome: Some(Outcome::Succeeded),
+            artifacts: 0,
+            exposed: Vec::new(),
+        };
+        self.0.put(&replica.status_json(), &serde_json::to_vec(&status).unwrap()).await.unwrap();
+        Ok(Handle(launch.token.to_string()))
+    }
+
+    async fn observe(&self, _: &[Handle]) -> Result<Vec<ServiceState>, FleetError> {
+        unreachable!("nothing is observed")
+    }
+
+    async fn gone(&self, _: &Handle) -> Result<ServiceState, FleetError> {
+        Ok(ServiceState::Gone { cause: None, evidence: String::new() })
+    }
+
+    async fn stop(&self, _: &Handle) -> Result<(), FleetError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: &Handle) -> Result<(), FleetError> {
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<ListedService>, FleetError> {
+        Ok(Vec::new())
+    }
+
+    async fn verify(&self) -> Vec<Check> {
+        Vec::new()
+    }
+
+    async fn verify_launch(&self, _: &Launch) -> Option<Check> {
+        None
+    }
+}
+
+/// Deployments succeed at once. One whose process died turns out to have failed.
+#[derive(Debug)]
+struct InstantPlatform;
+
+#[async_trait]
+impl Platform for InstantPlatform {
+    async fn observe(&self, _: &[Target<'_>]) -> Vec<Result<Observation, PlatformError>> {
+        unreachable!("nothing is observed")
+    }
+
+    async fn upgrade(&self, _: &Upgrade, _: &dyn FencingCheck) -> Result<String, PlatformError> {
+        Ok("d".to_owned())
+    }
+
+    fn goes_on_alone(&self) -> bool {
+        true
+    }
+
+    async fn watch(&self, _: &Upgrade, _: &str, _: &dyn FencingCheck) -> Result<RollEnd, PlatformError> {
+        Ok(RollEnd { outcome: DeployOutcome::Deployed, revision: "r".to_owned() })
+    }
+
+    async fn resume(&self, _: InFlight<'_>, _: &dyn FencingCheck) -> Result<Option<RollEnd>, PlatformError> {
+        let outcome = DeployOutcome::Failed { reason: "no such image".to_owned() };
+        Ok(Some(RollEnd { outcome, revision: String::new() }))
+    }
+
+    async fn verify(&self, _: &Target<'_>) -> Vec<Check> {
+        Vec::new()
+    }
+}
+
+fn instant_executor() -> Arc<Executor> {
+    let executor = Arc::into_inner(executor(Arc::new(Notes::default()))).unwrap();
+    let loaded = Arc::new(one_file::loaded(MANIFEST));
+    let (name, tenant) = loaded.manifest.tenants.first_key_value().unwrap();
+    let fleet: Arc<dyn Fleet> = Arc::new(InstantFleet(Arc::clone(&executor.blobs)));
+    let fleets = [(tenant.fleet.to_string(), fleet)].into();
+    let platforms = [(name.clone(), Arc::new(InstantPlatform) as Arc<dyn Platform>)].into();
+    Arc::new(Executor { fleets, platforms, loaded, ..executor })
+}
+
+fn link() -> LinkId {
+    "dev/web".parse().unwrap()
+}
+
+fn sha() -> CommitSha {
+    CommitSha::new("a".repeat(40)).unwrap()
+}
+
+async fn head(executor: &Executor) -> Head {
+    let heads = executor.state.heads(None).await.unwrap();
+    heads.into_iter().next().map(|(_, head)| head).unwrap_or_default()
+}
+
+/// The plan for the recorded state.
+async fn planned(executor: &Executor, is_gate_closed: bool) -> Plan {
+    let (head, manifest) = (head(executor).await, &executor.loaded.manifest);
+    let gate = || {
+        let (sha, since) = (sha(), jiff::Timestamp::UNIX_EPOCH);
+        let reason = HoldReason::Quarantined { sha, since, why: "it is Friday".to_owned() };
+        Box::new(ClosedGate { reason, hint: None })
+    };
+    let facts = CommitFacts {
+        workflow: Arc::clone(&manifest.workflows["standard"]),
+        description: Some(
+            r#"{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:<hubtag>" } ] }"#.to_owned(),
+        ),
+        roles: vec!["web".to_owned()],
+        deployed_description: None,
+        commits: Vec::new(),
+        more_commits: 0,
+        taints: Vec::new(),
+        notes: Vec::new(),
+    };
+    let input = LinkInput {
+        id: link(),
+        observed: if head.deployed.is_some() { Observed::AsDeployed } else { Observed::Absent },
+        head: Box::new(head),
+        renamed: None,
+        damage: None,
+        holder: Holder::Nobody,
+        lease: None,
+        requests: Vec::new(),
+        want: Some(Ok(sha())),
+        watched: None,
+        facts: Some(Ok(Arc::new(facts))),
+        deployment_gate: is_gate_closed.then(gate),
+    };
+    plan::plan(&PlanInput {
+        manifest,
+        now: executor.clock.now(),
+        links: vec![input],
+        orphans: Vec::new(),
+        workflow_digests: manifest.workflows.iter().map(|(name, it)| (name.clone(), it.digest())).collect(),
+        refresh_only: false,
+    })
+}
+
+async fn apply(executor: &Arc<Executor>, plan: Plan) -> LinkResult {
+    let mut summary = executor.apply(plan, 1, &CancellationToken::new()).await;
+    assert_eq!((summary.links.len(), &summary.broken), (1, &Vec::new()), "{summary:?}");
+    summary.links.remove(0).result
+}
+
+/// The status of each phase of the run, and how it ended.
+fn statuses(head: &Head) -> (Vec<PhaseStatus>, Option<RunOutcome>) {
+    let run = head.run.as_ref().unwrap();
+    (run.phases.iter().map(|phase| phase.status).collect(), run.ended.map(|(_, outcome)| outcome))
+}
+
+#[tokio::test]
+async fn the_run_stays_open_and_is_resumed_at_the_deployment() {
+    use PhaseStatus::{Pending, Succeeded};
+    let executor = instant_executor();
+    let result = apply(&executor, planned(&executor, true).await).await;
+    let LinkResult::Held { deployed: None, reason, hint: None } = &result else { panic!("{result:?}") };
+    assert!(reason.starts_with("`deploy` waits: ") && !result.is_failure(), "{reason}");
+    let waiting = head(&executor).await;
+    assert_eq!(statuses(&waiting), (vec![Succeeded, Pending, Pending], None));
+    assert!(waiting.deploying.is_none() && waiting.verified.is_empty(), "{waiting:?}");
+    assert!(!planned(&executor, true).await.has_steps());
+
+    let result = apply(&executor, planned(&executor, false).await).await;
+    assert!(matches!(&result, LinkResult::Done { deployed: Some(live) } if *live == sha()), "{result:?}");
+    let verified = head(&executor).await;
+    assert_eq!(statuses(&verified), (vec![Succeeded; 3], Some(RunOutcome::Succeeded)));
+    assert!(verified.evidence(&sha()).is_some());
+    let run = |head: &Head| head.run.as_ref().map(|run| run.id.clone());
+    assert_eq!(run(&verified), run(&waiting), "the same run");
+    let build = verified.run.as_ref().unwrap().phases[0].attempt.as_ref().unwrap();
+    assert_eq!(build.number.0, 1);
+}
+
+#[tokio::test]
+async fn a_deployment_in_flight_that_failed_ends_the_run_although_it_is_held() {
+    use PhaseStatus::{Failed, Pending, Succeeded};
+    let executor = instant_executor();
+    apply(&executor, planned(&executor, true).await).await;
+    // Another process issued the deployment before the gate closed, and died.
+    let held = HeldLease::acquire(&executor.state, &link(), &executor.owner, None).await.unwrap();
+    let (state, clock) = (Arc::clone(&executor.state), Arc::clone(&executor.clock));
+    let mut record = Record::new(state, clock, link(), held.epoch, "ana".into(), head(&executor).await);
+    let intended = Event::DeployIntended {
+        token: Token("t".to_owned()),
+        purpose: DeployPurpose::Upgrade,
+        sha: sha(),
+        images: [("web".to_owned(), format!("acme/web:{}", sha()))].into_iter().collect(),
+        saved_plan: None,
+    };
+    record.record(intended).await.unwrap();
+    held.release().await;
+
+    let result = apply(&executor, planned(&executor, true).await).await;
+    let LinkResult::Failed(failure) = result else { panic!("{result:?}") };
+    assert_eq!((failure.phase.as_str(), failure.reason.as_str()), ("deploy", "no such image"));
+    let failed = head(&executor).await;
+    assert_eq!(statuses(&failed), (vec![Succeeded, Failed, Pending], Some(RunOutcome::Failed)));
+    assert!(!planned(&executor, true).await.has_steps());
+}
