@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::blobs::MemoryBlobs;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::SystemClock;
 use crate::domain::{Check, CommitSha, Generation, Handle, Token};
 use crate::estate::Estate;
 use crate::fleet::{Fleet, FleetError, Launch, ListedService, Secrets, ServiceState};
@@ -80,10 +80,9 @@ impl Listener for Notes {
     }
 }
 
-fn session(listener: Arc<Notes>) -> Arc<Session> {
-    let clock = Arc::new(SystemClock::new());
-    let owner = crate::liveness::this_process("ana".to_owned(), clock.now());
-    let estate = Estate {
+/// An estate without links, whose only fleet hangs.
+fn estate() -> Estate {
+    Estate {
         loaded: Arc::new(one_file::loaded("version = 1")),
         state: Arc::new(MemoryState::new()),
         blobs: Arc::new(MemoryBlobs::new()),
@@ -91,9 +90,13 @@ fn session(listener: Arc<Notes>) -> Arc<Session> {
         fleets: [("f".parse().unwrap(), Arc::new(Hanging) as Arc<dyn Fleet>)].into(),
         platforms: BTreeMap::new(),
         leases: Arc::default(),
-        clock,
+        clock: Arc::new(SystemClock::new()),
         scratch: PathBuf::from("/nowhere"),
-    };
+    }
+}
+
+fn session(estate: Estate, listener: Arc<Notes>) -> Arc<Session> {
+    let owner = crate::liveness::this_process("ana".to_owned(), estate.clock.now());
     let secrets: SecretReader = |_| Box::pin(std::future::ready(Ok(Secrets::default())));
     Arc::new(Session {
         executor: Arc::new(Executor::new(Arc::new(estate), owner, secrets)),
@@ -139,7 +142,7 @@ async fn a_service_that_cannot_be_removed_delays_no_link_and_ctrl_c_ends_the_wai
         sweeps: vec![orphan],
         up_to_date: 0,
     };
-    let session = session(Arc::clone(&notes));
+    let session = session(estate(), Arc::clone(&notes));
     let heard = || notes.0.lock().unwrap().clone();
     let interrupting = async {
         while heard().len() < 2 {

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio_util::sync::CancellationToken;
 
-use super::{Notes, executor};
-use crate::apply::{Executor, HeldLease, Record};
+use super::{estate, session};
+use crate::apply::{HeldLease, Record, Session};
 use crate::blobs::{BlobKey, Blobs};
 use crate::domain::{
     Check, CommitSha, DeployOutcome, DeployPurpose, Event, Handle, Head, LinkId, Outcome, PhaseStatus,
     ReplicaStatus, RunOutcome, Token,
 };
+use crate::estate::Estate;
 use crate::fleet::{Fleet, FleetError, Launch, ListedService, ServiceState};
 use crate::manifest::one_file;
 use crate::plan::{self, ClosedGate, CommitFacts, HoldReason, Holder, LinkInput, Observed, Plan, PlanInput};
@@ -122,14 +122,13 @@ impl Platform for InstantPlatform {
     }
 }
 
-fn instant_executor() -> Arc<Executor> {
-    let executor = Arc::into_inner(executor(Arc::new(Notes::default()))).unwrap();
-    let loaded = Arc::new(one_file::loaded(MANIFEST));
+fn instant_session() -> Arc<Session> {
+    let (estate, loaded) = (estate(), Arc::new(one_file::loaded(MANIFEST)));
     let (name, tenant) = loaded.manifest.tenants.first_key_value().unwrap();
-    let fleet: Arc<dyn Fleet> = Arc::new(InstantFleet(Arc::clone(&executor.blobs)));
-    let fleets = [(tenant.fleet.to_string(), fleet)].into();
+    let fleet: Arc<dyn Fleet> = Arc::new(InstantFleet(Arc::clone(&estate.blobs)));
+    let fleets = [(tenant.fleet.clone(), fleet)].into();
     let platforms = [(name.clone(), Arc::new(InstantPlatform) as Arc<dyn Platform>)].into();
-    Arc::new(Executor { fleets, platforms, loaded, ..executor })
+    session(Estate { loaded, fleets, platforms, ..estate }, Arc::default())
 }
 
 fn link() -> LinkId {
@@ -140,14 +139,14 @@ fn sha() -> CommitSha {
     CommitSha::new("a".repeat(40)).unwrap()
 }
 
-async fn head(executor: &Executor) -> Head {
-    let heads = executor.state.heads(None).await.unwrap();
+async fn head(session: &Session) -> Head {
+    let heads = session.estate().state.heads(None).await.unwrap();
     heads.into_iter().next().map(|(_, head)| head).unwrap_or_default()
 }
 
 /// The plan for the recorded state.
-async fn planned(executor: &Executor, is_gate_closed: bool) -> Plan {
-    let (head, manifest) = (head(executor).await, &executor.loaded.manifest);
+async fn planned(session: &Session, is_gate_closed: bool) -> Plan {
+    let (head, manifest) = (head(session).await, session.estate().manifest());
     let gate = || {
         let (sha, since) = (sha(), jiff::Timestamp::UNIX_EPOCH);
         let reason = HoldReason::Quarantined { sha, since, why: "it is Friday".to_owned() };
@@ -181,7 +180,7 @@ async fn planned(executor: &Executor, is_gate_closed: bool) -> Plan {
     };
     plan::plan(&PlanInput {
         manifest,
-        now: executor.clock.now(),
+        now: session.estate().clock.now(),
         links: vec![input],
         orphans: Vec::new(),
         workflow_digests: manifest.workflows.iter().map(|(name, it)| (name.clone(), it.digest())).collect(),
@@ -189,8 +188,8 @@ async fn planned(executor: &Executor, is_gate_closed: bool) -> Plan {
     })
 }
 
-async fn apply(executor: &Arc<Executor>, plan: Plan) -> LinkResult {
-    let mut summary = executor.apply(plan, 1, &CancellationToken::new()).await;
+async fn apply(session: &Arc<Session>, plan: Plan) -> LinkResult {
+    let mut summary = crate::apply::apply(session, plan, 1).await;
     assert_eq!((summary.links.len(), &summary.broken), (1, &Vec::new()), "{summary:?}");
     summary.links.remove(0).result
 }
@@ -204,18 +203,18 @@ fn statuses(head: &Head) -> (Vec<PhaseStatus>, Option<RunOutcome>) {
 #[tokio::test]
 async fn the_run_stays_open_and_is_resumed_at_the_deployment() {
     use PhaseStatus::{Pending, Succeeded};
-    let executor = instant_executor();
-    let result = apply(&executor, planned(&executor, true).await).await;
+    let session = instant_session();
+    let result = apply(&session, planned(&session, true).await).await;
     let LinkResult::Held { deployed: None, reason, hint: None } = &result else { panic!("{result:?}") };
     assert!(reason.starts_with("`deploy` waits: ") && !result.is_failure(), "{reason}");
-    let waiting = head(&executor).await;
+    let waiting = head(&session).await;
     assert_eq!(statuses(&waiting), (vec![Succeeded, Pending, Pending], None));
     assert!(waiting.deploying.is_none() && waiting.verified.is_empty(), "{waiting:?}");
-    assert!(!planned(&executor, true).await.has_steps());
+    assert!(!planned(&session, true).await.has_steps());
 
-    let result = apply(&executor, planned(&executor, false).await).await;
+    let result = apply(&session, planned(&session, false).await).await;
     assert!(matches!(&result, LinkResult::Done { deployed: Some(live) } if *live == sha()), "{result:?}");
-    let verified = head(&executor).await;
+    let verified = head(&session).await;
     assert_eq!(statuses(&verified), (vec![Succeeded; 3], Some(RunOutcome::Succeeded)));
     assert!(verified.evidence(&sha()).is_some());
     let run = |head: &Head| head.run.as_ref().map(|run| run.id.clone());
@@ -227,12 +226,13 @@ async fn the_run_stays_open_and_is_resumed_at_the_deployment() {
 #[tokio::test]
 async fn a_deployment_in_flight_that_failed_ends_the_run_although_it_is_held() {
     use PhaseStatus::{Failed, Pending, Succeeded};
-    let executor = instant_executor();
-    apply(&executor, planned(&executor, true).await).await;
+    let session = instant_session();
+    apply(&session, planned(&session, true).await).await;
     // Another process issued the deployment before the gate closed, and died.
-    let held = HeldLease::acquire(&executor.state, &link(), &executor.owner, None).await.unwrap();
-    let (state, clock) = (Arc::clone(&executor.state), Arc::clone(&executor.clock));
-    let mut record = Record::new(state, clock, link(), held.epoch, "ana".into(), head(&executor).await);
+    let held =
+        HeldLease::acquire(&session.estate().state, &link(), &session.executor.owner, None).await.unwrap();
+    let (state, clock) = (Arc::clone(&session.estate().state), Arc::clone(&session.estate().clock));
+    let mut record = Record::new(state, clock, link(), held.epoch, "ana".into(), head(&session).await);
     let intended = Event::DeployIntended {
         token: Token("t".to_owned()),
         purpose: DeployPurpose::Upgrade,
@@ -243,10 +243,10 @@ async fn a_deployment_in_flight_that_failed_ends_the_run_although_it_is_held() {
     record.record(intended).await.unwrap();
     held.release().await;
 
-    let result = apply(&executor, planned(&executor, true).await).await;
+    let result = apply(&session, planned(&session, true).await).await;
     let LinkResult::Failed(failure) = result else { panic!("{result:?}") };
     assert_eq!((failure.phase.as_str(), failure.reason.as_str()), ("deploy", "no such image"));
-    let failed = head(&executor).await;
+    let failed = head(&session).await;
     assert_eq!(statuses(&failed), (vec![Succeeded, Failed, Pending], Some(RunOutcome::Failed)));
-    assert!(!planned(&executor, true).await.has_steps());
+    assert!(!planned(&session, true).await.has_steps());
 }
