@@ -31,7 +31,12 @@ fn a_record_of_version_1_is_read_and_continued() {
     let state = Connection::open(world.path(".katkit/state.db")).unwrap();
     state.execute_batch(include_str!("records/version-1.sql")).unwrap();
     drop(state);
-    assert_snapshot!(world.run(["history", "dev/shop", "--deployments"]), @"");
+    assert_snapshot!(world.run(["history", "dev/shop", "--deployments"]), @r"
+    TIME (UTC)           LINK      COMMIT      BY   OUTCOME
+    <date> 18:23:21  dev/shop  dd81d9ceb4  ana  deployed after <time>
+    <date> 18:23:21  dev/shop  34fa436ba9  ana  deployed after <time>
+    ----- exit 0
+    ");
     let status = world.run(["status"]).to_string();
     for shown in [
         "failed at build",
