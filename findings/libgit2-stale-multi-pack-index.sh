@@ -5,19 +5,19 @@
 # Seen:    Without a multi-pack-index it does. With one, it depends on what the reader had mapped by then:
 #          - It had looked into the packs one by one before the multi-pack-index was written, and then loaded that:
 #            after the repack every object raises OSError "invalid packfile", again and again, until the reader looks up
-#            an object in no pack, which makes it list the packs. So with `repack -a -d` (with and without
-#            --write-midx), `repack --geometric=2 -d`, `gc`, and `multi-pack-index repack` followed by `expire`. A second
-#            Repository, opened in the same process, finds all of them meanwhile.
+#            an object that is in no pack, which makes it list the packs. The same with `repack -a -d` (with and without
+#            --write-midx), `repack --geometric=2 -d`, `gc`, and `multi-pack-index repack` followed by `expire`.
+#            Meanwhile, a second Repository opened in the same process finds all of them.
 #          - The multi-pack-index was there first: every object is found.
 #          And if something other than git merges the packs and leaves a multi-pack-index that names deleted ones (git
 #          reads on, `git fsck` complains): KeyError, as for an object that does not exist, or "invalid packfile", for
-#          every object. Listing the packs does not help, nor does a second Repository in that process: libgit2 keeps
-#          packs by path for the whole process. A new process finds everything, and so does the reader once the
+#          every object. Listing the packs does not help, nor does a second Repository in that process while the first
+#          is open: both share the packs, by path. A new process finds everything, and so does the reader once the
 #          multi-pack-index is deleted. (`git multi-pack-index write` is no fix: it keeps naming the deleted packs.)
 #          A `git cat-file --batch` open all that time finds everything in each case.
 # With:    pygit2 1.21.0 (PyPI, libgit2 1.9.7) and git 2.47.3, 2026-11.
 # Matters: Maintenance of a repository that a long-running process reads: an "invalid packfile" or a missing commit may
-#          be a stale list of packs. Whoever deletes packs must delete or rewrite the multi-pack-index first.
+#          be a stale list of packs. Code that deletes packs has to delete or rewrite the multi-pack-index first.
 set -euo pipefail
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT; cd "$work"
 export HOME=$work GIT_CONFIG_NOSYSTEM=1
@@ -82,7 +82,7 @@ class CatFile:
 
 def case(index, merge, first, second, refreshed, deleted):
     case.number += 1
-    path = f"r{case.number}"  # libgit2 keeps packs by path: no two cases share one
+    path = f"r{case.number}"  # libgit2 shares packs by path: each case has its own
     ids = three_packs(path)
     if index == "before":
         git(path, *WRITE)

@@ -1,7 +1,7 @@
 //! katkit brings every environment to the commit its manifest asks for.
 //!
-//! The modules are listed from the leaves to the edges; each may use only those above it, and
-//! `tests/it/architecture.rs` checks that. `docs/architecture.md` explains why.
+//! The modules are listed from the leaves to the edges. Each layer may use only those above it and, where the table in
+//! `tests/it/architecture.rs` allows it, modules of its own. `docs/architecture.md` explains why.
 
 // Leaves: use nothing of ours.
 #[cfg(feature = "aws")]

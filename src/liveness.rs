@@ -32,6 +32,11 @@ pub fn is_dead(owner: &Owner) -> bool {
         }
 }
 
+/// Whether `owner` is this process.
+pub fn is_this_process(owner: &Owner) -> bool {
+    is_local(owner) && owner.pid == std::process::id() && !is_dead(owner)
+}
+
 /// Whether the process table of this machine shows `owner`, alive or dead.
 pub fn is_local(owner: &Owner) -> bool {
     owner.boot.is_some() && owner.boot == process_table()

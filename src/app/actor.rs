@@ -49,15 +49,15 @@ pub(super) fn ask(
         let host = url.split("://").last().and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
         host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
     };
-    let place = AwsLocation { endpoint: state.endpoint.clone().filter(|url| !is_aws(url)), ..state };
-    Some(tokio::spawn(async move { caller(&config, &aws, &place).await }))
+    let location = AwsLocation { endpoint: state.endpoint.clone().filter(|url| !is_aws(url)), ..state };
+    Some(tokio::spawn(async move { caller(&config, &aws, &location).await }))
 }
 
 /// The AWS identity of the caller. Falls back to [`asserted`] if AWS does not answer.
 #[cfg(feature = "aws")]
-async fn caller(config: &Config, aws: &Aws, place: &AwsLocation) -> Actor {
+async fn caller(config: &Config, aws: &Aws, location: &AwsLocation) -> Actor {
     let actor = asserted(config);
-    let arn = match timeout(ANSWER_TIMEOUT, caller::arn(aws, place)).await {
+    let arn = match timeout(ANSWER_TIMEOUT, caller::arn(aws, location)).await {
         Ok(Ok(arn)) => arn,
         Ok(Err(error)) => {
             let error = causes::in_one_line(&error);

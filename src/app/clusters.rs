@@ -28,8 +28,9 @@ impl Clusters {
         self.tasks.get_or(cluster.clone(), || Tasks::new(Cluster::new(self.aws.clone(), place, name), POLL))
     }
 
-    pub(super) fn services(&self, cluster: &EcsCluster) -> Arc<Services> {
-        let new = || Services::new(Arc::clone(self.tasks(cluster).cluster()), platform::POLL);
+    /// `tasks` are those of the same cluster, whose client they share.
+    pub(super) fn services(&self, cluster: &EcsCluster, tasks: &Tasks) -> Arc<Services> {
+        let new = || Services::new(Arc::clone(tasks.cluster()), platform::POLL);
         self.services.get_or(cluster.clone(), new)
     }
 

@@ -30,8 +30,8 @@ pub(super) fn add(
         if let PlatformConfig::Ecs { cluster, service_name } = &tenant.platform {
             let key = (name.clone(), tenant.platform.clone(), installation.clone());
             let new = || {
-                let (services, tasks) =
-                    (adapters.clusters.services(cluster), adapters.clusters.tasks(cluster));
+                let tasks = adapters.clusters.tasks(cluster);
+                let services = adapters.clusters.services(cluster, &tasks);
                 Arc::new(EcsPlatform::new(services, tasks, service_name.clone().unwrap_or_default()))
                     as Arc<_>
             };

@@ -15,7 +15,7 @@ use super::local_paths::LocalPaths;
 const ABANDONED: Duration = Duration::from_hours(1);
 
 /// Finds the leftovers. Ignores unreadable directories: the code that uses them reports the error.
-pub(super) fn found(manifest: &Manifest, places: &LocalPaths) -> Vec<Leftover> {
+pub(super) fn found(manifest: &Manifest, paths: &LocalPaths) -> Vec<Leftover> {
     let of_the_dead = |what, files: usize| Leftover {
         what,
         problem: match files {
@@ -25,19 +25,19 @@ pub(super) fn found(manifest: &Manifest, places: &LocalPaths) -> Vec<Leftover> {
         fix: "`katkit apply` removes what they left".to_owned(),
     };
     let mut found = Vec::new();
-    let packs = abandoned_scratch(&places.scratch()).len();
+    let packs = abandoned_scratch(&paths.scratch()).len();
     if packs > 0 {
-        found.push(of_the_dead(place("cache", &places.cache), packs));
+        found.push(of_the_dead(location("cache", &paths.cache), packs));
     }
-    if let Some(path) = &places.blobs {
+    if let Some(path) = &paths.blobs {
         let files = DirectoryBlobs::new(path.clone()).abandoned_temporary(ABANDONED).unwrap_or(0);
         if files > 0 {
-            found.push(of_the_dead(place("blob store", path), files));
+            found.push(of_the_dead(location("blob store", path), files));
         }
     }
-    found.extend(places.process_fleets(manifest).flat_map(|directory| set_aside(&directory)).map(|path| {
+    found.extend(paths.process_fleets(manifest).flat_map(|directory| set_aside(&directory)).map(|path| {
         Leftover {
-            what: place("directory", &path),
+            what: location("directory", &path),
             problem: "a phase left files that this user cannot remove".to_owned(),
             fix: format!("as root, `rm -rf {}`", path.display()),
         }
@@ -46,16 +46,16 @@ pub(super) fn found(manifest: &Manifest, places: &LocalPaths) -> Vec<Leftover> {
 }
 
 /// Removes the leftovers that this user can remove.
-pub(super) fn remove(manifest: &Manifest, places: &LocalPaths) {
-    remove_abandoned_scratch(&places.scratch());
-    places.process_fleets(manifest).for_each(|directory| remove_set_aside(&directory));
-    if let Some(path) = &places.blobs
+pub(super) fn remove(manifest: &Manifest, paths: &LocalPaths) {
+    remove_abandoned_scratch(&paths.scratch());
+    paths.process_fleets(manifest).for_each(|directory| remove_set_aside(&directory));
+    if let Some(path) = &paths.blobs
         && let Err(error) = DirectoryBlobs::new(path.clone()).sweep_temporary(ABANDONED)
     {
         tracing::warn!(error = %error, "temporary files of dead processes could not be removed from the blob store");
     }
 }
 
-fn place(what: &str, path: &Path) -> String {
+fn location(what: &str, path: &Path) -> String {
     format!("{what} `{}`", path.display())
 }

@@ -1,4 +1,4 @@
-//! A manifest that the host has opened, and on whose behalf.
+//! An opened manifest, with the actor and the owner that use it.
 
 use std::sync::Arc;
 

@@ -18,14 +18,14 @@ use super::wiring::{Backends, Installation};
 pub(super) fn on_this_machine(
     adapters: &Adapters,
     manifest: &Manifest,
-    places: &LocalPaths,
+    paths: &LocalPaths,
     backends: &mut Backends,
 ) -> Result<(), OpenError> {
     for (name, config) in &manifest.fleets {
         if config.kind != FleetKind::Process {
             continue;
         }
-        let directory = places.services.join(name.as_str());
+        let directory = paths.services.join(name.as_str());
         let is_local = matches!(manifest.blobs, BlobsConfig::Directory(_));
         let agent = if is_local { "small agent" } else { "katkit" };
         let installation =

@@ -1,7 +1,7 @@
 //! Adapters shared between estates, as long as one of them is in use.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Values by the settings they were made from. Keeps no value alive.
 #[derive(Debug)]
@@ -16,16 +16,22 @@ impl<K, T: ?Sized> Default for Shared<K, T> {
 impl<K: Ord, T: ?Sized> Shared<K, T> {
     /// The value in use for these settings; otherwise a new one.
     pub(super) fn get<E>(&self, key: K, make: impl FnOnce() -> Result<Arc<T>, E>) -> Result<Arc<T>, E> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = known.get(&key).and_then(Weak::upgrade) {
+        let in_use = |known: &BTreeMap<K, Weak<T>>| known.get(&key).and_then(Weak::upgrade);
+        if let Some(value) = in_use(&self.lock()) {
             return Ok(value);
         }
+        // Without the lock: it may take a while.
         let value = make()?;
+        let mut known = self.lock();
+        if let Some(other) = in_use(&known) {
+            return Ok(other);
+        }
         known.insert(key, Arc::downgrade(&value));
         Ok(value)
     }
 
     /// Like [`Shared::get`], for values that can always be made.
+    #[cfg(any(feature = "aws", feature = "docker"))]
     pub(super) fn get_or(&self, key: K, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
         let Ok(value) = self.get(key, || Ok::<_, std::convert::Infallible>(make()));
         value
@@ -33,8 +39,11 @@ impl<K: Ord, T: ?Sized> Shared<K, T> {
 
     /// Drops the settings whose values are no longer in use.
     pub(super) fn forget_unused(&self) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, value| value.strong_count() > 0);
+        self.lock().retain(|_, value| value.strong_count() > 0);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<K, Weak<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Opens the stores that manifests name: the record and the blobs.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::shared::Shared;
 use super::{Access, OpenError};
@@ -22,7 +23,8 @@ pub(super) struct Stores {
     #[cfg(feature = "aws")]
     aws: Aws,
     states: Shared<StateConfig, dyn State>,
-    observers: Shared<StateConfig, LeaseObserver>,
+    /// By record. Kept when no estate uses the record, so that nothing that was seen of its leases is lost.
+    observers: Mutex<BTreeMap<StateConfig, Arc<LeaseObserver>>>,
     blobs: Shared<BlobsConfig, dyn Blobs>,
 }
 
@@ -32,7 +34,7 @@ impl Stores {
             #[cfg(feature = "aws")]
             aws,
             states: Shared::default(),
-            observers: Shared::default(),
+            observers: Mutex::default(),
             blobs: Shared::default(),
         }
     }
@@ -68,7 +70,12 @@ impl Stores {
 
     /// What this process has seen of the record's leases.
     pub(super) fn leases(&self, config: &StateConfig) -> Arc<LeaseObserver> {
-        self.observers.get_or(config.clone(), Arc::default)
+        let record = match config {
+            StateConfig::Sqlite { path, .. } => StateConfig::Sqlite { path: path.clone(), patience: None },
+            dynamodb @ StateConfig::Dynamodb { .. } => dynamodb.clone(),
+        };
+        let mut observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(observers.entry(record).or_default())
     }
 
     /// The blob store.
@@ -89,7 +96,6 @@ impl Stores {
 
     pub(super) fn forget_unused(&self) {
         self.states.forget_unused();
-        self.observers.forget_unused();
         self.blobs.forget_unused();
     }
 }

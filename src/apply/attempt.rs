@@ -127,7 +127,7 @@ impl PhaseRun {
         }
         let replicas = self.execution.parallelism;
         let token = Token::of_attempt(&self.link, &self.run, &self.phase.name, number);
-        let name = self.place()?.tenant.fleet_for(self.execution.placement).clone();
+        let name = self.phase_context()?.tenant.fleet_for(self.execution.placement).clone();
         let fleet = self.session.executor.fleet(&name)?;
         // Anything wrong with the repository must fail before an intent is recorded.
         self.phase_spec_bytes(&self.key(number), number).await?;
@@ -150,14 +150,14 @@ impl PhaseRun {
 
     /// Writes `phase.json`, and the commit pack unless the blob store has it.
     async fn phase_spec_bytes(&self, key: &BlobKey, number: AttemptNumber) -> Result<(), ApplyError> {
-        let place = self.place()?;
+        let context = self.phase_context()?;
         let source = match self.execution.checkout {
             Checkout::Pack { depth } => {
-                self.session.executor.packs.source(&place.repo.url, &self.sha, depth).await?
+                self.session.executor.packs.source(&context.repo.url, &self.sha, depth).await?
             }
-            Checkout::Clone { depth } => Source::Clone { url: place.repo.url.clone(), depth },
+            Checkout::Clone { depth } => Source::Clone { url: context.repo.url.clone(), depth },
         };
-        let spec = phase_spec(place, &self.phase, &self.execution, &self.sha, number, source);
+        let spec = phase_spec(context, &self.phase, &self.execution, &self.sha, number, source);
         let text = serde_json::to_vec(&spec).unwrap_or_default();
         Ok(self.session.estate().blobs.put(&key.phase_json(), &text).await?)
     }
@@ -173,7 +173,7 @@ impl PhaseRun {
             self.phase_spec_bytes(&attempt.key, attempt.number).await?;
         }
         let secrets = self.session.executor.secrets_of(&self.link).await?;
-        let secret_arns = self.place()?.tenant.secret_arns();
+        let secret_arns = self.phase_context()?.tenant.secret_arns();
         let log_path = crate::blobs::log_path(&*self.session.estate().blobs, &attempt.key);
         let launches = (0..attempt.replicas).map(|replica| Launch {
             token: attempt.token.replica(replica),
@@ -315,8 +315,8 @@ impl PhaseRun {
         BlobKey::attempt(&self.link, &self.sha, &self.phase.name, &self.run, number)
     }
 
-    fn place(&self) -> Result<PhaseContext<'_>, ApplyError> {
-        self.session.executor.place(&self.link)
+    fn phase_context(&self) -> Result<PhaseContext<'_>, ApplyError> {
+        self.session.executor.phase_context(&self.link)
     }
 }
 

@@ -230,8 +230,7 @@ async fn unseen(record: &mut Record, deploying: DeployState) -> Result<Finalized
 
 /// The timeout of a deployment of the link; the default for a workflow from a repository.
 fn timeout(session: &Session, link: &LinkId) -> Duration {
-    let named = session.executor.place(link).ok().and_then(|place| place.link.workflow.as_ref());
-    let workflow = named.and_then(|name| session.estate().manifest().workflows.get(name));
+    let workflow = session.estate().manifest().workflow_of(link);
     let settings = workflow.and_then(|workflow| workflow.deployment()).map(|(_, settings)| settings.timeout);
     settings.unwrap_or(Deploy::default().timeout)
 }

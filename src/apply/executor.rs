@@ -37,7 +37,8 @@ impl Executor {
         Self { estate, secrets, packs, owner, requests }
     }
 
-    pub(super) fn place<'a>(&'a self, id: &'a LinkId) -> Result<PhaseContext<'a>, ApplyError> {
+    /// The manifest's entries that the phases of a link are made from.
+    pub(super) fn phase_context<'a>(&'a self, id: &'a LinkId) -> Result<PhaseContext<'a>, ApplyError> {
         let missing = || ApplyError::Missing(format!("`{id}` is not in the manifest"));
         let manifest = self.estate.manifest();
         let (tenant, link) = manifest.link(id).ok_or_else(missing)?;
@@ -57,6 +58,6 @@ impl Executor {
 
     /// Reads the secrets of a link's tenant. Read for each attempt, so that values are short-lived and per tenant.
     pub(super) async fn secrets_of(&self, id: &LinkId) -> Result<Secrets, ApplyError> {
-        Ok((self.secrets)(self.place(id)?.tenant).await?)
+        Ok((self.secrets)(self.phase_context(id)?.tenant).await?)
     }
 }

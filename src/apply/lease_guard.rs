@@ -10,8 +10,8 @@ use crate::domain::{Epoch, LinkId};
 use crate::platform::{self, PlatformError};
 use crate::state::{State, StateError};
 
-/// The greatest age of a response to act upon. A renewed lease cannot be taken over for [`super::LEASE`]; the change
-/// itself may need the rest of it.
+/// The greatest age of a response to act upon. A renewed lease cannot be taken over for [`super::lease::LEASE`]; the
+/// change itself may need the rest of it.
 const FRESH: Duration = Duration::from_secs(5);
 
 /// How often to ask if responses come too late.

@@ -78,7 +78,7 @@ fn is_of_deployment(plan: &LinkPlan, failed: &str) -> bool {
         }
     }
     if let Some(HoldScope::Phase { name }) = plan.held_deployment().map(|hold| &hold.scope) {
-        // It may have been in flight, and failed.
+        // The held deployment may have been in flight, and failed.
         return name.as_str() == failed;
     }
     let Some(deployment) = deployment else {

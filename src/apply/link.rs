@@ -29,7 +29,7 @@ pub async fn apply_link(session: &Arc<Session>, plan: &LinkPlan) -> LinkReport {
         Err(error) => LinkResult::Refused { error: causes::in_one_line(&error), hint: error.hint() },
     };
     session.failure_limit.note(plan, &result);
-    session.ended(LinkReport { link: plan.link.clone(), result })
+    session.report_end(LinkReport { link: plan.link.clone(), result })
 }
 
 async fn carry_out(session: &Arc<Session>, plan: &LinkPlan) -> Result<LinkResult, ApplyError> {
@@ -70,7 +70,7 @@ async fn under_lease(
         record.stage(Event::TakenOver { from: from.to_string() })?;
     }
     let record = Arc::new(Mutex::new(record));
-    let requests = session.executor.requests.watch(plan.link.clone());
+    let requests = session.executor.requests.watch(plan);
     let (watch, stop) = Watch::over(held, session.interrupt.clone(), requests, plan.want.clone());
     let executed =
         LinkExecutor { session, plan, record: &record, stop: &stop, epoch: held.epoch }.execute().await;

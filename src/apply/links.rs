@@ -37,7 +37,7 @@ async fn apply_links(session: &Arc<Session>, links: Vec<LinkPlan>, parallelism: 
             let after = session.failure_limit.keeps_back(&link.link);
             if limit::only_begins(&link.steps) && !after.is_empty() {
                 let result = LinkResult::KeptBack { after };
-                summary.add(Ok(session.ended(LinkReport { link: link.link, result })));
+                summary.add(Ok(session.report_end(LinkReport { link: link.link, result })));
                 queue.ended(&tenant);
                 continue;
             }

@@ -45,7 +45,7 @@ mod watch;
 
 pub use error::ApplyError;
 pub use executor::{Executor, SecretReader};
-pub use lease::{HeldLease, LEASE};
+pub use lease::HeldLease;
 pub use limit::FailureLimit;
 pub use link::apply_link;
 pub use links::apply;

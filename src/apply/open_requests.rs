@@ -1,7 +1,7 @@
 //! Polls for requests while links are applied. One query covers all links: it costs the same for one link and for a
 //! thousand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::causes;
 use crate::domain::{CommitSha, LinkId, Request, RequestId, RequestKind};
+use crate::plan::{LinkPlan, Step};
 use crate::state::State;
 use crate::telemetry::RateLimited;
 
@@ -48,6 +49,8 @@ pub(super) struct LinkRequests {
     link: LinkId,
     /// Earlier reads may show requests that were decided before this watch began.
     first: u64,
+    /// The requests that the plan decides. They are on record until its first event is.
+    decided: BTreeSet<RequestId>,
 }
 
 impl OpenRequests {
@@ -55,14 +58,16 @@ impl OpenRequests {
         Self { state, watched: Mutex::default(), last: watch::Sender::default() }
     }
 
-    /// Starts to watch a link.
-    pub(super) fn watch(self: &Arc<Self>, link: LinkId) -> LinkRequests {
+    /// Starts to watch the link of a plan, for requests that the plan does not decide.
+    pub(super) fn watch(self: &Arc<Self>, plan: &LinkPlan) -> LinkRequests {
+        let link = plan.link.clone();
         let mut watched = self.watched();
         *watched.links.entry(link.clone()).or_default() += 1;
         if !std::mem::replace(&mut watched.is_polled, true) {
             tokio::spawn(Arc::clone(self).poll());
         }
-        LinkRequests { all: Arc::clone(self), link, first: watched.reads + 1 }
+        let decided = plan.steps.iter().flat_map(decided_by).map(|request| request.id.clone()).collect();
+        LinkRequests { all: Arc::clone(self), link, first: watched.reads + 1, decided }
     }
 
     /// Reads requests until no link is watched.
@@ -94,6 +99,15 @@ impl OpenRequests {
     }
 }
 
+/// The requests that a step takes off the record.
+fn decided_by(step: &Step) -> Vec<&Request> {
+    match step {
+        Step::Accept { request } | Step::Refuse { request, .. } => vec![request],
+        Step::Withdraw { request, by } => vec![request, by],
+        _ => Vec::new(),
+    }
+}
+
 impl LinkRequests {
     /// Waits until a cancel of the link's run for that commit is pending.
     pub(super) async fn cancelled(&self, sha: &CommitSha) -> Request {
@@ -116,6 +130,7 @@ impl LinkRequests {
             request.link == self.link
                 && matches!(&request.ask, RequestKind::Cancel { sha: of } if of == sha)
                 && !withdrawn(&request.id)
+                && !self.decided.contains(&request.id)
         };
         last.requests.iter().find(cancels).filter(|_| last.number >= self.first).cloned()
     }
@@ -130,5 +145,71 @@ impl Drop for LinkRequests {
                 watched.links.remove(&self.link);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Generation;
+    use crate::state::MemoryState;
+
+    fn sha(digit: &str) -> CommitSha {
+        CommitSha::new(digit.repeat(40)).unwrap()
+    }
+
+    fn request(id: &str, kind: RequestKind) -> Request {
+        Request {
+            id: RequestId(id.to_owned()),
+            link: "dev/shop".parse().unwrap(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            by: "ana".into(),
+            why: None,
+            ask: kind,
+        }
+    }
+
+    fn cancel(id: &str) -> Request {
+        request(id, RequestKind::Cancel { sha: sha("a") })
+    }
+
+    fn plan(steps: Vec<Step>) -> LinkPlan {
+        LinkPlan {
+            link: "dev/shop".parse().unwrap(),
+            base: Generation(0),
+            concern: String::new(),
+            takes_over: None,
+            deployed: None,
+            want: None,
+            steps,
+            on_failure: None,
+            holds: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The id of the cancel that a watch of `plan` sees when these requests are read.
+    fn seen(plan: &LinkPlan, number: u64, requests: Vec<Request>) -> Option<String> {
+        let all = Arc::new(OpenRequests::new(Arc::new(MemoryState::new())));
+        let found = all.watch(plan).cancel_of(&LastRead { number, requests }, &sha("a"));
+        found.map(|request| request.id.0)
+    }
+
+    #[tokio::test]
+    async fn a_cancel_is_seen_unless_it_is_withdrawn_or_was_read_before_the_watch_began() {
+        let nothing = plan(Vec::new());
+        assert_eq!(seen(&nothing, 1, vec![cancel("1")]).as_deref(), Some("1"));
+        assert_eq!(seen(&nothing, 0, vec![cancel("1")]), None);
+        let other = request("1", RequestKind::Cancel { sha: sha("b") });
+        assert_eq!(seen(&nothing, 1, vec![other]), None);
+        let withdrawal = request("2", RequestKind::Withdraw { id: RequestId("1".to_owned()) });
+        assert_eq!(seen(&nothing, 1, vec![cancel("1"), withdrawal]), None);
+    }
+
+    #[tokio::test]
+    async fn a_cancel_that_the_plan_refuses_does_not_end_the_run_that_the_plan_starts() {
+        let refuses = plan(vec![Step::Refuse { request: cancel("1"), why: "it has ended".to_owned() }]);
+        assert_eq!(seen(&refuses, 1, vec![cancel("1")]), None);
+        assert_eq!(seen(&refuses, 1, vec![cancel("1"), cancel("2")]).as_deref(), Some("2"));
     }
 }

@@ -15,15 +15,15 @@ use crate::domain::{CommitSha, Source};
 use crate::git::{GitError, Repositories};
 use crate::liveness;
 
-/// How many packs to remember. Beyond that, those that no phase is about to check out are looked up again.
+/// How many packs to remember. Beyond that, idle entries are dropped.
 const MOST: usize = 1_000;
 
 /// A repository's URL, a commit, and the number of commits of history.
 type Commit = (String, CommitSha, u32);
 
-/// Packs commits, at most once per process, and once overall while the blob store keeps the pack.
+/// Packs commits, at most once per executor, and once overall while the blob store keeps the pack.
 #[derive(Debug)]
-pub struct PackPublisher {
+pub(super) struct PackPublisher {
     git: Arc<dyn Repositories>,
     blobs: Arc<dyn Blobs>,
     scratch: PathBuf,
@@ -39,7 +39,7 @@ struct PublishedPack {
 
 impl PackPublisher {
     /// Packs commits with `git` into `blobs`, with temporary files in `scratch`.
-    pub fn new(git: Arc<dyn Repositories>, blobs: Arc<dyn Blobs>, scratch: PathBuf) -> Self {
+    pub(super) fn new(git: Arc<dyn Repositories>, blobs: Arc<dyn Blobs>, scratch: PathBuf) -> Self {
         Self { git, blobs, scratch, published: Mutex::default() }
     }
 

@@ -17,12 +17,12 @@ pub(super) async fn check(session: &Session, plan: &LinkPlan) -> Result<(), Appl
     check_sizes(session, plan, &values)?;
     let secrets = Secrets(values.0.keys().map(|name| (name.clone(), String::new())).collect());
     drop(values);
-    let arns = session.executor.place(&plan.link)?.tenant.secret_arns();
+    let arns = session.executor.phase_context(&plan.link)?.tenant.secret_arns();
     let mut checks = Vec::new();
     for step in &plan.steps {
         let Step::Run { phase, .. } = step else { continue };
         let PhaseKind::Execution(execution) = &phase.kind else { continue };
-        let tenant = session.executor.place(&plan.link)?.tenant;
+        let tenant = session.executor.phase_context(&plan.link)?.tenant;
         let fleet = session.executor.fleet(tenant.fleet_for(execution.placement))?;
         let (secrets, arns) = (secrets.clone(), arns.clone());
         let launch =
@@ -35,11 +35,12 @@ pub(super) async fn check(session: &Session, plan: &LinkPlan) -> Result<(), Appl
 
 /// Refuses a phase whose variables and secrets do not fit into the environment of a process.
 fn check_sizes(session: &Session, plan: &LinkPlan, secrets: &Secrets) -> Result<(), ApplyError> {
-    let (place, most) = (session.executor.place(&plan.link)?, environment::most());
+    let (context, most) = (session.executor.phase_context(&plan.link)?, environment::most());
     for step in &plan.steps {
         let Step::Run { phase, .. } = step else { continue };
         let PhaseKind::Execution(execution) = &phase.kind else { continue };
-        let variables = [&place.tenant.variables, &place.link.variables, &execution.variables, &secrets.0];
+        let variables =
+            [&context.tenant.variables, &context.link.variables, &execution.variables, &secrets.0];
         environment::check(variables.into_iter().flatten(), most).map_err(|problem| {
             let fix = Some("keep the largest in files or in a store, and fetch them in the phase".to_owned());
             ApplyError::Impossible { phase: phase.name.to_string(), problem, fix }

@@ -29,8 +29,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Tells the listener that a link is finished.
-    pub(super) fn ended(&self, report: LinkReport) -> LinkReport {
+    /// Tells the listener that a link is finished, and returns the report.
+    pub(super) fn report_end(&self, report: LinkReport) -> LinkReport {
         let failed = report.result.is_failure();
         self.listener.hear(&Progress::LinkEnded { link: report.link.clone(), failed });
         report

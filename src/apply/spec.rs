@@ -21,23 +21,23 @@ pub(super) struct PhaseContext<'a> {
 
 /// The content of `phase.json`.
 pub(super) fn phase_spec(
-    place: PhaseContext<'_>,
+    context: PhaseContext<'_>,
     phase: &Phase,
     execution: &Execution,
     sha: &CommitSha,
     attempt: AttemptNumber,
     source: Source,
 ) -> PhaseSpec {
-    let secrets = &place.tenant.secrets;
+    let secrets = &context.tenant.secrets;
     PhaseSpec {
         version: PhaseSpec::VERSION,
-        link: place.id.clone(),
+        link: context.id.clone(),
         phase: phase.name.clone(),
         sha: sha.clone(),
         source,
-        folder: place.link.folder.clone(),
+        folder: context.link.folder.clone(),
         run: execution.run.clone(),
-        variables: variables(place, phase, execution, sha, attempt),
+        variables: variables(context, phase, execution, sha, attempt),
         secrets: secrets.iter().map(|(name, from)| (name.clone(), from.to_string())).collect(),
         timeout: execution.timeout,
         grace: GRACE,
@@ -47,13 +47,13 @@ pub(super) fn phase_spec(
 
 /// The variables of the original Katkit, katkit's own, and those of the tenant, the link and the phase. Later ones win.
 fn variables(
-    place: PhaseContext<'_>,
+    context: PhaseContext<'_>,
     phase: &Phase,
     execution: &Execution,
     sha: &CommitSha,
     attempt: AttemptNumber,
 ) -> BTreeMap<String, String> {
-    let PhaseContext { id, tenant, link, repo } = place;
+    let PhaseContext { id, tenant, link, repo } = context;
     let code_path = if link.folder.is_empty() { String::new() } else { format!("/{}", link.folder) };
     let ours = [
         ("GIT_REPO", git::owner_and_name(&repo.url)),

@@ -299,9 +299,17 @@ impl LinkExecutor<'_> {
         }
         record.flush().await?;
         let deployed = record.head().deployed.as_ref().map(|deployed| deployed.sha.clone());
-        Ok(match self.plan.held_deployment().filter(|hold| waits(hold, record.head())) {
-            Some(hold) => LinkResult::Held { deployed, reason: hold.describe(), hint: hold.hint.clone() },
-            None => LinkResult::Done { deployed },
+        Ok(match self.plan.held_deployment() {
+            Some(hold) if waits(hold, record.head()) => {
+                LinkResult::Held { deployed, reason: hold.describe(), hint: hold.hint.clone() }
+            }
+            // It was in flight and succeeded, so the phases after it were not planned.
+            Some(_) if record.head().open_run().is_some() => LinkResult::Held {
+                deployed,
+                reason: "the phases after the deployment have not run".to_owned(),
+                hint: Some(format!("`katkit apply {}` runs them", self.plan.link)),
+            },
+            Some(_) | None => LinkResult::Done { deployed },
         })
     }
 
@@ -331,7 +339,7 @@ impl LinkExecutor<'_> {
     }
 }
 
-/// Whether what is held still has to be done: a deployment that was in flight may turn out to have succeeded.
+/// Whether what is held still has to be done.
 fn waits(hold: &Hold, head: &Head) -> bool {
     let HoldScope::Phase { name } = &hold.scope else { return true };
     !head.run.as_ref().and_then(|run| run.phase(name)).is_some_and(|phase| phase.status.is_done())

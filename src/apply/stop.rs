@@ -62,7 +62,7 @@ impl Stop {
     }
 }
 
-/// The task that watches for every reason to stop.
+/// The task that watches for every reason to stop. It holds the lease too, and ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Watch(JoinHandle<()>);
 
@@ -90,6 +90,19 @@ impl Watch {
         });
         (Self(task), Stop(receiver))
     }
+
+    /// Stops watching, and waits until the task has dropped the lease.
+    pub(super) async fn end(mut self) {
+        self.0.abort();
+        // Returns at once; the only possible error is this abort.
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 async fn cancelled(requests: &LinkRequests, sha: Option<&CommitSha>) -> Request {
@@ -97,14 +110,5 @@ async fn cancelled(requests: &LinkRequests, sha: Option<&CommitSha>) -> Request 
         Some(sha) => requests.cancelled(sha).await,
         // There is no run to cancel.
         None => std::future::pending().await,
-    }
-}
-
-impl Watch {
-    /// Stops watching, and waits until the task has dropped the lease.
-    pub(super) async fn end(self) {
-        self.0.abort();
-        // Returns at once; the only possible error is this abort.
-        let _ = self.0.await;
     }
 }

@@ -1,8 +1,10 @@
 //! A bare copy of a remote repository, shared by all links and processes; see the documentation of [`super`].
 
+mod chores;
+
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,8 +35,6 @@ const QUIETLY: [&str; 6] = [
 ];
 /// The references that keep requested commits.
 const KEPT: &str = "+refs/katkit/keep/*:refs/katkit/keep/*";
-/// How many references may be loose before they are packed.
-const LOOSE: usize = 1000;
 
 /// One mirror, and the state of this process's fetches into it.
 #[derive(Debug)]
@@ -90,15 +90,20 @@ impl Mirror {
 
     /// Fetches the repository's current state. Concurrent callers share one fetch.
     pub(super) async fn refresh(&self, git: &Git) -> Result<(), GitError> {
-        let seen = self.fetches.load(Ordering::SeqCst);
-        let mut state = self.state.lock().await;
-        self.refresh_once(git, seen, &mut state).await
+        self.refresh_since(git, self.fetches.load(Ordering::SeqCst)).await
     }
 
     /// Fetches the repository's current state, unless this process has done so before.
     pub(super) async fn refresh_first(&self, git: &Git) -> Result<(), GitError> {
+        self.refresh_since(git, 0).await
+    }
+
+    async fn refresh_since(&self, git: &Git, seen: u64) -> Result<(), GitError> {
         let mut state = self.state.lock().await;
-        self.refresh_once(git, 0, &mut state).await
+        let lock = self.refresh_once(git, seen, &mut state).await?;
+        drop(state);
+        self.tidy(git, lock).await;
+        Ok(())
     }
 
     /// Makes a commit readable, and keeps it readable.
@@ -112,33 +117,71 @@ impl Mirror {
         if self.holds(sha).await? {
             return Ok(());
         }
-        let missing = GitError::Missing { place: self.place.to_string(), sha: sha.clone(), shallow: false };
         if state.missing.contains_key(sha) {
-            return Err(missing);
+            return Err(self.missing(sha));
         }
-        self.refresh_once(git, seen, &mut state).await?;
+        let mut lock = self.refresh_once(git, seen, &mut state).await?;
+        let done = self.request(git, sha, &mut lock, &mut state.missing).await;
+        drop(state);
+        self.tidy(git, lock).await;
+        done
+    }
+
+    /// Requests a commit by its id, if it is not readable yet. Takes the lock if the caller does not hold it.
+    async fn request(
+        &self,
+        git: &Git,
+        sha: &CommitSha,
+        lock: &mut Option<File>,
+        missing: &mut BTreeMap<CommitSha, Instant>,
+    ) -> Result<(), GitError> {
         if self.holds(sha).await? {
             return Ok(());
         }
         // On no branch or tag: a pull request's commit, or one lost to a force push. Most hosts serve it by id.
         let refspec = format!("+{sha}:{}", kept(sha));
-        match self.fetch(git, &[&refspec]).await {
+        let held = match lock.take() {
+            Some(held) => held,
+            None => self.lock().await?,
+        };
+        match self.fetch(git, &[&refspec], lock.insert(held)).await {
             Ok(()) if self.holds(sha).await? => Ok(()),
             Ok(()) | Err(GitError::Remote { problem: RemoteProblem::NotOurs, .. }) => {
-                state.missing.insert(sha.clone(), Instant::now());
-                Err(missing)
+                missing.insert(sha.clone(), Instant::now());
+                Err(self.missing(sha))
             }
             Err(error) => Err(error),
         }
     }
 
     /// Fetches everything, unless another fetch has finished since `seen` was read: then shares its result.
-    async fn refresh_once(&self, git: &Git, seen: u64, state: &mut FetchRecord) -> Result<(), GitError> {
+    ///
+    /// Returns the lock after a fetch, for [`tidy`](Self::tidy): callers release the state first, because a repack may
+    /// take minutes.
+    async fn refresh_once(
+        &self,
+        git: &Git,
+        seen: u64,
+        state: &mut FetchRecord,
+    ) -> Result<Option<File>, GitError> {
+        let mut held = None;
         if self.fetches.load(Ordering::SeqCst) == seen {
-            state.last = self.fetch(git, &["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]).await;
+            state.last = self.fetch_all(git).await.map(|lock| held = Some(lock));
             self.fetches.fetch_add(1, Ordering::SeqCst);
         }
-        state.last.clone()
+        state.last.clone()?;
+        Ok(held)
+    }
+
+    /// Fetches all branches and tags. Returns the lock.
+    async fn fetch_all(&self, git: &Git) -> Result<File, GitError> {
+        let lock = self.lock().await?;
+        self.fetch(git, &["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], &lock).await?;
+        Ok(lock)
+    }
+
+    fn missing(&self, sha: &CommitSha) -> GitError {
+        GitError::Missing { place: self.place.to_string(), sha: sha.clone(), shallow: false }
     }
 
     /// Whether the commit is readable; if it is, a reference keeps it.
@@ -162,62 +205,23 @@ impl Mirror {
     }
 
     /// Fetches `refspecs` as the mirror's only writer, and repairs what a dead writer left.
-    async fn fetch(&self, git: &Git, refspecs: &[&str]) -> Result<(), GitError> {
-        let lock = self.lock().await?;
+    async fn fetch(&self, git: &Git, refspecs: &[&str], lock: &File) -> Result<(), GitError> {
         self.prepare().await?;
-        match self.fetch_locked(git, refspecs, &lock).await {
+        match self.fetch_locked(git, refspecs, lock).await {
             Err(GitError::Remote { problem: RemoteProblem::Damaged, said, .. }) => {
                 tracing::warn!(mirror = %self.directory.display(), %said, "recreating a damaged mirror");
                 self.set_aside().await?;
                 self.prepare().await?;
-                self.fetch_locked(git, refspecs, &lock).await?;
+                self.fetch_locked(git, refspecs, lock).await?;
             }
             done => done?,
         }
-        // The fetch succeeded; problems with the remaining chores are no reason to fail.
-        if let Err(error) = self.bring_back(git, &lock).await {
+        // The fetch succeeded; a problem with this is no reason to fail.
+        if let Err(error) = self.bring_back(git, lock).await {
             let error = in_one_line(&error);
             tracing::warn!(mirror = %self.aside.display(), %error, "could not recover commits from a damaged mirror");
         }
-        if let Err(error) = self.pack_references(git, &lock).await {
-            tracing::warn!(mirror = %self.directory.display(), %error, "could not pack the references of a mirror");
-        }
-        if let Err(error) = self.repack(git, &lock).await {
-            let error = in_one_line(&error);
-            tracing::warn!(mirror = %self.directory.display(), %error, "could not repack a mirror");
-        }
         Ok(())
-    }
-
-    /// Packs references into one file if there are many. A fetch writes one file for each, which costs 4 KiB and an
-    /// inode.
-    async fn pack_references(&self, git: &Git, lock: &File) -> Result<(), GitError> {
-        let directory = self.directory.clone();
-        let many = blocking(move || {
-            bare::has_more_references(&directory, LOOSE)
-                .map_err(|error| GitError::io("read", &directory, error))
-        })
-        .await?;
-        if !many {
-            return Ok(());
-        }
-        self.run(git, &["pack-refs", "--all"], lock, FETCH).await
-    }
-
-    /// Merges packs if there are many; see [`repack`].
-    async fn repack(&self, git: &Git, lock: &File) -> Result<(), GitError> {
-        let (directory, schedule) = (self.directory.clone(), self.schedule);
-        let failed = |error| GitError::io("repacked", &self.directory, error);
-        if !blocking(move || repack::is_due(&directory, schedule)).await.map_err(failed)? {
-            return Ok(());
-        }
-        match self.run(git, repack::COMMAND, lock, repack::LONGEST).await {
-            Err(GitError::Remote { problem: RemoteProblem::TimedOut, .. }) => {
-                let limit = format!("git took longer than {:?}", repack::LONGEST);
-                Err(failed(io::Error::new(ErrorKind::TimedOut, limit)))
-            }
-            done => done,
-        }
     }
 
     async fn fetch_locked(&self, git: &Git, refspecs: &[&str], lock: &File) -> Result<(), GitError> {

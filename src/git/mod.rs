@@ -15,8 +15,9 @@
 //! thousand of them have their own file: a reader finds each one either loose or packed.
 //!
 //! A fetch adds whole packs (`fetch.unpackLimit=1`). A lookup may search all of them, so the fetch that makes them too
-//! many also merges the small ones (`repack`). No object is ever dropped: one that was readable stays readable, also
-//! after a force push. Each requested sha is kept by its own reference, in case someone runs `git gc` there.
+//! many also merges the small ones (`repack`), after the callers that share it have its result. No object is ever
+//! dropped: one that was readable stays readable, also after a force push. Each requested sha is kept by its own
+//! reference, in case someone runs `git gc` there.
 //!
 //! A repack removes old packs as soon as the new one is complete, and readers carry on. A pack that libgit2 has read
 //! from stays open; katkit raises its limit of open files for that (`hardening`). If libgit2 cannot open a pack that it
@@ -121,8 +122,10 @@ pub struct Mirrors {
     cache: PathBuf,
     git: Git,
     repacks: RepackSchedule,
+    /// The mirror of each remote repository, by name. Never shrinks, but has at most one entry for each repository that
+    /// manifests have named during the life of this process.
     known: Mutex<BTreeMap<String, Arc<Mirror>>>,
-    /// How each local repository is read, by URL.
+    /// How each local repository is read, by URL. Bounded like `known`.
     readings: Mutex<BTreeMap<String, RepositoryReader>>,
     pool: Arc<Pool>,
 }

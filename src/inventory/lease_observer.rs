@@ -12,8 +12,9 @@ use crate::state::{State, StateError};
 
 /// Remembers when each lease last changed.
 ///
-/// The process table decides for owners on this machine. An owner on another machine counts as alive until its lease was
-/// seen unchanged for the lease's own duration on this machine's clock; wall clocks are never compared.
+/// The process table decides for other processes on this machine. An owner on another machine counts as alive until its
+/// lease was seen unchanged for the lease's own duration on this machine's clock; wall clocks are never compared. The
+/// same goes for a lease of this process itself: a task that was cancelled may have left it behind.
 #[derive(Debug, Default)]
 pub struct LeaseObserver(Mutex<BTreeMap<LinkId, SeenLease>>);
 
@@ -31,7 +32,7 @@ pub struct ObservedLease {
     pub holder: Holder,
     /// The lease itself.
     pub lease: Lease,
-    /// How much longer it must stay unchanged until its owner counts as dead; `None` if the process table decided.
+    /// How much longer it must stay unchanged until its owner counts as dead; `None` if that is decided.
     pub undecided: Option<Duration>,
 }
 
@@ -58,7 +59,8 @@ impl LeaseObserver {
                 seen.remove(&link);
                 continue;
             };
-            let (holder, undecided) = if liveness::is_local(&owner) {
+            let is_told_by_table = liveness::is_local(&owner) && !liveness::is_this_process(&owner);
+            let (holder, undecided) = if is_told_by_table {
                 seen.remove(&link);
                 (if liveness::is_dead(&owner) { Holder::Dead(owner) } else { Holder::Other(owner) }, None)
             } else {
@@ -87,7 +89,7 @@ impl LeaseObserver {
         let undecided = observed.iter().filter_map(|(link, lease)| Some((link.clone(), lease.undecided?)));
         let (links, left): (Vec<_>, Vec<_>) = undecided.unzip();
         if let Some(wait) = left.into_iter().max() {
-            let seconds = wait.as_secs();
+            let seconds = wait.as_secs_f64().ceil();
             tracing::warn!(
                 seconds,
                 "waiting to see whether the owners of leases on other machines are alive"
@@ -168,13 +170,24 @@ mod tests {
     }
 
     #[test]
-    fn the_process_table_decides_on_this_machine() {
+    fn the_process_table_decides_about_other_processes_of_this_machine() {
         let me = liveness::this_process("ana".to_owned(), jiff::Timestamp::UNIX_EPOCH);
-        let mine = Lease { owner: Some(me.clone()), ..lease("", 1, 1) };
-        let dead = Lease { owner: Some(Owner { pid: u32::MAX, ..me }), ..lease("", 1, 1) };
+        let owned = |owner: Owner| Lease { owner: Some(owner), ..lease("", 1, 1) };
+        let parent = Owner { pid: std::os::unix::process::parent_id(), started_ticks: None, ..me.clone() };
+        let dead = Owner { pid: u32::MAX, ..me };
         let observer = LeaseObserver::default();
-        assert_eq!(judged(&observer, mine.clone(), 100), Some((false, None)));
-        assert_eq!(judged(&observer, mine, 1_000), Some((false, None)), "silent, but alive");
-        assert_eq!(judged(&observer, dead, 1_000), Some((true, None)));
+        assert_eq!(judged(&observer, owned(parent.clone()), 100), Some((false, None)));
+        assert_eq!(judged(&observer, owned(parent), 1_000), Some((false, None)), "silent, but alive");
+        assert_eq!(judged(&observer, owned(dead), 1_000), Some((true, None)));
+    }
+
+    #[test]
+    fn a_lease_of_this_process_that_no_task_renews_expires() {
+        let me = liveness::this_process("ana".to_owned(), jiff::Timestamp::UNIX_EPOCH);
+        let mine = |beat| Lease { owner: Some(me.clone()), ..lease("", 1, beat) };
+        let observer = LeaseObserver::default();
+        assert_eq!(judged(&observer, mine(1), 100), Some((false, Some(60))));
+        assert_eq!(judged(&observer, mine(2), 150), Some((false, Some(60))), "renewed");
+        assert_eq!(judged(&observer, mine(2), 210), Some((true, None)));
     }
 }

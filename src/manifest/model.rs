@@ -357,4 +357,11 @@ impl Manifest {
         let tenant = self.tenants.get(&id.tenant)?;
         Some((tenant, tenant.links.get(&id.link)?))
     }
+
+    /// The workflow that the manifest gives a link. `None` if the link is unknown or its commits bring their own
+    /// workflow.
+    pub fn workflow_of(&self, link: &LinkId) -> Option<&Workflow> {
+        let (_, link) = self.link(link)?;
+        self.workflows.get(link.workflow.as_ref()?).map(AsRef::as_ref)
+    }
 }

@@ -26,7 +26,8 @@ impl PlanDraft<'_> {
         self.plan.steps.push(step);
     }
 
-    /// Plans the deployment of a run or a repair, or holds it at a closed gate. Rollbacks do not come this way.
+    /// Plans the deployment of a run or a repair, or holds it at a closed gate. Rollbacks do not come this way. The
+    /// caller of the planner decides whether the gate is closed; nothing closes it yet.
     pub(super) fn deploy(&mut self, step: DeployStep) {
         match &self.input.deployment_gate {
             None => self.step(Step::Deploy(Box::new(step))),

@@ -5,7 +5,8 @@
 //! their execution needs, down to the new text of the service description.
 //!
 //! Equal inputs give equal plans, and planning again after a plan was applied gives no steps. The time is an input, but
-//! the plan depends on it only through the gates that it opens and closes.
+//! the plan depends on it only through the gate for deployments ([`LinkInput::deployment_gate`]). The caller decides
+//! whether the gate is closed; nothing closes it yet.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod arrival;

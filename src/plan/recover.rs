@@ -6,7 +6,7 @@ use crate::domain::{AttemptNumber, DeployOutcome, Event, Outcome, PhaseName, Run
 use crate::journal;
 
 /// Finalizes an in-flight deployment. The plan assumes that it was lost: if it turns out to have succeeded, the
-/// deployment planned after it finds its phase done.
+/// deployment planned after it finds its phase done, and a deployment held at the gate no longer waits.
 pub(super) fn finalize(draft: &mut PlanDraft<'_>) {
     let Some(deploying) = draft.head.deploying.clone() else { return };
     draft.step(Step::Settle { sha: deploying.sha });

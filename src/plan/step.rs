@@ -281,7 +281,7 @@ impl LinkPlan {
         self.steps.is_empty() && self.holds.is_empty() && self.notes.is_empty()
     }
 
-    /// The hold of a deployment that the rest of the link waits for.
+    /// The hold of a deployment: that of the run, whose later phases wait for it, or that of a repair.
     pub fn held_deployment(&self) -> Option<&Hold> {
         self.holds.iter().find(|hold| !hold.scope.is_link())
     }

@@ -29,6 +29,11 @@ pub use file::{FilePlatform, ReadImages};
 use crate::domain::{Check, DeployOutcome, FormerName, Images, LinkId, Strategy, Token};
 use crate::hints;
 
+/// A hundred years: the most that is added to an instant, since [`Upgrade::timeout`] may be any number of seconds, and
+/// adding too many panics.
+#[cfg(any(feature = "aws", feature = "docker"))]
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(100 * 365 * 24);
+
 /// A link to observe.
 #[derive(Clone, Debug)]
 pub struct Target<'a> {

@@ -1,21 +1,25 @@
 //! Whether links have reached a goal: the wanted commit is live, or verified, or a named commit is live.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::active_phase::ActivePhase;
 use crate::causes;
-use crate::domain::{Epoch, Generation, LinkId, Request, RequestKind};
+use crate::domain::{Epoch, Generation, LinkId, Request, RequestId, RequestKind};
 use crate::estate::Estate;
 use crate::git::GitError;
 use crate::inventory::{ObservedLease, Scope, Targets};
 use crate::plan::{self, Arrival, Goal, LinkInput, LinkPlan, Step};
 use crate::state::StateError;
 
-/// Changes whenever something is recorded for the links, or a lease is taken or released.
+/// Changes whenever an event or a request is recorded for the links, a lease is taken or released, or its owner is
+/// found dead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint {
     heads: BTreeMap<LinkId, Generation>,
-    leases: BTreeMap<LinkId, Epoch>,
+    /// The pending requests.
+    requests: BTreeSet<RequestId>,
+    /// Each held lease, and whether its owner is alive.
+    leases: BTreeMap<LinkId, (Epoch, bool)>,
 }
 
 impl Fingerprint {
@@ -47,13 +51,15 @@ pub struct Arrivals {
 pub async fn activity(estate: &Estate, targets: &Targets) -> Result<Activity, StateError> {
     let (mut survey, mut held) = estate.survey().await?;
     survey.heads.retain(|(id, _)| targets.contain(id));
+    survey.requests.retain(|request| targets.contain(&request.link));
     held.retain(|id, _| targets.contain(id));
     let heads = survey.heads.iter().map(|(id, head)| (id.clone(), head.generation)).collect();
-    let leases = held.iter().map(|(id, held)| (id.clone(), held.lease.epoch)).collect();
+    let requests = survey.requests.into_iter().map(|request| request.id).collect();
+    let leases = held.iter().map(|(id, held)| (id.clone(), (held.lease.epoch, held.is_alive()))).collect();
     let is_held = |id: &LinkId| held.get(id).is_some_and(ObservedLease::is_alive);
     let worked_on = survey.heads.iter().filter(|(id, _)| is_held(id));
     let running = worked_on.flat_map(|(id, head)| ActivePhase::of(id, head)).collect();
-    Ok(Activity { fingerprint: Fingerprint { heads, leases }, running })
+    Ok(Activity { fingerprint: Fingerprint { heads, requests, leases }, running })
 }
 
 /// The progress of every link in the manifest that `targets` contain. Queries repositories and platforms.

@@ -83,7 +83,7 @@ impl EventRange {
 }
 
 /// The last events in the range, oldest first.
-pub async fn events(
+pub(super) async fn events(
     estate: &Estate,
     id: &LinkId,
     range: EventRange,

@@ -1,8 +1,8 @@
 //! Answers questions about links: the facts that `status`, `why`, `wait` and `history` show. Changes nothing.
 //!
-//! A query takes an [`Estate`](crate::estate::Estate) and plain arguments, and returns facts that it owns. It knows no
-//! command line, terminal or colour: its caller chooses the links, renders the facts with a view, and decides what they
-//! mean for an exit code or a status code.
+//! A query takes an [`Estate`](crate::estate::Estate), or the part of it that it reads, and plain arguments, and
+//! returns facts that it owns. It knows no command line, terminal or colour: its caller chooses the links, renders the
+//! facts with a view, and decides what they mean for an exit code or a status code.
 
 mod active_phase;
 mod arrivals;
@@ -18,7 +18,7 @@ mod tests;
 pub use active_phase::ActivePhase;
 pub use arrivals::{Activity, Arrivals, Fingerprint, activity, arrivals};
 pub use history::{KnownLinks, MergedEvents, deployments, history};
-pub use journal_pages::{EventRange, events, past_run, past_runs, usual_durations};
+pub use journal_pages::{EventRange, past_run, past_runs, usual_durations};
 pub use outages::{MAX_OUTAGE, OutageTimers, WaitState};
 pub use status::{Checked, RecordedLinks, StatusDepth, StatusFacts, StatusQuestion};
 pub use why::{WhyError, WhyFacts, why};

@@ -93,7 +93,7 @@ pub fn proposed(prepared: &[PreparedRequest]) -> Vec<Request> {
     proposed.collect()
 }
 
-/// Whether these steps of a link refuse one of the submitted requests, and grant no other request of the same kind.
+/// Whether these steps of a link refuse one of the submitted requests, and grant no other that asks for the same.
 pub fn refuses(steps: &[Step], submitted: &BTreeSet<RequestId>) -> bool {
     let is_granted = |ask: &RequestKind| {
         steps.iter().any(|step| matches!(step, Step::Accept { request } if request.ask == *ask))

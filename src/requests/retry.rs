@@ -3,7 +3,7 @@
 use super::CheckedRequest;
 use super::error::{Refusal, RequestError};
 use super::wanted::wanted;
-use crate::domain::{CommitSha, Head, LinkId, PhaseName, PhaseState, PhaseStatus, RequestKind, Workflow};
+use crate::domain::{CommitSha, Head, LinkId, PhaseName, PhaseState, PhaseStatus, RequestKind};
 use crate::estate::Estate;
 use crate::inventory;
 use crate::plan::{Problem, Taint};
@@ -25,8 +25,8 @@ pub(super) async fn check(
     if let Some(run) = head.run.as_ref().filter(|run| run.sha != want) {
         return Err(moved_on(link, &run.sha, &want));
     }
-    let is_added =
-        |name: &PhaseName| workflow(estate, link).is_some_and(|workflow| workflow.phase(name).is_some());
+    let workflow = estate.manifest().workflow_of(link);
+    let is_added = |name: &PhaseName| workflow.is_some_and(|workflow| workflow.phase(name).is_some());
     let (sha, phase) = resumed(link, head, phase, is_added)?;
     let confirmation = format!("recorded: retry {} from `{phase}`.", sha.short());
     Ok(CheckedRequest { kind: RequestKind::Retry { sha, phase }, confirmation })
@@ -70,12 +70,6 @@ fn release_tainted(
 
 fn without_phase(link: &LinkId) -> String {
     format!("leave out `--phase`: katkit retry {link}")
-}
-
-/// The workflow that the manifest gives a link; `None` if the link's commits bring their own.
-fn workflow<'a>(estate: &'a Estate, id: &LinkId) -> Option<&'a Workflow> {
-    let (_, link) = estate.manifest().link(id)?;
-    estate.manifest().workflows.get(link.workflow.as_ref()?).map(AsRef::as_ref)
 }
 
 /// A commit that was rolled back here, is contained in the wanted commit, and so holds it.

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join;
 use katkit::app::{Access, Host, Opened};
@@ -61,19 +62,38 @@ fn a_process_without_a_terminal_serves_two_revisions_and_two_actors_without_leak
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 #[ignore = "run by the test beside it, in a process of its own"]
-async fn a_hundred_passes() {
+fn a_hundred_passes() {
+    // Few threads, which end soon when they are idle, so that leaks can be told from pools.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).max_blocking_threads(8).thread_keep_alive(Duration::from_millis(100));
+    runtime.enable_all().build().unwrap().block_on(passes());
+}
+
+async fn passes() {
     let root = PathBuf::from(std::env::var_os("KATKIT_TEST_ROOT").unwrap());
     let second = FIRST.replace("fleets.local", "fleets.spare.kind = \"process\"\nfleets.local");
     let host = Host::new(&Config::from_environment());
-    let (mut last, mut warm) = (None, None);
+    let (mut last, mut warm) = (None::<(Opened, Opened)>, None);
     for pass in 0..PASSES {
         let wanted = commit(&root, pass);
+        if pass % 10 == 0 {
+            last = None;
+        }
         let opened = (open(&host, &root, FIRST).await, open(&host, &root, &second).await);
+        // By turns, each actor uses an executor alone, or both use one.
+        let executors = match pass % 2 {
+            0 => [&opened.0, &opened.1].map(|opened| Arc::new(opened.executor())),
+            _ => [(); 2].map({
+                let shared = Arc::new(opened.1.executor());
+                move |()| Arc::clone(&shared)
+            }),
+        };
+        let [ana, ben] = executors;
         let done = join(
-            applied(&opened.0, "ana", "dev/shop".parse().unwrap()),
-            applied(&opened.1, "ben", "prod/shop".parse().unwrap()),
+            applied(&opened.0, ana, "ana", "dev/shop".parse().unwrap()),
+            applied(&opened.1, ben, "ben", "prod/shop".parse().unwrap()),
         );
         assert_eq!(done.await, (Some(wanted.clone()), Some(wanted)), "pass {pass}");
         let fleet = |opened: &Opened, name: &str| Arc::clone(&opened.estate.fleets[name]);
@@ -82,49 +102,69 @@ async fn a_hundred_passes() {
             assert!(Arc::ptr_eq(&fleet(first, "local"), &fleet(&opened.0, "local")), "it did not change");
             assert!(Arc::ptr_eq(&fleet(second, "spare"), &fleet(&opened.1, "spare")), "it did not change");
         }
-        last = Some(opened);
         if pass == WARM {
-            warm = Some(Usage::now(&host));
+            warm = Some(Usage::of((&host, &opened)).await);
         }
+        last = Some(opened);
     }
-    let (warm, end) = (warm.unwrap(), Usage::now(&host));
-    assert!(end.open_files <= warm.open_files, "{warm:?} {end:?}");
-    assert!(end.threads <= warm.threads + 2, "{warm:?} {end:?}");
-    assert_eq!(end.children, warm.children);
+    let last = last.unwrap();
+    let (warm, end) = (warm.unwrap(), Usage::of((&host, &last)).await);
+    assert!(end.open_files <= warm.open_files && end.threads <= warm.threads, "{warm:?} {end:?}");
+    assert_eq!((warm.children, end.children), (0, 0));
     assert!(end.kilobytes < warm.kilobytes + 4_000, "{warm:?} {end:?}");
-    assert!(end.remembered.abs_diff(warm.remembered) < 500, "{warm:?} {end:?}");
-    let (first, second) = last.unwrap();
+    assert!(end.remembered.abs_diff(warm.remembered) < 2_000, "{warm:?} {end:?}");
+    let (first, second) = last;
     for (link, actor) in [("dev/shop", "ana"), ("prod/shop", "ben")] {
         let journal = first.estate.state.own_journal(&link.parse().unwrap(), None, 10_000).await.unwrap();
         assert!(journal.len() > PASSES && journal.iter().all(|event: &RecordedEvent| event.by.name == actor));
     }
     let spare = Arc::downgrade(&second.estate.fleets["spare"]);
     drop(second);
-    assert!(spare.upgrade().is_none(), "no revision in use names it any more");
+    assert!(spare.upgrade().is_none(), "no revision in use names it");
 }
 
-/// What a process may leak.
+/// What a process may leak, as little as it shows within a second.
 #[derive(Debug)]
 struct Usage {
     open_files: usize,
     threads: usize,
-    children: String,
+    /// Processes that were not waited for.
+    children: usize,
     kilobytes: u64,
-    /// The size of everything that the host and its adapters remember, as text.
+    /// The size of everything that the host, the estates and their adapters remember, as text.
     remembered: usize,
 }
 
 impl Usage {
-    fn now(host: &Host) -> Self {
+    async fn of(holders: (&Host, &(Opened, Opened))) -> Self {
+        let mut least = Self::now(holders);
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let now = Self::now(holders);
+            least = Self {
+                open_files: least.open_files.min(now.open_files),
+                threads: least.threads.min(now.threads),
+                children: least.children.min(now.children),
+                kilobytes: least.kilobytes.min(now.kilobytes),
+                remembered: least.remembered.min(now.remembered),
+            };
+        }
+        least
+    }
+
+    fn now(holders: (&Host, &(Opened, Opened))) -> Self {
         let entries = |path| fs::read_dir(path).unwrap().count();
         let status = fs::read_to_string("/proc/self/status").unwrap();
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+        // A thread may have ended meanwhile.
+        let children = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
         Self {
             open_files: entries("/proc/self/fd"),
             threads: entries("/proc/self/task"),
-            children: fs::read_to_string("/proc/thread-self/children").unwrap(),
+            children: children.map(|children| children.split_whitespace().count()).sum(),
             kilobytes: resident.trim().trim_end_matches(" kB").parse().unwrap(),
-            remembered: format!("{host:?}").len(),
+            remembered: format!("{holders:?}").len(),
         }
     }
 }
@@ -153,14 +193,13 @@ async fn open(host: &Host, root: &Path, manifest: &str) -> Opened {
     host.open(&path, Access::Write).await.unwrap()
 }
 
-/// Plans and applies one link on behalf of an actor. Returns the deployed commit.
-async fn applied(opened: &Opened, actor: &str, link: LinkId) -> Option<CommitSha> {
+/// Plans one link, and applies it on behalf of an actor. Returns the deployed commit.
+async fn applied(opened: &Opened, executor: Arc<Executor>, actor: &str, link: LinkId) -> Option<CommitSha> {
     let targets = Targets::default().and_only(BTreeSet::from([link.clone()]));
     let plan = plan::plan(&opened.estate.inventory(&Scope { targets, ..Scope::default() }).await.unwrap());
     let [plan]: [LinkPlan; 1] = plan.links.try_into().unwrap();
-    let executor: Executor = opened.executor();
     let session = Arc::new(Session {
-        executor: Arc::new(executor),
+        executor,
         actor: actor.into(),
         listener: Arc::new(Nobody),
         interrupt: CancellationToken::new(),

@@ -90,9 +90,9 @@ impl Fleet for InstantFleet {
     }
 }
 
-/// Deployments succeed at once. One whose process died turns out to have failed.
+/// Deployments succeed at once. One whose process died has this outcome.
 #[derive(Debug)]
-struct InstantPlatform;
+struct InstantPlatform(DeployOutcome);
 
 #[async_trait]
 impl Platform for InstantPlatform {
@@ -113,8 +113,7 @@ impl Platform for InstantPlatform {
     }
 
     async fn resume(&self, _: InFlight<'_>, _: &dyn FencingCheck) -> Result<Option<RollEnd>, PlatformError> {
-        let outcome = DeployOutcome::Failed { reason: "no such image".to_owned() };
-        Ok(Some(RollEnd { outcome, revision: String::new() }))
+        Ok(Some(RollEnd { outcome: self.0.clone(), revision: "r".to_owned() }))
     }
 
     async fn verify(&self, _: &Target<'_>) -> Vec<Check> {
@@ -122,12 +121,12 @@ impl Platform for InstantPlatform {
     }
 }
 
-fn instant_session() -> Arc<Session> {
+fn instant_session(resumed: DeployOutcome) -> Arc<Session> {
     let (estate, loaded) = (estate(), Arc::new(one_file::loaded(MANIFEST)));
     let (name, tenant) = loaded.manifest.tenants.first_key_value().unwrap();
     let fleet: Arc<dyn Fleet> = Arc::new(InstantFleet(Arc::clone(&estate.blobs)));
     let fleets = [(tenant.fleet.clone(), fleet)].into();
-    let platforms = [(name.clone(), Arc::new(InstantPlatform) as Arc<dyn Platform>)].into();
+    let platforms = [(name.clone(), Arc::new(InstantPlatform(resumed)) as Arc<dyn Platform>)].into();
     session(Estate { loaded, fleets, platforms, ..estate }, Arc::default())
 }
 
@@ -203,7 +202,7 @@ fn statuses(head: &Head) -> (Vec<PhaseStatus>, Option<RunOutcome>) {
 #[tokio::test]
 async fn the_run_stays_open_and_is_resumed_at_the_deployment() {
     use PhaseStatus::{Pending, Succeeded};
-    let session = instant_session();
+    let session = instant_session(DeployOutcome::Deployed);
     let result = apply(&session, planned(&session, true).await).await;
     let LinkResult::Held { deployed: None, reason, hint: None } = &result else { panic!("{result:?}") };
     assert!(reason.starts_with("`deploy` waits: ") && !result.is_failure(), "{reason}");
@@ -223,15 +222,13 @@ async fn the_run_stays_open_and_is_resumed_at_the_deployment() {
     assert_eq!(build.number.0, 1);
 }
 
-#[tokio::test]
-async fn a_deployment_in_flight_that_failed_ends_the_run_although_it_is_held() {
-    use PhaseStatus::{Failed, Pending, Succeeded};
-    let session = instant_session();
+/// Another process issued the deployment before the gate closed, and died.
+async fn in_flight(resumed: DeployOutcome) -> Arc<Session> {
+    let session = instant_session(resumed);
     apply(&session, planned(&session, true).await).await;
-    // Another process issued the deployment before the gate closed, and died.
-    let held =
-        HeldLease::acquire(&session.estate().state, &link(), &session.executor.owner, None).await.unwrap();
-    let (state, clock) = (Arc::clone(&session.estate().state), Arc::clone(&session.estate().clock));
+    let estate = session.estate();
+    let held = HeldLease::acquire(&estate.state, &link(), &session.executor.owner, None).await.unwrap();
+    let (state, clock) = (Arc::clone(&estate.state), Arc::clone(&estate.clock));
     let mut record = Record::new(state, clock, link(), held.epoch, "ana".into(), head(&session).await);
     let intended = Event::DeployIntended {
         token: Token("t".to_owned()),
@@ -242,11 +239,34 @@ async fn a_deployment_in_flight_that_failed_ends_the_run_although_it_is_held() {
     };
     record.record(intended).await.unwrap();
     held.release().await;
+    session
+}
 
+#[tokio::test]
+async fn a_deployment_in_flight_that_failed_ends_the_run_although_it_is_held() {
+    use PhaseStatus::{Failed, Pending, Succeeded};
+    let session = in_flight(DeployOutcome::Failed { reason: "no such image".to_owned() }).await;
     let result = apply(&session, planned(&session, true).await).await;
     let LinkResult::Failed(failure) = result else { panic!("{result:?}") };
     assert_eq!((failure.phase.as_str(), failure.reason.as_str()), ("deploy", "no such image"));
     let failed = head(&session).await;
     assert_eq!(statuses(&failed), (vec![Succeeded, Failed, Pending], Some(RunOutcome::Failed)));
     assert!(!planned(&session, true).await.has_steps());
+}
+
+#[tokio::test]
+async fn after_a_deployment_in_flight_that_succeeded_the_next_apply_runs_the_phases_behind_it() {
+    use PhaseStatus::{Pending, Succeeded};
+    let session = in_flight(DeployOutcome::Deployed).await;
+    let result = apply(&session, planned(&session, true).await).await;
+    let LinkResult::Held { deployed: Some(live), reason, hint: Some(hint) } = &result else {
+        panic!("{result:?}")
+    };
+    assert_eq!(*live, sha());
+    assert_eq!(reason, "the phases after the deployment have not run");
+    assert_eq!(hint, "`katkit apply dev/web` runs them");
+    assert_eq!(statuses(&head(&session).await), (vec![Succeeded, Succeeded, Pending], None));
+    let result = apply(&session, planned(&session, true).await).await;
+    assert!(matches!(result, LinkResult::Done { .. }), "{result:?}");
+    assert_eq!(statuses(&head(&session).await), (vec![Succeeded; 3], Some(RunOutcome::Succeeded)));
 }

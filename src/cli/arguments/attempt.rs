@@ -2,13 +2,14 @@
 
 use clap::Args;
 
-use super::event_range;
 use super::link;
 use crate::blobs::{BlobKey, StatusFile};
 use crate::cli::error::CommandError;
 use crate::domain::{FormerName, Head, LinkId, PhaseName, ReplicaStatus};
 use crate::estate::Estate;
 use crate::journal::{PastAttempt, PastPhase, PastRun};
+use crate::queries;
+use crate::requests;
 use crate::views::day;
 
 /// Selects an attempt of the argument `link`
@@ -51,12 +52,12 @@ pub(in crate::cli) async fn choose(
     let (id, head) = link::recorded(estate, link).await?;
     let run = match &which.sha {
         None => match &head.run {
-            Some(run) => event_range::run(estate, &id, &run.id).await?,
+            Some(run) => queries::past_run(estate, &id, &run.id).await?,
             None => None,
         },
         Some(text) => {
-            let mut runs = event_range::all(estate, &id).await?;
-            let sha = event_range::commit(text, &head, None, &runs)?;
+            let mut runs = queries::past_runs(estate, &id).await?;
+            let sha = requests::find_commit(text, &head, runs.iter().map(|run| &run.sha))?;
             runs.retain(|run| Some(&run.sha) == sha.as_ref());
             match runs.pop() {
                 Some(run) => Some(run),

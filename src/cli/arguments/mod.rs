@@ -3,7 +3,6 @@
 pub(super) mod against;
 pub(super) mod attempt;
 pub(super) mod candidates;
-pub(super) mod event_range;
 pub(super) mod link;
 pub(super) mod moment;
 pub(super) mod spelling;

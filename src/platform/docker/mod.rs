@@ -27,7 +27,8 @@ use self::containers::Service;
 use self::health::RollProblem;
 use self::roll::{Roll, RollStopped};
 use super::{
-    FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Running, Target, Upgrade,
+    FencingCheck, InFlight, LONGEST_TIMEOUT, Observation, Platform, PlatformError, RollEnd, Running, Target,
+    Upgrade,
 };
 use crate::causes;
 use crate::docker::{Engine, EngineError};
@@ -190,7 +191,7 @@ impl Platform for DockerPlatform {
             formerly: &upgrade.formerly,
             token: &upgrade.token,
             images: &upgrade.images,
-            deadline: Instant::now() + upgrade.timeout,
+            deadline: Instant::now() + upgrade.timeout.min(LONGEST_TIMEOUT),
         };
         prepare::prepare(&self.engine, &self.settings, wanted, fencing).await?;
         Ok(upgrade.token.to_string())
@@ -211,7 +212,7 @@ impl Platform for DockerPlatform {
             formerly: &upgrade.formerly,
             token: &upgrade.token,
             images: &upgrade.images,
-            deadline: Instant::now() + upgrade.timeout,
+            deadline: Instant::now() + upgrade.timeout.min(LONGEST_TIMEOUT),
         };
         let roll = Roll::new(&self.engine, &self.settings, wanted, fencing);
         let outcome = self.roll(&roll, upgrade.strategy).await?;
@@ -229,7 +230,7 @@ impl Platform for DockerPlatform {
             formerly: left.formerly,
             token: left.token,
             images: &images,
-            deadline: Instant::now() + left.timeout,
+            deadline: Instant::now() + left.timeout.min(LONGEST_TIMEOUT),
         };
         let roll = Roll::new(&self.engine, &self.settings, wanted, fencing);
         let halted = self.halted("queried");

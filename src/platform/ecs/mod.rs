@@ -34,7 +34,8 @@ use self::issue::{Issued, Order, Ready, RollTarget};
 use self::services::live;
 use self::watch::Watch;
 use super::{
-    FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Running, Target, Upgrade,
+    FencingCheck, InFlight, LONGEST_TIMEOUT, Observation, Platform, PlatformError, RollEnd, Running, Target,
+    Upgrade,
 };
 use crate::aws::ecs::Tasks;
 use crate::causes;
@@ -45,17 +46,14 @@ pub use services::Services;
 /// Poll interval for a service that is rolling, unless there are many.
 pub const POLL: Duration = Duration::from_secs(1);
 
-/// A hundred years: a saved plan may hold any number of seconds, and adding too many to an [`Instant`] panics.
-const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
-
 /// Deploys the services of one tenant in a cluster.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct EcsPlatform {
     services: Arc<Services>,
     tasks: Arc<Tasks>,
     names: NameTemplate,
     /// Deployments issued by this process, by deployment id: they hold more than the recorded name.
-    issued: Arc<Mutex<HashMap<String, Issued>>>,
+    issued: Mutex<HashMap<String, Issued>>,
 }
 
 /// Task definition ARNs that the services are meant to run, by role, as far as known.
@@ -74,7 +72,7 @@ struct Live {
 impl EcsPlatform {
     /// Services named by `names`; `tasks` are the tasks of the same cluster.
     pub fn new(services: Arc<Services>, tasks: Arc<Tasks>, names: NameTemplate) -> Self {
-        Self { services, tasks, names, issued: Arc::default() }
+        Self { services, tasks, names, issued: Mutex::default() }
     }
 
     fn place<'a>(&'a self, upgrade: &'a Upgrade) -> RollTarget<'a> {
@@ -82,7 +80,7 @@ impl EcsPlatform {
     }
 
     fn watch_for(&self, timeout: Duration) -> Watch<'_> {
-        let deadline = Instant::now() + timeout.min(LONGEST);
+        let deadline = Instant::now() + timeout.min(LONGEST_TIMEOUT);
         Watch { services: &self.services, tasks: &self.tasks, deadline }
     }
 

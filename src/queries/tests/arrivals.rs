@@ -1,11 +1,32 @@
 //! The progress of links towards a goal.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::world::{adopted, estate, id, owner, phase, record, sha, start_build, targets};
+use crate::clock::Clock;
+use crate::domain::{Owner, RequestKind};
 use crate::plan::{Arrival, Goal};
 use crate::queries::{activity, arrivals};
+use crate::state::NewRequest;
+
+/// A clock that stands still until the test sets its seconds.
+#[derive(Debug, Default)]
+struct ManualClock(AtomicU64);
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+}
 
 #[tokio::test]
 async fn a_link_arrives_once_its_wanted_commit_is_live() {
@@ -44,6 +65,41 @@ async fn the_fingerprint_changes_with_every_event_and_every_lease() {
     assert_ne!(look().await, recorded);
     estate.state.release(&id("dev/shop"), lease.epoch).await.unwrap();
     assert_eq!(look().await, recorded);
+}
+
+#[tokio::test]
+async fn the_fingerprint_changes_with_every_request() {
+    let (estate, dev) = (estate(""), targets("dev"));
+    let look = || async { activity(&estate, &dev).await.unwrap().fingerprint };
+    let cancel = |link: &str| NewRequest {
+        link: id(link),
+        at: Timestamp::UNIX_EPOCH,
+        by: "ana".into(),
+        why: None,
+        ask: RequestKind::Cancel { sha: sha('a') },
+    };
+    let before = look().await;
+    estate.state.submit(cancel("prod/shop")).await.unwrap();
+    assert_eq!(look().await, before, "another link");
+    estate.state.submit(cancel("dev/shop")).await.unwrap();
+    let first = look().await;
+    assert!(first != before && !first.is_empty());
+    estate.state.submit(cancel("dev/shop")).await.unwrap();
+    assert_ne!(look().await, first);
+}
+
+#[tokio::test]
+async fn the_fingerprint_changes_when_an_owner_elsewhere_is_found_dead() {
+    let (mut estate, dev, clock) = (estate(""), targets("dev"), Arc::new(ManualClock::default()));
+    estate.clock = clock.clone();
+    let look = || async { activity(&estate, &dev).await.unwrap().fingerprint };
+    let elsewhere = Owner { boot: Some("elsewhere".to_owned()), ..owner() };
+    estate.state.acquire(&id("dev/shop"), &elsewhere, Duration::from_secs(30), None).await.unwrap();
+    let alive = look().await;
+    clock.0.store(29, Ordering::Relaxed);
+    assert_eq!(look().await, alive);
+    clock.0.store(30, Ordering::Relaxed);
+    assert_ne!(look().await, alive);
 }
 
 #[tokio::test]

@@ -1,9 +1,8 @@
 //! Merged journals, and runs found in them.
 
 use super::world::{adopted, estate, id, record, start_build, taken_over, targets};
-use crate::queries::{
-    EventRange, KnownLinks, MergedEvents, deployments, events, history, past_run, past_runs,
-};
+use crate::queries::journal_pages::events;
+use crate::queries::{EventRange, KnownLinks, MergedEvents, deployments, history, past_run, past_runs};
 
 const ALL: EventRange =
     EventRange { before: None, since: None, until: None, limit: usize::MAX, deployments: false };

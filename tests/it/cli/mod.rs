@@ -24,8 +24,8 @@ mod on_a_terminal;
 mod order;
 mod phases;
 mod prune;
-#[cfg(feature = "aws")]
 mod records;
+#[cfg(feature = "aws")]
 mod refusing;
 mod requests;
 mod rolled_back;

@@ -11,7 +11,7 @@ use katkit::domain::{LinkId, Owner};
 use katkit::estate::Estate;
 use katkit::fleet::{Fleet, Secrets};
 use katkit::inventory::Scope;
-use katkit::manifest::{self, Loaded, ManifestFiles};
+use katkit::manifest::{self, ManifestFiles};
 use katkit::plan::{self, Plan};
 use katkit::platform::Platform;
 use katkit::report::{Progress, Summary};

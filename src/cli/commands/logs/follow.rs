@@ -9,11 +9,11 @@ use super::show::pass_on;
 use super::sink::{Sink, Source};
 use crate::blobs::{BlobKey, LogReader};
 use crate::cli::arguments::attempt::{self, ChosenRun};
-use crate::cli::arguments::event_range;
 use crate::cli::error::CommandError;
 use crate::domain::{LinkId, Outcome, PhaseKind, PhaseName, PhaseStatus, ReplicaStatus};
 use crate::estate::Estate;
 use crate::journal::{self, PastAttempt};
+use crate::queries;
 use crate::views::ago;
 
 /// Poll interval. Output is stored at most 200 ms after it was printed, and must be visible within half a second.
@@ -85,7 +85,7 @@ async fn wait(
 
 /// Reads the run again from the record.
 pub(in crate::cli) async fn refresh(estate: &Estate, chosen: &mut ChosenRun) -> Result<(), CommandError> {
-    if let Some(run) = event_range::run(estate, &chosen.id, &chosen.run.id).await? {
+    if let Some(run) = queries::past_run(estate, &chosen.id, &chosen.run.id).await? {
         chosen.run = run;
     }
     Ok(())
@@ -206,7 +206,7 @@ impl Followed<'_> {
 
     /// The attempts of the phase on record now.
     async fn attempts(self) -> Result<Vec<PastAttempt>, CommandError> {
-        let run = event_range::run(self.estate, &self.chosen.id, &self.chosen.run.id).await?;
+        let run = queries::past_run(self.estate, &self.chosen.id, &self.chosen.run.id).await?;
         Ok(run
             .as_ref()
             .and_then(|run| run.phase(self.phase))
@@ -265,8 +265,7 @@ fn worse(one: Outcome, other: Outcome) -> Outcome {
 
 /// The number of retries from the manifest. A `katkitconfig.js` cannot set retries.
 fn retries(estate: &Estate, id: &LinkId, phase: &PhaseName) -> u32 {
-    let manifest = estate.manifest();
-    let workflow = manifest.link(id).and_then(|(_, link)| manifest.workflows.get(link.workflow.as_ref()?));
+    let workflow = estate.manifest().workflow_of(id);
     match workflow.and_then(|workflow| workflow.phase(phase)).map(|phase| &phase.kind) {
         Some(PhaseKind::Execution(execution)) => execution.retries,
         Some(PhaseKind::Deployment(_)) | None => 0,

@@ -15,12 +15,13 @@ use super::show;
 use super::sink::{Layout, Sink};
 use crate::app::Host;
 use crate::cli::ExitStatus;
+use crate::cli::arguments::Global;
 use crate::cli::arguments::attempt::{self, ChosenRun};
-use crate::cli::arguments::{Global, event_range};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::domain::{Head, LinkId, RunId, RunState};
 use crate::estate::Estate;
+use crate::queries;
 use crate::views::AwaitedRun;
 
 /// How often to check for a new run.
@@ -189,7 +190,7 @@ async fn whole(
 ) -> (LinkId, Result<(), CommandError>) {
     let following = async {
         let Some(run) = &head.run else { return Ok(()) };
-        let Some(run) = event_range::run(estate, &id, &run.id).await? else { return Ok(()) };
+        let Some(run) = queries::past_run(estate, &id, &run.id).await? else { return Ok(()) };
         match attempt::of_run(id.clone(), head.formerly, run, asked.which) {
             Ok(Ok(chosen)) => one(estate, chosen, after, asked, sink).await,
             Ok(Err(nothing)) => sink.nothing(&nothing),
