@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use katkit::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, Event, Generation, Head, LinkId, Owner, RecordedEvent, RunId,
-    RunOutcome, RunPhase, RunReason, Token,
+    CommitSha, DeployOutcome, DeployPurpose, DeploymentName, Event, Generation, Head, LinkId, Owner,
+    RecordedEvent, RunId, RunOutcome, RunPhase, RunReason, Token,
 };
 use katkit::journal;
 use katkit::platform::{FilePlatform, Observation, Platform, Target};
@@ -240,7 +240,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<RecordedEvent
         images,
         saved_plan: None,
     });
-    events.push(Event::DeployIssued { token: token.clone(), deployment: token.to_string() });
+    events.push(Event::DeployIssued { token: token.clone(), deployment: DeploymentName(token.to_string()) });
     events.push(Event::DeployEnded {
         token,
         outcome: DeployOutcome::Deployed,

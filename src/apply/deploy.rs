@@ -10,7 +10,8 @@ use super::stop::Stop;
 use super::{ApplyError, Session};
 use crate::causes;
 use crate::domain::{
-    CommitSha, Deploy, DeployOutcome, DeployPurpose, DeployState, Event, LinkId, PhaseStatus, RunId, Token,
+    CommitSha, Deploy, DeployOutcome, DeployPurpose, DeployState, DeploymentName, Event, LinkId, PhaseStatus,
+    RunId, Token,
 };
 use crate::plan::{DeployStep, HoldScope, LinkPlan, Step};
 use crate::platform::{InFlight, Platform, PlatformError, RollEnd, Upgrade};
@@ -184,7 +185,7 @@ pub(super) async fn finalize(
         formerly: &formerly,
         images: &deploying.images,
         started: deploying.started,
-        issued: deploying.issued.as_deref(),
+        issued: deploying.issued.as_ref(),
         timeout: timeout(session, link),
     };
     let lease_guard = record.lease_guard();
@@ -203,7 +204,7 @@ pub(super) async fn finalize(
     let found = found?;
     let (outcome, revision) = if let Some(RollEnd { outcome, revision }) = found {
         if deploying.issued.is_none() {
-            let deployment = deploying.token.to_string();
+            let deployment = DeploymentName(deploying.token.to_string());
             record.stage(Event::DeployIssued { token: deploying.token.clone(), deployment })?;
         }
         (outcome, revision)

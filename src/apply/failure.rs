@@ -2,12 +2,12 @@
 
 use super::link_executor::LinkExecutor;
 use super::{ApplyError, deploy};
-use crate::blobs::{BlobKey, LogReader};
+use crate::blobs::{BlobKey, FailedReplica};
 use crate::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, Event, FormerName, Outcome, PhaseName, PhaseState, PhaseStatus,
+    CommitSha, DeployOutcome, DeployPurpose, Event, FormerName, PhaseName, PhaseState, PhaseStatus,
     RunOutcome, RunState,
 };
-use crate::report::{Failure, LinkResult};
+use crate::report::{FailedStep, Failure, LinkResult};
 
 /// How many of a log's last lines are shown.
 const LINES: usize = 10;
@@ -43,13 +43,8 @@ pub(super) fn of_deployment(
     if matches!(outcome, DeployOutcome::Deployed) {
         return None;
     }
-    let phase = match purpose {
-        DeployPurpose::Upgrade => "deploy",
-        DeployPurpose::Repair => "repair",
-        DeployPurpose::Rollback => "rollback",
-    };
     Some(Failure {
-        phase: phase.to_owned(),
+        step: FailedStep::Deployment(purpose),
         sha: sha.clone(),
         attempt: None,
         outcome: None,
@@ -103,28 +98,15 @@ async fn describe(link_executor: LinkExecutor<'_>, run: &RunState, name: &PhaseN
         let made = (attempt.number, &attempt.token);
         let link = FormerName::of_attempt(&formerly, &link_executor.plan.link, (&run.id, name), made);
         let key = BlobKey::attempt(link, &run.sha, name, &run.id, attempt.number);
-        for replica in 0..attempt.replicas {
-            let status =
-                super::watch::read_status(&*link_executor.session.estate().blobs, &key.replica(replica))
-                    .await;
-            let failed = !matches!(&status, Ok(Some(status)) if status.outcome.as_ref().is_some_and(Outcome::is_success));
-            if failed {
-                // An unreadable log is no reason to fail.
-                let lines = LogReader::last_lines(
-                    &*link_executor.session.estate().blobs,
-                    &key.replica(replica),
-                    LINES,
-                )
-                .await;
-                log = lines.unwrap_or_default();
-                break;
-            }
-        }
+        let blobs = &*link_executor.session.estate().blobs;
+        // An unreadable log is no reason to fail.
+        let found = FailedReplica::first(blobs, &key, attempt.replicas, LINES).await;
+        log = found.ok().flatten().map(|replica| replica.lines).unwrap_or_default();
     }
     let others = run.phases.iter().filter(|other| other.status == PhaseStatus::Failed && other.name != *name);
-    let also = others.map(|other| (other.name.to_string(), reason(Some(other))));
+    let also = others.map(|other| (other.name.clone(), reason(Some(other))));
     Failure {
-        phase: name.to_string(),
+        step: FailedStep::Phase(name.clone()),
         sha: run.sha.clone(),
         attempt: attempt.map(|attempt| attempt.number),
         reason: reason(state),

@@ -28,7 +28,7 @@ impl FailureLimit {
     /// Counts the result of a link if its deployment failed.
     pub(super) fn note(&self, plan: &LinkPlan, result: &LinkResult) {
         if let LinkResult::Failed(failure) = result
-            && is_of_deployment(plan, &failure.phase)
+            && is_of_deployment(plan, failure.step.as_str())
         {
             self.failed.lock().unwrap_or_else(PoisonError::into_inner).push(plan.link.clone());
         }
@@ -94,7 +94,7 @@ mod tests {
     use crate::domain::{CommitSha, Execution, Generation, Phase, PhaseKind};
     use crate::manifest::one_file;
     use crate::plan::{Hold, HoldReason};
-    use crate::report::Failure;
+    use crate::report::{FailedStep, Failure};
 
     const MANIFEST: &str = r#"
         version = 1
@@ -128,7 +128,7 @@ mod tests {
 
     fn failed() -> LinkResult {
         LinkResult::Failed(Box::new(Failure {
-            phase: "verify".to_owned(),
+            step: FailedStep::Phase("verify".parse().unwrap()),
             sha: sha("a"),
             attempt: None,
             outcome: None,

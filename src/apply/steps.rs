@@ -98,7 +98,7 @@ impl LinkExecutor<'_> {
                 self.recover(phase, *attempt).await?;
                 format!("removed what was left of attempt {attempt} of `{phase}`")
             }
-            Step::Settle { sha } => {
+            Step::Finalize { sha } => {
                 let finalized = deploy::finalize(self.session, &mut record, self.stop, link).await?;
                 drop(record);
                 if let Some(failed) =
@@ -109,7 +109,7 @@ impl LinkExecutor<'_> {
                 format!("finalized the interrupted deployment of {}", sha.short())
             }
             // Taking it over was all; it is released when the last step is done.
-            Step::Free { owner } => format!("released the lease of {owner}, which is gone"),
+            Step::ReleaseLease { owner } => format!("released the lease of {owner}, which is gone"),
             Step::EndRun { run, sha, outcome } => {
                 // A run that an earlier step started got its id after the plan was made.
                 let open = record.head().open_run().filter(|open| open.sha == *sha);

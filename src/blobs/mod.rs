@@ -8,6 +8,7 @@
 //! attempt's key; see `log_path`.
 
 mod directory;
+mod failed_replica;
 mod layout;
 mod log;
 mod log_path;
@@ -27,6 +28,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use directory::DirectoryBlobs;
+pub use failed_replica::FailedReplica;
 pub use log::{LogChunk, LogReader};
 pub use log_path::{log_path, open_at};
 pub use memory::MemoryBlobs;

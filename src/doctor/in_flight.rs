@@ -29,7 +29,7 @@ pub(super) fn examine(fix: Fix<'_>, services: &Services) -> Vec<Check> {
     checks.extend(link.head.unremoved().map(|(phase, it)| attempt(fix, phase, it, watched, services)));
     if let Some(deploying) = &link.head.deploying {
         let what = format!("the deployment of {}", deploying.sha.short());
-        let finalizes = |step: &Step| matches!(step, Step::Settle { .. }).then_some(());
+        let finalizes = |step: &Step| matches!(step, Step::Finalize { .. }).then_some(());
         let does = "determines its outcome";
         let fix =
             fix.step(finalizes).map_or_else(|| fix.once_free(does), |()| format!("`katkit apply` {does}"));

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, AttemptNumber, CommitSha, DeployOutcome, FleetName, Generation, Handle, HistoryCut, Images,
-    LinkId, Outcome, PhaseName, PlanDigest, RequestKind, RunId, RunOutcome, Token,
+    Actor, AttemptNumber, CommitSha, DeployOutcome, DeploymentName, FleetName, Generation, Handle,
+    HistoryCut, Images, LinkId, Outcome, PhaseName, PlanDigest, RequestKind, RunId, RunOutcome, Token,
 };
 
 /// An event with its author and time. A link's journal is a gapless list of these.
@@ -187,7 +187,7 @@ pub enum Event {
         /// The token of its intent.
         token: Token,
         /// The platform's name for it.
-        deployment: String,
+        deployment: DeploymentName,
     },
     /// The deployment is over.
     DeployEnded {

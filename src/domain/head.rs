@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, FleetName, FormerName, Generation, Handle,
-    Images, LinkId, Outcome, PhaseName, Pruned, RunId, RunOutcome, Token,
+    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, FleetName, FormerName,
+    Generation, Handle, Images, LinkId, Outcome, PhaseName, Pruned, RunId, RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -97,7 +97,7 @@ pub struct DeployState {
     pub started: Timestamp,
     /// The platform's name for it, once accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub issued: Option<String>,
+    pub issued: Option<DeploymentName>,
 }
 
 /// One run of a link's workflow for one sha.

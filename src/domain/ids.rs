@@ -77,6 +77,8 @@ opaque! {
     Token;
     /// How a fleet finds an ephemeral service again: a directory, a container id, a task ARN.
     Handle;
+    /// A platform's name for a deployment in flight.
+    DeploymentName;
     /// One recorded request (retry, skip, …).
     RequestId;
 }

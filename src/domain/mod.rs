@@ -35,7 +35,7 @@ pub use head::{
     AttemptState, Cancellation, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Quarantine,
     Rollout, RunState,
 };
-pub use ids::{AttemptNumber, Epoch, Generation, Handle, RequestId, RunId, Token};
+pub use ids::{AttemptNumber, DeploymentName, Epoch, Generation, Handle, RequestId, RunId, Token};
 pub use images::Images;
 pub use name::{
     COMMITS, FleetName, LinkId, LinkName, NameError, PROBE, PhaseName, RepoName, TenantName, WorkflowName,

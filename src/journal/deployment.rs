@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{Move, ensure, evidence, phases};
 use crate::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, DeployState, Deployment, Evidence, Head, Images, PhaseName,
-    PhaseStatus, Quarantine, Rollout, Token,
+    CommitSha, DeployOutcome, DeployPurpose, DeployState, Deployment, DeploymentName, Evidence, Head, Images,
+    PhaseName, PhaseStatus, Quarantine, Rollout, Token,
 };
 
 pub(super) fn intend(
@@ -47,11 +47,11 @@ pub(super) fn intend(
     Ok(())
 }
 
-pub(super) fn issued(head: &mut Head, token: &Token, deployment: &str) -> Move {
+pub(super) fn issued(head: &mut Head, token: &Token, deployment: &DeploymentName) -> Move {
     let deploying = in_flight(head, token)?;
     let same = deploying.issued.as_ref().is_none_or(|issued| issued == deployment);
     ensure(same, || "it was already issued under another name".to_owned())?;
-    deploying.issued = Some(deployment.to_owned());
+    deploying.issued = Some(deployment.clone());
     Ok(())
 }
 

@@ -171,8 +171,8 @@ fn words(step: &Step) -> String {
         }
         Step::Restore { phase, .. } => format!("no longer skips `{phase}`"),
         Step::Recover { phase, attempt } => format!("removes attempt {attempt} of `{phase}`"),
-        Step::Settle { sha } => format!("finalizes the deployment of {}", sha.short()),
-        Step::Free { owner } => format!("releases the lease of {owner}"),
+        Step::Finalize { sha } => format!("finalizes the deployment of {}", sha.short()),
+        Step::ReleaseLease { owner } => format!("releases the lease of {owner}"),
         Step::EndRun { sha, .. } => format!("ends the run for {}", sha.short()),
         Step::StartRun { sha, .. } => format!("starts a run for {}", sha.short()),
         Step::Skip { phase, .. } => format!("skips `{phase}`"),

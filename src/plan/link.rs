@@ -102,7 +102,7 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
         draft.plan.notes.extend(left.iter().cloned());
     }
     if let (Holder::Dead(owner), true, None) = (&input.holder, draft.plan.steps.is_empty(), &input.damage) {
-        draft.step(Step::Free { owner: owner.to_string() });
+        draft.step(Step::ReleaseLease { owner: owner.to_string() });
     }
     draft.plan
 }

@@ -9,7 +9,7 @@ use crate::journal;
 /// deployment planned after it finds its phase done, and a deployment held at the gate no longer waits.
 pub(super) fn finalize(draft: &mut PlanDraft<'_>) {
     let Some(deploying) = draft.head.deploying.clone() else { return };
-    draft.step(Step::Settle { sha: deploying.sha });
+    draft.step(Step::Finalize { sha: deploying.sha });
     let outcome = DeployOutcome::Lost { evidence: String::new() };
     project(draft, Event::DeployEnded { token: deploying.token, outcome, revision: String::new() });
 }

@@ -213,7 +213,7 @@ fn facts(draft: &mut PlanDraft<'_>) -> Option<Arc<CommitFacts>> {
 fn because(state: &PhaseState, execution: &Execution) -> Option<StepReason> {
     let outcome = state.attempt.as_ref().and_then(|attempt| attempt.outcome.as_ref());
     match (state.status, outcome) {
-        (PhaseStatus::Pending, None) => Some(StepReason::NeverRan),
+        (PhaseStatus::Pending, None) => Some(StepReason::NotRunYet),
         (PhaseStatus::Pending, Some(_)) => Some(StepReason::Retry),
         (PhaseStatus::Running, _) => {
             state.attempt.as_ref().map(|attempt| StepReason::InFlight { attempt: attempt.number })

@@ -84,12 +84,12 @@ pub enum Step {
         attempt: AttemptNumber,
     },
     /// Finalize an in-flight deployment of a dead process.
-    Settle {
+    Finalize {
         /// The commit being deployed.
         sha: CommitSha,
     },
     /// Release the lease of a dead process that left nothing else.
-    Free {
+    ReleaseLease {
         /// The dead process, as text.
         owner: String,
     },
@@ -177,7 +177,7 @@ pub enum Step {
 #[serde(tag = "because", rename_all = "kebab-case")]
 pub enum StepReason {
     /// It has not run yet.
-    NeverRan,
+    NotRunYet,
     /// An actor requested it, or the workflow retries a failure.
     Retry,
     /// Its last attempt was lost.
@@ -247,7 +247,7 @@ pub struct CommitLine {
 
 impl Plan {
     /// The version that this build writes and reads.
-    pub const VERSION: u32 = 4;
+    pub const VERSION: u32 = 5;
 
     /// Whether there is anything to do.
     pub fn has_steps(&self) -> bool {

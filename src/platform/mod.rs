@@ -26,7 +26,7 @@ pub use docker::DockerPlatform;
 pub use ecs::EcsPlatform;
 pub use file::{FilePlatform, ReadImages};
 
-use crate::domain::{Check, DeployOutcome, FormerName, Images, LinkId, Strategy, Token};
+use crate::domain::{Check, DeployOutcome, DeploymentName, FormerName, Images, LinkId, Strategy, Token};
 use crate::hints;
 
 /// A hundred years: the most that is added to an instant, since [`Upgrade::timeout`] may be any number of seconds, and
@@ -109,7 +109,7 @@ pub struct InFlight<'a> {
     /// Time of its intent, by the dead process's clock: nothing much older belongs to this deployment.
     pub started: Timestamp,
     /// Return value of [`Platform::upgrade`], if recorded.
-    pub issued: Option<&'a str>,
+    pub issued: Option<&'a DeploymentName>,
     /// Time until the deployment counts as stuck.
     pub timeout: Duration,
 }
@@ -236,7 +236,11 @@ pub trait Platform: fmt::Debug + Send + Sync {
 
     /// Starts a deployment and returns the platform's name for it. Issues it only once per token. Calls `fencing` last
     /// before the first change, which then takes effect within a lease's duration or not at all.
-    async fn upgrade(&self, upgrade: &Upgrade, fencing: &dyn FencingCheck) -> Result<String, PlatformError>;
+    async fn upgrade(
+        &self,
+        upgrade: &Upgrade,
+        fencing: &dyn FencingCheck,
+    ) -> Result<DeploymentName, PlatformError>;
 
     /// Whether a deployment in progress completes even if no process is watching it.
     fn goes_on_alone(&self) -> bool;
@@ -250,7 +254,7 @@ pub trait Platform: fmt::Debug + Send + Sync {
     async fn watch(
         &self,
         upgrade: &Upgrade,
-        deployment: &str,
+        deployment: &DeploymentName,
         fencing: &dyn FencingCheck,
     ) -> Result<RollEnd, PlatformError>;
 

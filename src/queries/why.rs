@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::journal_pages::{past_run, past_runs};
-use crate::blobs::{BlobError, BlobKey, LogReader, StatusFile};
+use crate::blobs::{BlobError, BlobKey, FailedReplica};
 use crate::domain::{CommitSha, FormerName, Head, LinkId, PhaseState, PhaseStatus, RunState};
 use crate::estate::Estate;
 use crate::inventory::{Scope, Targets};
@@ -146,22 +146,12 @@ async fn tail(
     let made = (attempt.number, &attempt.token);
     let link = FormerName::of_attempt(formerly, id, (&run.id, &phase.name), made);
     let key = BlobKey::attempt(link, &run.sha, &phase.name, &run.id, attempt.number);
-    for replica in 0..attempt.replicas {
-        let replica_key = key.replica(replica);
-        // An unreadable status counts as none.
-        let status = StatusFile::read(&*estate.blobs, &replica_key).await?.status();
-        let is_gone = status.is_none();
-        if status.is_some_and(|status| status.outcome.is_some_and(|outcome| outcome.is_success())) {
-            continue;
-        }
-        let lines = LogReader::last_lines(&*estate.blobs, &replica_key, LINES).await?;
-        return Ok(Some(Tail {
-            phase: phase.name.clone(),
-            attempt: attempt.number,
-            replica: (attempt.replicas > 1).then_some(replica),
-            lines,
-            pruned: attempt.pruned.filter(|_| is_gone),
-        }));
-    }
-    Ok(None)
+    let failed = FailedReplica::first(&*estate.blobs, &key, attempt.replicas, LINES).await?;
+    Ok(failed.map(|FailedReplica { replica, lines, has_status }| Tail {
+        phase: phase.name.clone(),
+        attempt: attempt.number,
+        replica: (attempt.replicas > 1).then_some(replica),
+        lines,
+        pruned: attempt.pruned.filter(|_| !has_status),
+    }))
 }

@@ -10,5 +10,5 @@ mod verification;
 pub use diagnosis::Diagnosis;
 pub use progress::Progress;
 pub use prune::{Amount, LinkPruning, PruneResult, Pruning};
-pub use summary::{Failure, LinkReport, LinkResult, Summary};
+pub use summary::{FailedStep, Failure, LinkReport, LinkResult, Summary};
 pub use verification::{Section, Verification};

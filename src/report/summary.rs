@@ -1,6 +1,6 @@
 //! The result of each link, for the summary at the end.
 
-use crate::domain::{AttemptNumber, Cancellation, CommitSha, LinkId, Outcome};
+use crate::domain::{AttemptNumber, Cancellation, CommitSha, DeployPurpose, LinkId, Outcome, PhaseName};
 
 /// The result of a plan.
 #[derive(Debug, Default)]
@@ -70,11 +70,32 @@ pub enum LinkResult {
     },
 }
 
+/// What failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailedStep {
+    /// A phase of the run.
+    Phase(PhaseName),
+    /// A deployment outside a run, or one whose phase is unknown.
+    Deployment(DeployPurpose),
+}
+
+impl FailedStep {
+    /// The phase's name; `deploy`, `repair` or `rollback` for a deployment outside a run.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Phase(name) => name.as_str(),
+            Self::Deployment(DeployPurpose::Upgrade) => "deploy",
+            Self::Deployment(DeployPurpose::Repair) => "repair",
+            Self::Deployment(DeployPurpose::Rollback) => "rollback",
+        }
+    }
+}
+
 /// The details of a failure, for the user.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// The failed phase; `deploy`, `repair` or `rollback` for a deployment outside a run.
-    pub phase: String,
+    /// What failed.
+    pub step: FailedStep,
     /// The commit.
     pub sha: CommitSha,
     /// The attempt; `None` for a deployment.
@@ -86,7 +107,7 @@ pub struct Failure {
     /// The last lines of the log, as a terminal shows them.
     pub log: Vec<String>,
     /// Other phases that failed at the same time, each with its reason.
-    pub also: Vec<(String, String)>,
+    pub also: Vec<(PhaseName, String)>,
     /// The commit that was deployed again; `None` if there was no rollback.
     pub rolled_back_to: Option<CommitSha>,
 }

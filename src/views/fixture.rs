@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
-    AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, Event, Generation, Handle, Head, Images, Outcome,
-    Owner, PhaseName, RecordedEvent, RunId, RunOutcome, RunPhase, RunReason, Token,
+    AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, Event, Generation, Handle, Head,
+    Images, Outcome, Owner, PhaseName, RecordedEvent, RunId, RunOutcome, RunPhase, RunReason, Token,
 };
 use crate::journal::{self, PastRun, PastRuns};
 
@@ -99,7 +99,10 @@ impl JournalBuilder {
             images,
             saved_plan: None,
         })
-        .then(Event::DeployIssued { token: token.clone(), deployment: "ecs-svc/7".to_owned() })
+        .then(Event::DeployIssued {
+            token: token.clone(),
+            deployment: DeploymentName("ecs-svc/7".to_owned()),
+        })
         .then(Event::DeployEnded {
             token,
             outcome: DeployOutcome::Deployed,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use crate::domain::LinkId;
-use crate::report::{Failure, LinkReport, LinkResult, Summary};
+use crate::domain::{DeployPurpose, LinkId};
+use crate::report::{FailedStep, Failure, LinkReport, LinkResult, Summary};
 
 use super::progress::time;
 use super::terminal::{beside, columns, hang, hang_lines, wrap_words};
@@ -74,7 +74,8 @@ impl fmt::Display for SummaryText<'_> {
 impl SummaryText<'_> {
     /// Writes a failure and the links that failed in the same way, starting with the one shown in full.
     fn failure(&self, f: &mut fmt::Formatter<'_>, same: &[&LinkId], failure: &Failure) -> fmt::Result {
-        let Failure { phase, sha, attempt, outcome: _, reason, log, also, rolled_back_to } = failure;
+        let Failure { step, sha, attempt, outcome: _, reason, log, also, rolled_back_to } = failure;
+        let phase = step.as_str();
         let [id, others @ ..] = same else { return Ok(()) };
         let has_log = attempt.is_some();
         let attempt = attempt.map(|attempt| format!(" (attempt {attempt})")).unwrap_or_default();
@@ -98,7 +99,8 @@ impl SummaryText<'_> {
             writeln!(f, "  log:   katkit logs {id} --phase {}", quoted(phase))?;
         }
         // A repair or rollback belongs to no run that could be retried.
-        let is_of_run = has_log || !matches!(phase.as_str(), "repair" | "rollback");
+        let is_of_run =
+            !matches!(step, FailedStep::Deployment(DeployPurpose::Repair | DeployPurpose::Rollback));
         if rolled_back_to.is_none() && is_of_run {
             let links: String = match same.len() {
                 1..=RETRIED => same.iter().map(|id| format!(" {id}")).collect(),
@@ -237,10 +239,10 @@ fn is_alike(one: &LinkResult, other: &LinkResult) -> bool {
 
 /// Whether two links failed at the same phase, for the same reason, with the same last line of the log.
 fn is_same(one: &Failure, other: &Failure) -> bool {
-    let Failure { phase, sha: _, attempt, outcome: _, reason, log, also, rolled_back_to } = one;
-    (phase, attempt, reason, log.last(), also, rolled_back_to.is_some())
+    let Failure { step, sha: _, attempt, outcome: _, reason, log, also, rolled_back_to } = one;
+    (step, attempt, reason, log.last(), also, rolled_back_to.is_some())
         == (
-            &other.phase,
+            &other.step,
             &other.attempt,
             &other.reason,
             other.log.last(),

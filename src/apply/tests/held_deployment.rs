@@ -8,8 +8,8 @@ use super::{estate, session};
 use crate::apply::{HeldLease, Record, Session};
 use crate::blobs::{BlobKey, Blobs};
 use crate::domain::{
-    Check, CommitSha, DeployOutcome, DeployPurpose, Event, Handle, Head, LinkId, Outcome, PhaseStatus,
-    ReplicaStatus, RunOutcome, Token,
+    Check, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, Event, Handle, Head, LinkId, Outcome,
+    PhaseStatus, ReplicaStatus, RunOutcome, Token,
 };
 use crate::estate::Estate;
 use crate::fleet::{Fleet, FleetError, Launch, ListedService, ServiceState};
@@ -100,15 +100,20 @@ impl Platform for InstantPlatform {
         unreachable!("nothing is observed")
     }
 
-    async fn upgrade(&self, _: &Upgrade, _: &dyn FencingCheck) -> Result<String, PlatformError> {
-        Ok("d".to_owned())
+    async fn upgrade(&self, _: &Upgrade, _: &dyn FencingCheck) -> Result<DeploymentName, PlatformError> {
+        Ok(DeploymentName("d".to_owned()))
     }
 
     fn goes_on_alone(&self) -> bool {
         true
     }
 
-    async fn watch(&self, _: &Upgrade, _: &str, _: &dyn FencingCheck) -> Result<RollEnd, PlatformError> {
+    async fn watch(
+        &self,
+        _: &Upgrade,
+        _: &DeploymentName,
+        _: &dyn FencingCheck,
+    ) -> Result<RollEnd, PlatformError> {
         Ok(RollEnd { outcome: DeployOutcome::Deployed, revision: "r".to_owned() })
     }
 
@@ -248,7 +253,7 @@ async fn a_deployment_in_flight_that_failed_ends_the_run_although_it_is_held() {
     let session = in_flight(DeployOutcome::Failed { reason: "no such image".to_owned() }).await;
     let result = apply(&session, planned(&session, true).await).await;
     let LinkResult::Failed(failure) = result else { panic!("{result:?}") };
-    assert_eq!((failure.phase.as_str(), failure.reason.as_str()), ("deploy", "no such image"));
+    assert_eq!((failure.step.as_str(), failure.reason.as_str()), ("deploy", "no such image"));
     let failed = head(&session).await;
     assert_eq!(statuses(&failed), (vec![Succeeded, Failed, Pending], Some(RunOutcome::Failed)));
     assert!(!planned(&session, true).await.has_steps());

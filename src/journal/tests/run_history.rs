@@ -99,7 +99,10 @@ impl Link {
         }
         if let Some(deploying) = &self.head.deploying {
             let token = &deploying.token;
-            moves.push(Event::DeployIssued { token: token.clone(), deployment: token.to_string() });
+            moves.push(Event::DeployIssued {
+                token: token.clone(),
+                deployment: DeploymentName(token.to_string()),
+            });
             for outcome in [DeployOutcome::Deployed, DeployOutcome::Failed { reason: "no room".into() }] {
                 let revision = format!("r{next}");
                 moves.extend(vec![Event::DeployEnded { token: token.clone(), outcome, revision }; 3]);

@@ -68,7 +68,7 @@ impl JournalBuilder {
             images,
             saved_plan: None,
         })
-        .then(Event::DeployIssued { token: token("d"), deployment: "d1".into() })
+        .then(Event::DeployIssued { token: token("d"), deployment: DeploymentName("d1".into()) })
         .then(Event::DeployEnded { token: token("d"), outcome, revision })
     }
 

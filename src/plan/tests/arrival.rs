@@ -113,7 +113,7 @@ fn a_rolled_back_commit_is_held() {
             images: image('b'),
             saved_plan: None,
         })
-        .then(Event::DeployIssued { token: token.clone(), deployment: "d".into() })
+        .then(Event::DeployIssued { token: token.clone(), deployment: DeploymentName("d".into()) })
         .then(Event::DeployEnded { token, outcome: DeployOutcome::Deployed, revision: "rb".into() });
     assert_eq!(arrivals(&world.running('b')), ["held"; 3]);
 }

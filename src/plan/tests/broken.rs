@@ -24,13 +24,13 @@ fn interrupted_rollback() -> World {
 #[test]
 fn an_interrupted_rollback_resumes_although_the_wanted_commit_is_broken() {
     assert_snapshot!(interrupted_rollback().with_a_broken_commit().plan(), @r"
-    settle a
+    finalize a
     quarantine b
     Rollback to a
     ! its workflow cannot be read
     ");
     assert_snapshot!(interrupted_rollback().with_a_broken_description().plan(), @r"
-    settle a
+    finalize a
     quarantine b
     Rollback to a
     ! servicedescription/servicedescription.js cannot be read: the object that starts here is not closed (line 1, column 1)

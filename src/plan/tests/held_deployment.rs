@@ -18,7 +18,7 @@ const BESIDE: &[(&str, i64, bool)] =
 fn the_phases_before_a_held_deployment_run() {
     assert_snapshot!(World::wants('b').live('a').at_a_closed_gate().plan(), @"
     start b
-    run build: NeverRan
+    run build: NotRunYet
     ! `deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday
     ");
 }
@@ -36,7 +36,7 @@ fn nothing_is_left_to_do_after_those_phases() {
 fn the_run_resumes_at_the_deployment_once_the_gate_is_open() {
     assert_snapshot!(built().plan(), @"
     Upgrade to b
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 
@@ -47,8 +47,8 @@ fn a_run_that_would_only_wait_does_not_start() {
     assert_snapshot!(world.plan(), @"
     start b
     Upgrade to b
-    run warm-up: NeverRan
-    run verify: NeverRan
+    run warm-up: NotRunYet
+    run verify: NotRunYet
     ");
     let world = world.at_a_closed_gate();
     assert_snapshot!(world.plan(), @"! `deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday");
@@ -57,8 +57,8 @@ fn a_run_that_would_only_wait_does_not_start() {
     assert_snapshot!(world.requested(skip).plan(), @"
     start b
     accept skip
-    run warm-up: NeverRan
-    run verify: NeverRan
+    run warm-up: NotRunYet
+    run verify: NotRunYet
     ");
 }
 
@@ -68,7 +68,7 @@ fn a_newer_commit_supersedes_a_run_that_waits() {
     assert_snapshot!(world.at_a_closed_gate().plan(), @"
     end Superseded
     start c
-    run build: NeverRan
+    run build: NotRunYet
     ! `deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday
     ");
 }
@@ -77,7 +77,7 @@ fn a_newer_commit_supersedes_a_run_that_waits() {
 fn phases_after_a_finished_deployment_run() {
     let world = World::with('b', "", OnFailure::Rollback).live('a').started('b');
     let world = world.attempted("build", 1, Outcome::Succeeded).deployed('b').at_a_closed_gate();
-    assert_snapshot!(world.plan(), @"run verify: NeverRan");
+    assert_snapshot!(world.plan(), @"run verify: NotRunYet");
     let mut input = world.input(false);
     input.links[0].observed = Observed::Running {
         revision: "rb".into(),
@@ -118,7 +118,7 @@ fn no_run_starts_whose_held_deployment_is_impossible() {
 #[test]
 fn a_deployment_in_flight_is_finalized_and_not_issued_again() {
     assert_snapshot!(built().deployment_in_flight('b').left_by_the_dead().at_a_closed_gate().plan(), @"
-    settle b
+    finalize b
     ! `deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday
     ");
 }
@@ -171,7 +171,7 @@ fn a_skip_of_the_waiting_deployment_is_granted() {
     let skip = RequestKind::Skip { sha: sha('b'), phase: name("deploy") };
     assert_snapshot!(built().requested(skip).at_a_closed_gate().plan(), @"
     accept skip
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 

@@ -19,9 +19,9 @@ use world::{DESCRIPTION, World, failed, image, name, owner, sha, tell};
 fn a_new_sha_runs_through_the_whole_workflow() {
     assert_snapshot!(World::wants('a').plan(), @r"
     start a
-    run build: NeverRan
+    run build: NotRunYet
     Upgrade to a
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 
@@ -43,7 +43,7 @@ fn an_attempt_of_a_dead_process_is_taken_over() {
     assert_snapshot!(world.plan(), @r"
     run build: InFlight { attempt: AttemptNumber(1) }
     Upgrade to a
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 
@@ -54,9 +54,9 @@ fn an_attempt_of_a_dead_process_for_another_sha_is_ended() {
     recover build 1
     end Superseded
     start b
-    run build: NeverRan
+    run build: NotRunYet
     Upgrade to b
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 
@@ -69,7 +69,7 @@ fn a_failed_phase_holds_the_link_until_a_retry_is_requested() {
     accept retry
     run build: Retry
     Upgrade to a
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 
@@ -94,9 +94,9 @@ fn running_services_are_adopted_before_anything_else() {
     assert_snapshot!(World::wants('b').running('a').plan(), @r"
     adopt a
     start b
-    run build: NeverRan
+    run build: NotRunYet
     Upgrade to b
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 
@@ -139,9 +139,9 @@ fn a_quarantined_sha_is_held_until_it_is_released() {
     assert_snapshot!(world.requested(RequestKind::Release { sha: sha('b') }).plan(), @r"
     accept release
     start b
-    run build: NeverRan
+    run build: NotRunYet
     Upgrade to b
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 
@@ -159,9 +159,9 @@ fn a_commit_that_contains_a_quarantined_one_is_held_until_it_is_released() {
     assert_snapshot!(world.requested(RequestKind::Release { sha: sha('c') }).plan(), @r"
     accept release
     start c
-    run build: NeverRan
+    run build: NotRunYet
     Upgrade to c
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 
@@ -206,7 +206,7 @@ fn a_lease_of_another_process_holds_the_link() {
 #[test]
 fn the_lease_of_a_dead_process_that_left_nothing_else_is_released() {
     let world = World::wants('a').live('a').left_by_the_dead();
-    assert_snapshot!(world.plan(), @"free: ana (process 7 on h)");
+    assert_snapshot!(world.plan(), @"release lease: ana (process 7 on h)");
 }
 
 #[test]

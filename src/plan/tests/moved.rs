@@ -81,9 +81,9 @@ fn a_new_commit_runs_through_its_workflow_right_after_the_move() {
     assert_snapshot!(plan_after(&world, |_| ()), @r"
     move old/web
     start 2
-    run build: NeverRan
+    run build: NotRunYet
     Upgrade to 2
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 
@@ -130,7 +130,7 @@ fn an_open_run_continues_under_the_new_name() {
     assert_snapshot!(plan_after(&world, |_| ()), @r"
     move old/web
     Upgrade to 2
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 

@@ -41,9 +41,9 @@ fn a_retry_or_skip_for_an_unwanted_commit_is_refused() {
     refuse: it is for bbbbbbbbbb, but cccccccccc is wanted now
     refuse: it is for bbbbbbbbbb, but cccccccccc is wanted now
     start c
-    run build: NeverRan
+    run build: NotRunYet
     Upgrade to c
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 
@@ -52,7 +52,7 @@ fn a_skip_can_be_requested_before_the_run_starts() {
     assert_snapshot!(World::wants('a').requested(skip('a', "verify")).plan(), @r"
     start a
     accept skip
-    run build: NeverRan
+    run build: NotRunYet
     Upgrade to a
     ");
 }
@@ -68,7 +68,7 @@ fn a_refused_request_ends_nothing() {
     refuse: there is no run for bbbbbbbbbb
     run build: InFlight { attempt: AttemptNumber(1) }
     Upgrade to a
-    run verify: NeverRan
+    run verify: NotRunYet
     ");
 }
 
@@ -194,7 +194,7 @@ fn a_live_verified_commit_needs_no_run_when_it_is_wanted_again() {
             images: super::world::image('a'),
             saved_plan: None,
         };
-        let issued = Event::DeployIssued { token: token.clone(), deployment: "d".into() };
+        let issued = Event::DeployIssued { token: token.clone(), deployment: DeploymentName("d".into()) };
         let ended = Event::DeployEnded { token, outcome: DeployOutcome::Deployed, revision: "ra".into() };
         world.then(intended).then(issued).then(ended)
     };

@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::{
-    AttemptNumber, CommitSha, Deploy, DeployOutcome, DeployPurpose, Epoch, Event, Execution, Generation,
-    Handle, Head, Images, Lease, OnFailure, Outcome, Owner, Phase, PhaseKind, PhaseName, RecordedEvent,
-    Request, RequestId, RequestKind, RunId, RunOutcome, RunPhase, RunReason, Token, Workflow,
+    AttemptNumber, CommitSha, Deploy, DeployOutcome, DeployPurpose, DeploymentName, Epoch, Event, Execution,
+    Generation, Handle, Head, Images, Lease, OnFailure, Outcome, Owner, Phase, PhaseKind, PhaseName,
+    RecordedEvent, Request, RequestId, RequestKind, RunId, RunOutcome, RunPhase, RunReason, Token, Workflow,
 };
 use crate::journal;
 use crate::manifest::{Loaded, one_file};
@@ -166,7 +166,7 @@ impl World {
             images: image(digit),
             saved_plan: None,
         })
-        .then(Event::DeployIssued { token: token.clone(), deployment: "d".into() })
+        .then(Event::DeployIssued { token: token.clone(), deployment: DeploymentName("d".into()) })
         .then(Event::DeployEnded { token, outcome, revision })
     }
 
@@ -338,8 +338,8 @@ pub(super) fn tell(plan: &Plan) -> String {
         Step::Withdraw { request, .. } => format!("withdraw {}", request.ask.word()),
         Step::Restore { phase, .. } => format!("restore {phase}"),
         Step::Recover { phase, attempt } => format!("recover {phase} {attempt}"),
-        Step::Settle { sha } => format!("settle {}", &sha.short()[..1]),
-        Step::Free { owner } => format!("free: {owner}"),
+        Step::Finalize { sha } => format!("finalize {}", &sha.short()[..1]),
+        Step::ReleaseLease { owner } => format!("release lease: {owner}"),
         Step::EndRun { outcome, .. } => format!("end {outcome:?}"),
         Step::StartRun { sha, .. } => format!("start {}", &sha.short()[..1]),
         Step::Skip { phase, .. } => format!("skip {phase}"),

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::causes;
 use crate::docker::{Engine, EngineError};
-use crate::domain::{Check, DeployOutcome, FormerName, LinkId, Strategy, TenantName};
+use crate::domain::{Check, DeployOutcome, DeploymentName, FormerName, LinkId, Strategy, TenantName};
 
 /// How long the engine may be unreachable in the middle of a deployment.
 const MAX_OUTAGE: Duration = Duration::from_mins(5);
@@ -184,7 +184,11 @@ impl Platform for DockerPlatform {
     }
 
     /// Creates the new containers. [`Platform::watch`] starts them.
-    async fn upgrade(&self, upgrade: &Upgrade, fencing: &dyn FencingCheck) -> Result<String, PlatformError> {
+    async fn upgrade(
+        &self,
+        upgrade: &Upgrade,
+        fencing: &dyn FencingCheck,
+    ) -> Result<DeploymentName, PlatformError> {
         fencing.check().await?;
         let wanted = planned::PlannedRoll {
             link: &upgrade.link,
@@ -194,7 +198,7 @@ impl Platform for DockerPlatform {
             deadline: Instant::now() + upgrade.timeout.min(LONGEST_TIMEOUT),
         };
         prepare::prepare(&self.engine, &self.settings, wanted, fencing).await?;
-        Ok(upgrade.token.to_string())
+        Ok(DeploymentName(upgrade.token.to_string()))
     }
 
     fn goes_on_alone(&self) -> bool {
@@ -204,7 +208,7 @@ impl Platform for DockerPlatform {
     async fn watch(
         &self,
         upgrade: &Upgrade,
-        _deployment: &str,
+        _deployment: &DeploymentName,
         fencing: &dyn FencingCheck,
     ) -> Result<RollEnd, PlatformError> {
         let wanted = planned::PlannedRoll {

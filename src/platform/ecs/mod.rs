@@ -39,7 +39,9 @@ use super::{
 };
 use crate::aws::ecs::Tasks;
 use crate::causes;
-use crate::domain::{Check, DeployOutcome, FormerName, Images, LinkId, NameTemplate, Strategy};
+use crate::domain::{
+    Check, DeployOutcome, DeploymentName, FormerName, Images, LinkId, NameTemplate, Strategy,
+};
 
 pub use services::Services;
 
@@ -281,14 +283,18 @@ impl Platform for EcsPlatform {
         join_all(targets.iter().map(|target| self.observe_one(target))).await
     }
 
-    async fn upgrade(&self, upgrade: &Upgrade, fencing: &dyn FencingCheck) -> Result<String, PlatformError> {
+    async fn upgrade(
+        &self,
+        upgrade: &Upgrade,
+        fencing: &dyn FencingCheck,
+    ) -> Result<DeploymentName, PlatformError> {
         let orders = self.orders(&upgrade.link, upgrade.images.iter().map(|(role, image)| (role, image)));
         // Checks all roles before touching the first.
         let mut ready = self.place(upgrade).prepare(orders).await?;
         if upgrade.strategy == Strategy::Ordered {
             ready.truncate(1);
         }
-        Ok(name(&self.issue_all(upgrade, &ready, fencing).await?))
+        Ok(DeploymentName(name(&self.issue_all(upgrade, &ready, fencing).await?)))
     }
 
     fn lands_within(&self) -> Duration {
@@ -303,11 +309,11 @@ impl Platform for EcsPlatform {
     async fn watch(
         &self,
         upgrade: &Upgrade,
-        deployment: &str,
+        deployment: &DeploymentName,
         fencing: &dyn FencingCheck,
     ) -> Result<RollEnd, PlatformError> {
         let roles: Vec<&str> = upgrade.images.iter().map(|(role, _)| role.as_str()).collect();
-        let begun = self.begun(&upgrade.link, &roles, deployment);
+        let begun = self.begun(&upgrade.link, &roles, deployment.as_str());
         let mut live = IntendedImages::new();
         let outcome = match upgrade.strategy {
             Strategy::Ordered => self.in_order(upgrade, &begun, &mut live, fencing).await?,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::issue::{self, Issued};
 use super::services::{self, primary};
 use super::{EcsPlatform, InFlight, IntendedImages, PlatformError, RollEnd};
-use crate::domain::{DeployOutcome, LinkId};
+use crate::domain::{DeployOutcome, DeploymentName, LinkId};
 
 /// Tolerated clock difference in seconds between a dead process and ECS.
 const SKEW: i64 = 120;
@@ -39,7 +39,7 @@ impl EcsPlatform {
     ) -> Result<Option<RollEnd>, PlatformError> {
         let InFlight { link, images, started, issued, timeout, .. } = left;
         let roles: Vec<&str> = images.keys().map(String::as_str).collect();
-        let known = self.begun(link, &roles, issued.unwrap_or_default());
+        let known = self.begun(link, &roles, issued.map_or("", DeploymentName::as_str));
         let found = self.services_of(link, &roles).await?;
         let mut begun = Vec::new();
         let mut complete = true;

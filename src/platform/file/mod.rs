@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::causes;
-use crate::domain::{Check, DeployOutcome, FormerName, Images, LinkId};
+use crate::domain::{Check, DeployOutcome, DeploymentName, FormerName, Images, LinkId};
 
 use super::{
     FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Running, Target, Upgrade,
@@ -170,12 +170,16 @@ impl Platform for FilePlatform {
         }
     }
 
-    async fn upgrade(&self, upgrade: &Upgrade, fencing: &dyn FencingCheck) -> Result<String, PlatformError> {
+    async fn upgrade(
+        &self,
+        upgrade: &Upgrade,
+        fencing: &dyn FencingCheck,
+    ) -> Result<DeploymentName, PlatformError> {
         fencing.check().await?;
         let (platform, order) = (self.clone(), upgrade.clone());
         let written = spawn_blocking(move || platform.write(&order)).await;
         written.map_err(|error| crashed(&self.path(&upgrade.link), "written", &error))??;
-        Ok(upgrade.token.to_string())
+        Ok(DeploymentName(upgrade.token.to_string()))
     }
 
     fn goes_on_alone(&self) -> bool {
@@ -185,7 +189,7 @@ impl Platform for FilePlatform {
     async fn watch(
         &self,
         upgrade: &Upgrade,
-        _deployment: &str,
+        _deployment: &DeploymentName,
         _fencing: &dyn FencingCheck,
     ) -> Result<RollEnd, PlatformError> {
         let (platform, order) = (self.clone(), upgrade.clone());

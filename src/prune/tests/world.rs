@@ -144,7 +144,8 @@ impl World {
         let (purpose, sha) = (DeployPurpose::Upgrade, sha.clone());
         let intended = Event::DeployIntended { token: token.clone(), purpose, sha, images, saved_plan: None };
         self.then(link, intended).await;
-        self.then(link, Event::DeployIssued { token: token.clone(), deployment: "d".into() }).await;
+        self.then(link, Event::DeployIssued { token: token.clone(), deployment: DeploymentName("d".into()) })
+            .await;
         let outcome = DeployOutcome::Deployed;
         self.then(link, Event::DeployEnded { token, outcome, revision: "r".into() }).await;
     }

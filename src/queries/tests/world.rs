@@ -61,7 +61,7 @@ impl Platform for AsDeployed {
         targets.iter().map(observed).collect()
     }
 
-    async fn upgrade(&self, _: &Upgrade, _: &dyn FencingCheck) -> Result<String, PlatformError> {
+    async fn upgrade(&self, _: &Upgrade, _: &dyn FencingCheck) -> Result<DeploymentName, PlatformError> {
         unreachable!("a query deploys nothing")
     }
 
@@ -69,7 +69,12 @@ impl Platform for AsDeployed {
         false
     }
 
-    async fn watch(&self, _: &Upgrade, _: &str, _: &dyn FencingCheck) -> Result<RollEnd, PlatformError> {
+    async fn watch(
+        &self,
+        _: &Upgrade,
+        _: &DeploymentName,
+        _: &dyn FencingCheck,
+    ) -> Result<RollEnd, PlatformError> {
         unreachable!("a query deploys nothing")
     }
 

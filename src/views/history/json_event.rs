@@ -304,7 +304,7 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
             },
             Event::DeployIssued { token, deployment } => {
-                Self::DeployIssued { token: token.as_str(), deployment }
+                Self::DeployIssued { token: token.as_str(), deployment: deployment.as_str() }
             }
             Event::DeployEnded { token, outcome, revision } => {
                 Self::DeployEnded { token: token.as_str(), outcome: outcome.into(), revision }

@@ -67,7 +67,7 @@ words! {
     /// Why a phase runs.
     StepReasonJson from StepReason {
         /// The phase has not run for this commit.
-        NotRunYet = StepReason::NeverRan,
+        NotRunYet = StepReason::NotRunYet,
         /// A retry was requested, or a failed attempt is retried.
         Retry = StepReason::Retry,
         /// The last attempt was lost.

@@ -52,7 +52,7 @@ impl Kind {
             Step::Deploy(_) => Self::Deployment,
             Step::Adopt { .. } => Self::Adopt,
             Step::Forget => Self::Forget,
-            Step::Recover { .. } | Step::Settle { .. } | Step::Free { .. } => Self::Recover,
+            Step::Recover { .. } | Step::Finalize { .. } | Step::ReleaseLease { .. } => Self::Recover,
             Step::Accept { .. }
             | Step::Refuse { .. }
             | Step::Withdraw { .. }

@@ -209,8 +209,8 @@ impl<'a> From<&'a Step> for StepJson<'a> {
             Step::Withdraw { request, by } => Self::Withdraw { request: request.into(), by: (&**by).into() },
             Step::Restore { phase, sha } => Self::Restore { phase: phase.as_str(), sha: sha.as_str() },
             Step::Recover { phase, attempt } => Self::Recover { phase: phase.as_str(), attempt: attempt.0 },
-            Step::Settle { sha } => Self::Finalize { sha: sha.as_str() },
-            Step::Free { owner } => Self::ReleaseLease { owner },
+            Step::Finalize { sha } => Self::Finalize { sha: sha.as_str() },
+            Step::ReleaseLease { owner } => Self::ReleaseLease { owner },
             Step::EndRun { run, sha, outcome } => {
                 Self::EndRun { run: run.as_str(), sha: sha.as_str(), outcome: outcome.into() }
             }
@@ -242,7 +242,7 @@ fn run<'a>(phase: &'a Phase, because: &StepReason) -> StepJson<'a> {
     let Phase { name, order, kind } = phase;
     let attempt = match because {
         StepReason::InFlight { attempt } => Some(attempt.0),
-        StepReason::NeverRan | StepReason::Retry | StepReason::Lost | StepReason::Interrupted => None,
+        StepReason::NotRunYet | StepReason::Retry | StepReason::Lost | StepReason::Interrupted => None,
     };
     let (replicas, image, timeout_seconds, retries) = match kind {
         PhaseKind::Execution(Execution { image, timeout, parallelism, retries, .. }) => {

@@ -146,11 +146,11 @@ fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
             let detail = format!("attempt {attempt}: remove what is left of its service");
             plain(ChangeMark::Remove, "recover", Some(phase.as_str()), detail)
         }
-        Step::Settle { sha } => {
+        Step::Finalize { sha } => {
             let detail = format!("the interrupted deployment of {}", sha.short());
             plain(ChangeMark::Change, "finalize", None, detail)
         }
-        Step::Free { owner } => {
+        Step::ReleaseLease { owner } => {
             plain(ChangeMark::Remove, "release", None, format!("the lease left by {owner}"))
         }
         Step::EndRun { run: _, sha, outcome } => {
@@ -263,7 +263,7 @@ fn deployment<'a>(deploy: &'a DeployStep, link: &'a LinkPlan) -> Entry<'a> {
 
 fn why(because: &StepReason) -> String {
     match because {
-        StepReason::NeverRan => "not run yet".to_owned(),
+        StepReason::NotRunYet => "not run yet".to_owned(),
         StepReason::Retry => "retry".to_owned(),
         StepReason::Lost => "its last attempt was lost".to_owned(),
         StepReason::Interrupted => "its last attempt was interrupted".to_owned(),

@@ -138,15 +138,18 @@ impl<'a> From<&'a LinkResult> for LinkResultJson<'a> {
 
 impl<'a> From<&'a Failure> for FailureJson<'a> {
     fn from(failure: &'a Failure) -> Self {
-        let Failure { phase, sha, attempt, outcome, reason, log, also, rolled_back_to } = failure;
+        let Failure { step, sha, attempt, outcome, reason, log, also, rolled_back_to } = failure;
         Self {
-            phase,
+            phase: step.as_str(),
             sha: sha.as_str(),
             attempt: attempt.map(|attempt| attempt.0),
             outcome: outcome.as_ref().map(OutcomeJson::from),
             message: reason,
             log,
-            also: also.iter().map(|(phase, message)| AlsoFailedJson { phase, message }).collect(),
+            also: also
+                .iter()
+                .map(|(phase, message)| AlsoFailedJson { phase: phase.as_str(), message })
+                .collect(),
             rolled_back_to: rolled_back_to.as_ref().map(CommitSha::as_str),
         }
     }

@@ -7,7 +7,7 @@ use crate::domain::{AttemptNumber, Cancellation, CommitSha};
 
 fn failed(link: &str, reason: &str, last: &str) -> LinkReport {
     let failure = Failure {
-        phase: "build".to_owned(),
+        step: FailedStep::Phase("build".parse().unwrap()),
         sha: CommitSha::new("a".repeat(40)).unwrap(),
         attempt: Some(AttemptNumber(1)),
         outcome: None,
@@ -109,7 +109,9 @@ fn long_text_is_wrapped_and_paths_stay_whole() {
     let path = format!("/srv/{}katkit/blobs/dev/shop", "deep/".repeat(12));
     let mut failed = failed("dev/shop", &format!("the log could not be written to {path}: no room"), "x");
     if let LinkResult::Failed(failure) = &mut failed.result {
-        failure.also.push(("lint".to_owned(), format!("`{path}` could not be read: permission denied")));
+        failure
+            .also
+            .push(("lint".parse().unwrap(), format!("`{path}` could not be read: permission denied")));
     }
     let hint = Some(format!("make room at {path}, or set another location as `blobs` in the manifest"));
     let refused = LinkResult::Refused { error: format!("{path} is not a directory"), hint };

@@ -172,8 +172,8 @@ fn word(step: &Step) -> Option<String> {
             format!("drop {}'s {}, which {} withdrew", request.by, request.ask.word(), by.by)
         }
         Step::Recover { phase, attempt } => format!("remove what is left of attempt {attempt} of `{phase}`"),
-        Step::Settle { sha } => format!("finalize the interrupted deployment of {}", sha.short()),
-        Step::Free { owner } => format!("release the lease left by {owner}"),
+        Step::Finalize { sha } => format!("finalize the interrupted deployment of {}", sha.short()),
+        Step::ReleaseLease { owner } => format!("release the lease left by {owner}"),
         Step::EndRun { run: _, sha, outcome: _ } => format!("close the run for {}", sha.short()),
         Step::StartRun { .. } => return None,
         Step::Skip { phase, sha: _ } => format!("skip `{phase}`"),

@@ -171,7 +171,7 @@ fn a_commit_whose_deployment_waits_says_so_after_the_phases_that_run() {
     ");
     let kind = PhaseKind::Execution(Execution::default());
     let phase = Box::new(Phase { name: PhaseName::new("build").unwrap(), order: 0, kind });
-    case.steps = vec![Step::Run { phase, because: StepReason::NeverRan }];
+    case.steps = vec![Step::Run { phase, because: StepReason::NotRunYet }];
     assert_snapshot!(answer(&case), @"
     aaaaaaaaaa is not live. Next: run `build`. Then `deploy` waits: ffffffffff has
     been quarantined since 2026-01-02 09:00 UTC: it is Friday.

@@ -187,7 +187,7 @@ fn a_step_added_to_a_saved_plan_is_not_executed() {
         let settings = json!({ "run": escape, "timeout": 60, "parallelism": 1, "retries": 0,
             "checkout": { "pack": { "depth": 1 } }, "placement": "tenant" });
         let phase = json!({ "name": name, "order": 0, "kind": { "execution": settings } });
-        json!({ "step": "run", "phase": phase, "because": { "because": "never-ran" } })
+        json!({ "step": "run", "phase": phase, "because": { "because": "not-run-yet" } })
     };
     let steps = |plan: &mut Value| plan["links"][0]["steps"].as_array().unwrap().clone();
     let with = |plan: &mut Value, steps: Vec<Value>| plan["links"][0]["steps"] = steps.into();

@@ -227,7 +227,7 @@ async fn roles_are_deployed_in_order_and_each_only_after_a_success() {
     assert_eq!(ended.revision.split(' ').count(), 2);
     let together = Upgrade { strategy: Strategy::Together, ..upgrade(&[("web", "3"), ("worker", "3")]) };
     let name = platform.upgrade(&together, &NoFencing).await.unwrap();
-    assert_eq!(name.matches("=ecs-svc/").count(), 2, "{name}");
+    assert_eq!(name.as_str().matches("=ecs-svc/").count(), 2, "{name}");
     assert_eq!(platform.watch(&together, &name, &NoFencing).await.unwrap().outcome, DeployOutcome::Deployed);
 }
 
@@ -300,7 +300,7 @@ async fn another_process_resumes_a_deployment() {
     assert_eq!(platform(&other).resume(left(None), &NoFencing).await.unwrap(), None);
     let name = platform(&account.aws).upgrade(&upgrade, &NoFencing).await.unwrap();
     // The process died before and after it recorded ECS's name for it.
-    for issued in [None, Some(name.as_str())] {
+    for issued in [None, Some(&name)] {
         let ended = platform(&other).resume(left(issued), &NoFencing).await.unwrap().unwrap();
         assert_eq!(ended.outcome, DeployOutcome::Deployed);
         assert_eq!(observe(&platform(&other), Some(&ended.revision)).await, Observation::AsKnown);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
-use katkit::domain::{DeployOutcome, FormerName, Generation, Images, LinkId, Token};
+use katkit::domain::{DeployOutcome, DeploymentName, FormerName, Generation, Images, LinkId, Token};
 use katkit::platform::{FencingCheck, InFlight, NoFencing, Observation, PlatformError, Target, Upgrade};
 
 use super::fixture::{Ground, ROLE, deploy, image_of, observe, running, upgrade};
@@ -73,7 +73,7 @@ pub async fn a_token_is_one_deployment(ground: &impl Ground) {
     assert_eq!(image_of(ground, &own).await, ground.image(2));
 }
 
-fn left<'a>(order: &'a Upgrade, images: &'a Images, issued: Option<&'a str>) -> InFlight<'a> {
+fn left<'a>(order: &'a Upgrade, images: &'a Images, issued: Option<&'a DeploymentName>) -> InFlight<'a> {
     let Upgrade { token, link, timeout, .. } = order;
     InFlight {
         token,
@@ -95,7 +95,7 @@ pub async fn a_deployment_whose_process_died_is_resumed_by_the_next(ground: &imp
     let name = platform.upgrade(&order, &NoFencing).await.unwrap();
     let ended = platform.watch(&order, &name, &NoFencing).await.unwrap();
     // The process died before and after it recorded the deployment's name, then before it recorded the outcome.
-    for issued in [None, Some(name.as_str())] {
+    for issued in [None, Some(&name)] {
         let found = ground.platform(&own).resume(left(&order, &images, issued), &NoFencing).await.unwrap();
         assert_eq!(found.as_ref(), Some(&ended));
     }

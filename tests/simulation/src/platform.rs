@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
-use katkit::domain::{Check, DeployOutcome, Images, LinkId, Token};
+use katkit::domain::{Check, DeployOutcome, DeploymentName, Images, LinkId, Token};
 use katkit::platform::{
     FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Running, Target, Upgrade,
 };
@@ -122,12 +122,16 @@ impl Platform for GatedPlatform {
         }
     }
 
-    async fn upgrade(&self, upgrade: &Upgrade, fencing: &dyn FencingCheck) -> Result<String, PlatformError> {
+    async fn upgrade(
+        &self,
+        upgrade: &Upgrade,
+        fencing: &dyn FencingCheck,
+    ) -> Result<DeploymentName, PlatformError> {
         fencing.check().await?;
         let (process, upgrade) = (self.0.process, Arc::new(upgrade.clone()));
         let begin = move |world: Arc<World>| -> BoxFuture<'static, _> {
             let upgrade = Arc::clone(&upgrade);
-            Box::pin(async move { Ok(begin(&world, process, &upgrade).await) })
+            Box::pin(async move { Ok(DeploymentName(begin(&world, process, &upgrade).await)) })
         };
         self.0.send("platform.upgrade", begin, || lost("written")).await
     }
@@ -143,7 +147,7 @@ impl Platform for GatedPlatform {
     async fn watch(
         &self,
         upgrade: &Upgrade,
-        _: &str,
+        _: &DeploymentName,
         _: &dyn FencingCheck,
     ) -> Result<RollEnd, PlatformError> {
         let token = upgrade.token.clone();

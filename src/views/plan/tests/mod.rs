@@ -131,10 +131,10 @@ fn ordinary(id: &str) -> LinkPlan {
                     ("verify", 2, false),
                 ],
             ),
-            run("build", 0, 1, StepReason::NeverRan),
-            run("lint", 0, 1, StepReason::NeverRan),
+            run("build", 0, 1, StepReason::NotRunYet),
+            run("lint", 0, 1, StepReason::NotRunYet),
             Step::Deploy(Box::new(deployment)),
-            run("verify", 2, 4, StepReason::NeverRan),
+            run("verify", 2, 4, StepReason::NotRunYet),
         ],
     )
 }
@@ -157,8 +157,8 @@ fn every_step() -> LinkPlan {
             why: "no run is in progress".to_owned(),
         },
         Step::Recover { phase: phase_name("build"), attempt: AttemptNumber(2) },
-        Step::Settle { sha: sha('2') },
-        Step::Free { owner: "ana (process 7 on h)".to_owned() },
+        Step::Finalize { sha: sha('2') },
+        Step::ReleaseLease { owner: "ana (process 7 on h)".to_owned() },
         Step::EndRun { run: RunId("6".to_owned()), sha: sha('1'), outcome: RunOutcome::Superseded },
         Step::Adopt { sha: sha('3'), images: images.into_iter().collect(), revision: "rev-3".to_owned() },
         start(RunReason::Retry, &[("build", 0, false), ("smoke", 3, true)]),
@@ -252,7 +252,7 @@ fn hostile() -> Plan {
         ..deployment(DeployPurpose::Upgrade)
     };
     let printable: String = HOSTILE.chars().filter(|c| !c.is_control() && *c != '/').take(100).collect();
-    let step = run(&printable, 0, 2, StepReason::NeverRan);
+    let step = run(&printable, 0, 2, StepReason::NotRunYet);
     let retry = RequestKind::Retry { sha: sha('2'), phase: phase_name(&printable) };
     let asked = Step::Refuse {
         request: Request { by: text.as_str().into(), ..request(retry, Some(&text)) },

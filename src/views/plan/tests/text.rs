@@ -175,7 +175,7 @@ fn a_note_alone_leaves_a_link_up_to_date() {
 #[test]
 fn a_link_that_was_never_deployed_and_one_that_cannot_be_resolved() {
     let fresh =
-        LinkPlan { deployed: None, ..link("dev/new", vec![run("build", 0, 1, StepReason::NeverRan)]) };
+        LinkPlan { deployed: None, ..link("dev/new", vec![run("build", 0, 1, StepReason::NotRunYet)]) };
     let lost = LinkPlan { want: None, ..link("dev/old", vec![Step::Forget]) };
     let unknown = LinkPlan {
         want: None,
