@@ -1,4 +1,4 @@
-//! The replica that made an attempt fail, with its last words.
+//! The replica that made an attempt fail, with the last lines of its log.
 
 use super::{BlobError, BlobKey, Blobs, LogReader, StatusFile};
 
