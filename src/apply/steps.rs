@@ -250,6 +250,23 @@ impl LinkExecutor<'_> {
         Ok(run.execute())
     }
 
+    /// Stops and removes what dead processes left of the run's attempts: a run ends only when none is in flight.
+    async fn recover_all(self) -> Result<(), ApplyError> {
+        let left: Vec<_> = {
+            let record = self.record.lock().await;
+            let phases = record.head().open_run().into_iter().flat_map(|run| &run.phases);
+            let in_flight = phases.filter_map(|phase| {
+                let attempt = phase.attempt.as_ref().filter(|attempt| !attempt.removed)?;
+                Some((phase.name.clone(), attempt.number))
+            });
+            in_flight.collect()
+        };
+        for (phase, attempt) in left {
+            self.recover(&phase, attempt).await?;
+        }
+        Ok(())
+    }
+
     /// Stops and removes the services that a dead process left of an attempt.
     async fn recover(self, phase: &PhaseName, number: AttemptNumber) -> Result<(), ApplyError> {
         let attempt = {
@@ -313,10 +330,11 @@ impl LinkExecutor<'_> {
         })
     }
 
-    /// Ends a stopped run. Its phases have ended and their services are gone.
+    /// Ends a stopped run. The phases that this process ran have ended, and their services are gone.
     async fn stopped(self) -> Result<LinkResult, ApplyError> {
         match self.stop.why() {
             Some(Why::Cancelled(request)) => {
+                self.recover_all().await?;
                 let mut record = self.record.lock().await;
                 let is_meant =
                     |run: &&RunState| matches!(&request.ask, RequestKind::Cancel { sha } if *sha == run.sha);

@@ -57,6 +57,21 @@ fn a_link_recovers_when_its_process_dies_after_one_of_two_phases_failed() {
 }
 
 #[test]
+fn a_cancel_while_interrupted_phases_are_being_recovered_is_granted_once() {
+    let scenario = Scenario::of(42_088);
+    let ended = run(&scenario, true);
+    assert!(ended.violations.is_empty(), "{}", report::of_failure(scenario.seed, &scenario, &ended));
+    let faults = [
+        (0, "state.append attempt-ended", Fault::FailAfter),
+        (1, "state.append service-removed", Fault::Freeze),
+    ];
+    holds(|seed| {
+        let events = [(0, Event::Apply), (150, Event::Apply), (151 + seed % 20, Event::Cancel(0))];
+        history(seed, 1, &events, &faults)
+    });
+}
+
+#[test]
 fn the_lease_of_a_link_removed_from_the_manifest_before_its_first_event_is_released() {
     let died = [(0, "state.acquire", Fault::DieAfter)];
     holds(|seed| history(seed, 2, &[(0, Event::Apply), (50, Event::Leave(0))], &died));
