@@ -90,3 +90,22 @@ impl Estate {
         }
     }
 }
+
+#[cfg(test)]
+impl Estate {
+    /// An empty record, no fleets, platforms or repositories, and this manifest.
+    pub(crate) fn in_memory(manifest: &str) -> Self {
+        let nowhere = PathBuf::from("/nowhere");
+        Self {
+            loaded: Arc::new(crate::manifest::one_file::loaded(manifest)),
+            state: Arc::new(crate::state::MemoryState::new()),
+            blobs: Arc::new(crate::blobs::MemoryBlobs::new()),
+            git: Arc::new(crate::git::Mirrors::new(nowhere.clone())),
+            fleets: BTreeMap::new(),
+            platforms: BTreeMap::new(),
+            leases: Arc::default(),
+            clock: Arc::new(crate::clock::SystemClock::new()),
+            scratch: nowhere,
+        }
+    }
+}

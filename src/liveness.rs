@@ -34,7 +34,7 @@ pub fn is_dead(owner: &Owner) -> bool {
 
 /// Whether `owner` is this process.
 pub fn is_this_process(owner: &Owner) -> bool {
-    is_local(owner) && owner.pid == std::process::id() && !is_dead(owner)
+    owner.pid == std::process::id() && is_local(owner) && !is_dead(owner)
 }
 
 /// Whether the process table of this machine shows `owner`, alive or dead.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::domain::{DeployPurpose, LinkId, TenantName};
 use crate::manifest::Manifest;
 use crate::plan::{HoldScope, LinkPlan, Step, StepReason};
-use crate::report::LinkResult;
+use crate::report::{FailedStep, LinkResult};
 
 /// Counts failed deployments and holds back later ones. Never holds back repairs and rollbacks.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ impl FailureLimit {
     /// Counts the result of a link if its deployment failed.
     pub(super) fn note(&self, plan: &LinkPlan, result: &LinkResult) {
         if let LinkResult::Failed(failure) = result
-            && is_of_deployment(plan, failure.step.as_str())
+            && is_of_deployment(plan, &failure.step)
         {
             self.failed.lock().unwrap_or_else(PoisonError::into_inner).push(plan.link.clone());
         }
@@ -63,8 +63,12 @@ pub(super) fn deploys(steps: &[Step]) -> bool {
     steps.iter().any(|step| matches!(step, Step::Deploy(step) if step.purpose == DeployPurpose::Upgrade))
 }
 
-/// Whether the failed phase is the deployment of its run, or a later phase.
-fn is_of_deployment(plan: &LinkPlan, failed: &str) -> bool {
+/// Whether what failed is the deployment of a commit, or a later phase of its run.
+fn is_of_deployment(plan: &LinkPlan, failed: &FailedStep) -> bool {
+    let failed = match failed {
+        FailedStep::Phase(name) => name.as_str(),
+        FailedStep::Deployment(purpose) => return *purpose == DeployPurpose::Upgrade,
+    };
     let mut orders = BTreeMap::new();
     let mut deployment = None;
     for step in &plan.steps {
@@ -91,10 +95,10 @@ fn is_of_deployment(plan: &LinkPlan, failed: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CommitSha, Execution, Generation, Phase, PhaseKind};
+    use crate::domain::{CommitSha, Execution, Phase, PhaseKind};
     use crate::manifest::one_file;
     use crate::plan::{Hold, HoldReason};
-    use crate::report::{FailedStep, Failure};
+    use crate::report::Failure;
 
     const MANIFEST: &str = r#"
         version = 1
@@ -113,16 +117,9 @@ mod tests {
         let kind = PhaseKind::Execution(Execution::default());
         let phase = Box::new(Phase { name: "verify".parse().unwrap(), order: 2, kind });
         LinkPlan {
-            link: link.parse().unwrap(),
-            base: Generation(0),
-            concern: String::new(),
-            takes_over: None,
             deployed: Some(sha(deployed)),
             want: Some(sha(want)),
-            steps: vec![Step::Run { phase, because: StepReason::Interrupted }],
-            on_failure: None,
-            holds: Vec::new(),
-            notes: Vec::new(),
+            ..LinkPlan::with_steps(link, vec![Step::Run { phase, because: StepReason::Interrupted }])
         }
     }
 
@@ -171,5 +168,13 @@ mod tests {
         assert_eq!(kept_back(0, &failures), 0);
         assert_eq!(kept_back(2, &failures), 2);
         assert_eq!(kept_back(3, &failures), 0);
+    }
+
+    #[test]
+    fn a_failed_deployment_outside_of_a_run_counts_only_if_it_was_to_deploy_a_commit() {
+        let plan = verifying("prod/a", "b", "b");
+        let counts = |purpose| is_of_deployment(&plan, &FailedStep::Deployment(purpose));
+        assert!(counts(DeployPurpose::Upgrade));
+        assert!(!counts(DeployPurpose::Repair) && !counts(DeployPurpose::Rollback));
     }
 }

@@ -123,9 +123,7 @@ impl LinkRequests {
     }
 
     fn cancel_of(&self, last: &LastRead, sha: &CommitSha) -> Option<Request> {
-        let withdrawn = |id: &RequestId| {
-            last.requests.iter().any(|it| matches!(&it.ask, RequestKind::Withdraw { id: of } if of == id))
-        };
+        let withdrawn = |id: &RequestId| last.requests.iter().any(|other| other.withdraws(id));
         let cancels = |request: &&Request| {
             request.link == self.link
                 && matches!(&request.ask, RequestKind::Cancel { sha: of } if of == sha)
@@ -151,7 +149,6 @@ impl Drop for LinkRequests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Generation;
     use crate::state::MemoryState;
 
     fn sha(digit: &str) -> CommitSha {
@@ -173,21 +170,6 @@ mod tests {
         request(id, RequestKind::Cancel { sha: sha("a") })
     }
 
-    fn plan(steps: Vec<Step>) -> LinkPlan {
-        LinkPlan {
-            link: "dev/shop".parse().unwrap(),
-            base: Generation(0),
-            concern: String::new(),
-            takes_over: None,
-            deployed: None,
-            want: None,
-            steps,
-            on_failure: None,
-            holds: Vec::new(),
-            notes: Vec::new(),
-        }
-    }
-
     /// The id of the cancel that a watch of `plan` sees when these requests are read.
     fn seen(plan: &LinkPlan, number: u64, requests: Vec<Request>) -> Option<String> {
         let all = Arc::new(OpenRequests::new(Arc::new(MemoryState::new())));
@@ -197,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_cancel_is_seen_unless_it_is_withdrawn_or_was_read_before_the_watch_began() {
-        let nothing = plan(Vec::new());
+        let nothing = LinkPlan::with_steps("dev/shop", Vec::new());
         assert_eq!(seen(&nothing, 1, vec![cancel("1")]).as_deref(), Some("1"));
         assert_eq!(seen(&nothing, 0, vec![cancel("1")]), None);
         let other = request("1", RequestKind::Cancel { sha: sha("b") });
@@ -208,7 +190,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_cancel_that_the_plan_refuses_does_not_end_the_run_that_the_plan_starts() {
-        let refuses = plan(vec![Step::Refuse { request: cancel("1"), why: "it has ended".to_owned() }]);
+        let refuses = LinkPlan::with_steps(
+            "dev/shop",
+            vec![Step::Refuse { request: cancel("1"), why: "it has ended".to_owned() }],
+        );
         assert_eq!(seen(&refuses, 1, vec![cancel("1")]), None);
         assert_eq!(seen(&refuses, 1, vec![cancel("1"), cancel("2")]).as_deref(), Some("2"));
     }

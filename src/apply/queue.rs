@@ -83,7 +83,6 @@ fn before(manifest: &Manifest, tenant: &TenantName) -> BTreeSet<TenantName> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Generation;
     use crate::manifest::one_file;
 
     const MANIFEST: &str = r#"
@@ -98,18 +97,7 @@ mod tests {
     "#;
 
     fn queue(links: &[&str]) -> Queue {
-        let link = |link: &&str| LinkPlan {
-            link: link.parse().unwrap(),
-            base: Generation(0),
-            concern: String::new(),
-            takes_over: None,
-            deployed: None,
-            want: None,
-            steps: Vec::new(),
-            on_failure: None,
-            holds: Vec::new(),
-            notes: Vec::new(),
-        };
+        let link = |link: &&str| LinkPlan::with_steps(link, Vec::new());
         Queue::new(links.iter().map(link), &one_file::loaded(MANIFEST).manifest)
     }
 

@@ -78,6 +78,21 @@ impl Record {
         Ok(())
     }
 
+    /// Stages what belongs together: all of it or, if a part is illegal, nothing.
+    pub(super) fn stage_together(
+        &mut self,
+        stage: impl FnOnce(&mut Self) -> Result<(), ApplyError>,
+    ) -> Result<(), ApplyError> {
+        let (head, staged, consumes) = (self.head.clone(), self.staged.len(), self.consumes.len());
+        let done = stage(self);
+        if done.is_err() {
+            self.head = head;
+            self.staged.truncate(staged);
+            self.consumes.truncate(consumes);
+        }
+        done
+    }
+
     /// Stages the end of a run and, if the run verified its commit, the verification.
     pub(super) fn end_run(&mut self, run: RunId, outcome: RunOutcome) -> Result<(), ApplyError> {
         self.stage(Event::RunEnded { run, outcome })?;
@@ -147,5 +162,29 @@ impl Record {
     pub async fn record(&mut self, event: Event) -> Result<(), ApplyError> {
         self.stage(event)?;
         self.flush().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::state::MemoryState;
+
+    #[test]
+    fn what_belongs_together_is_staged_completely_or_not_at_all() {
+        let (state, clock) = (Arc::new(MemoryState::new()), Arc::new(SystemClock::new()));
+        let link = "dev/shop".parse().unwrap();
+        let mut record = Record::new(state, clock, link, Epoch(1), "ana".into(), Head::default());
+        let unlocked = || Event::Unlocked { from: "ben".to_owned(), why: None };
+        record.stage(unlocked()).unwrap();
+        let before = record.head().clone();
+        let staged = record.stage_together(|record| {
+            record.consume(RequestId("1".to_owned()));
+            record.stage(unlocked())?;
+            record.end_run(RunId("1".to_owned()), RunOutcome::Cancelled)
+        });
+        assert!(staged.is_err(), "there is no run to end");
+        assert_eq!((record.head(), record.staged.len(), record.consumes.len()), (&before, 1, 0));
     }
 }

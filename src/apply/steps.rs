@@ -250,10 +250,11 @@ impl LinkExecutor<'_> {
         Ok(run.execute())
     }
 
-    /// Stops and removes what dead processes left of the run's attempts: a run ends only when none is in flight.
-    async fn recover_all(self) -> Result<(), ApplyError> {
+    /// Finalizes the deployment and removes the attempts that dead processes left in flight: until then no run can end.
+    async fn end_in_flight(self) -> Result<(), ApplyError> {
         let left: Vec<_> = {
-            let record = self.record.lock().await;
+            let mut record = self.record.lock().await;
+            deploy::finalize(self.session, &mut record, self.stop, &self.plan.link).await?;
             let phases = record.head().open_run().into_iter().flat_map(|run| &run.phases);
             let in_flight = phases.filter_map(|phase| {
                 let attempt = phase.attempt.as_ref().filter(|attempt| !attempt.removed)?;
@@ -334,16 +335,22 @@ impl LinkExecutor<'_> {
     async fn stopped(self) -> Result<LinkResult, ApplyError> {
         match self.stop.why() {
             Some(Why::Cancelled(request)) => {
-                self.recover_all().await?;
+                self.end_in_flight().await?;
                 let mut record = self.record.lock().await;
+                // Only after Ctrl-C: the request stays pending.
+                if record.head().deploying.is_some() {
+                    return Ok(LinkResult::Interrupted);
+                }
                 let is_meant =
                     |run: &&RunState| matches!(&request.ask, RequestKind::Cancel { sha } if *sha == run.sha);
                 if let Some(run) = record.head().open_run().filter(is_meant) {
                     let run = run.id.clone();
-                    let (from, why) = (request.by.clone(), request.why.clone());
-                    record.stage(Event::Requested { ask: request.ask.clone(), from, why })?;
-                    record.end_run(run, RunOutcome::Cancelled)?;
-                    record.consume(request.id.clone());
+                    let (ask, from, why) = (request.ask.clone(), request.by.clone(), request.why.clone());
+                    record.stage_together(|record| {
+                        record.stage(Event::Requested { ask, from, why })?;
+                        record.consume(request.id.clone());
+                        record.end_run(run, RunOutcome::Cancelled)
+                    })?;
                 }
                 record.flush().await?;
                 Ok(LinkResult::Cancelled(Cancellation { by: request.by, why: request.why }))

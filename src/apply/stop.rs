@@ -117,25 +117,13 @@ async fn cancelled(requests: &LinkRequests, sha: Option<&CommitSha>) -> Request 
 mod tests {
     use super::*;
     use crate::apply::open_requests::OpenRequests;
-    use crate::domain::Generation;
     use crate::liveness;
     use crate::plan::LinkPlan;
     use crate::state::{MemoryState, State};
 
     #[tokio::test]
     async fn a_session_that_is_dropped_no_longer_renews_its_lease() {
-        let plan = LinkPlan {
-            link: "dev/shop".parse().unwrap(),
-            base: Generation(0),
-            concern: String::new(),
-            takes_over: None,
-            deployed: None,
-            want: None,
-            steps: Vec::new(),
-            on_failure: None,
-            holds: Vec::new(),
-            notes: Vec::new(),
-        };
+        let plan = LinkPlan::with_steps("dev/shop", Vec::new());
         let state: Arc<dyn State> = Arc::new(MemoryState::new());
         let owner = liveness::this_process("ana".to_owned(), jiff::Timestamp::UNIX_EPOCH);
         let held = Arc::new(HeldLease::acquire(&state, &plan.link, &owner, None).await.unwrap());

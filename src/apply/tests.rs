@@ -1,9 +1,6 @@
 //! Applies with ports in memory. Links proceed while a fleet cannot remove its services.
 
 mod held_deployment;
-
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,16 +8,11 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::blobs::MemoryBlobs;
-use crate::clock::SystemClock;
-use crate::domain::{Check, CommitSha, Generation, Handle, Token};
+use crate::domain::{Check, CommitSha, Handle, Token};
 use crate::estate::Estate;
 use crate::fleet::{Fleet, FleetError, Launch, ListedService, Secrets, ServiceState};
-use crate::git::Mirrors;
-use crate::manifest::one_file;
 use crate::plan::{LinkPlan, OrphanedService, Plan, Step};
 use crate::report::Progress;
-use crate::state::MemoryState;
 
 /// Every removal hangs.
 #[derive(Debug)]
@@ -82,17 +74,8 @@ impl Listener for Notes {
 
 /// An estate without links, whose only fleet hangs.
 fn estate() -> Estate {
-    Estate {
-        loaded: Arc::new(one_file::loaded("version = 1")),
-        state: Arc::new(MemoryState::new()),
-        blobs: Arc::new(MemoryBlobs::new()),
-        git: Arc::new(Mirrors::new(PathBuf::from("/nowhere"))),
-        fleets: [("f".parse().unwrap(), Arc::new(Hanging) as Arc<dyn Fleet>)].into(),
-        platforms: BTreeMap::new(),
-        leases: Arc::default(),
-        clock: Arc::new(SystemClock::new()),
-        scratch: PathBuf::from("/nowhere"),
-    }
+    let fleets = [("f".parse().unwrap(), Arc::new(Hanging) as Arc<dyn Fleet>)].into();
+    Estate { fleets, ..Estate::in_memory("version = 1") }
 }
 
 fn session(estate: Estate, listener: Arc<Notes>) -> Arc<Session> {
@@ -112,16 +95,8 @@ fn adopted(link: &str) -> LinkPlan {
     let sha = CommitSha::new("a".repeat(40)).unwrap();
     let images = [("web".to_owned(), format!("acme/web:{sha}"))].into_iter().collect();
     LinkPlan {
-        link: link.parse().unwrap(),
-        base: Generation(0),
-        concern: String::new(),
-        takes_over: None,
-        deployed: None,
         want: Some(sha.clone()),
-        steps: vec![Step::Adopt { sha, images, revision: "r".to_owned() }],
-        on_failure: None,
-        holds: Vec::new(),
-        notes: Vec::new(),
+        ..LinkPlan::with_steps(link, vec![Step::Adopt { sha, images, revision: "r".to_owned() }])
     }
 }
 

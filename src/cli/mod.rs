@@ -10,6 +10,7 @@ mod output;
 #[cfg(test)]
 mod tests;
 
+use std::cell::LazyCell;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -141,7 +142,9 @@ pub fn main() -> ExitCode {
     }
     let mut output = Output::new(global.color, &config);
     crate::telemetry::start(config.log.as_deref(), global.verbose, output.error_style().colour);
-    let ended = dispatch(command, &global, &Host::new(&config), &mut output);
+    // Created when a command opens a manifest.
+    let host = LazyCell::new(|| Host::new(&config));
+    let ended = dispatch(command, &global, &host, &mut output);
     let ended = ended.and_then(|status| output.finish().map(|()| status).map_err(CommandError::from));
     match ended {
         Ok(status) => status.into(),
@@ -157,7 +160,7 @@ pub fn main() -> ExitCode {
 fn dispatch(
     command: Command,
     global: &Global,
-    host: &Host,
+    host: &LazyCell<Host, impl FnOnce() -> Host>,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     match command {

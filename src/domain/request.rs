@@ -24,6 +24,13 @@ pub struct Request {
     pub ask: RequestKind,
 }
 
+impl Request {
+    /// Whether it withdraws the request with this id.
+    pub fn withdraws(&self, id: &RequestId) -> bool {
+        matches!(&self.ask, RequestKind::Withdraw { id: of } if of == id)
+    }
+}
+
 /// What an actor can request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]

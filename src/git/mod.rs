@@ -16,7 +16,7 @@
 //!
 //! A fetch adds whole packs (`fetch.unpackLimit=1`). A lookup may search all of them, so the fetch that makes them too
 //! many also merges the small ones (`repack`), after the callers that share it have its result. No object is ever
-//! dropped: one that was readable stays readable, also after a force push. Each requested sha is kept by its own
+//! dropped: one that was readable stays readable, even after a force push. Each requested sha is kept by its own
 //! reference, in case someone runs `git gc` there.
 //!
 //! A repack removes old packs as soon as the new one is complete, and readers carry on. A pack that libgit2 has read

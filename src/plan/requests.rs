@@ -76,9 +76,7 @@ fn decide(draft: &mut PlanDraft<'_>, request: &Request, want: Option<&CommitSha>
     if let RequestKind::Withdraw { id } = &request.ask {
         return withdraw(draft, request, id);
     }
-    let withdraws_it =
-        |other: &&Request| matches!(&other.ask, RequestKind::Withdraw { id } if *id == request.id);
-    if requests.iter().any(|other| withdraws_it(&other)) {
+    if requests.iter().any(|other| other.withdraws(&request.id)) {
         return;
     }
     let is_duplicate =

@@ -53,6 +53,25 @@ pub struct LinkPlan {
     pub notes: Vec<String>,
 }
 
+#[cfg(test)]
+impl LinkPlan {
+    /// A plan of a link without a record.
+    pub(crate) fn with_steps(link: &str, steps: Vec<Step>) -> Self {
+        Self {
+            link: link.parse().unwrap(),
+            base: Generation(0),
+            concern: String::new(),
+            takes_over: None,
+            deployed: None,
+            want: None,
+            steps,
+            on_failure: None,
+            holds: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
 /// One action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]

@@ -33,7 +33,7 @@ use crate::estate::Estate;
 pub enum Action {
     /// Resume the last run, or release the wanted commit if it was rolled back or contains a commit that was.
     Retry {
-        /// The phase to restart from; `None` for the one that failed.
+        /// The phase to restart from; `None`: the failed phase.
         phase: Option<PhaseName>,
     },
     /// Count a phase as done for one commit.

@@ -1,4 +1,4 @@
-//! Records checked requests, but none that is already pending.
+//! Records checked requests, except those that are already pending.
 
 use std::collections::BTreeSet;
 

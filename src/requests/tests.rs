@@ -1,20 +1,11 @@
 //! The rules of requests, without a terminal or a repository.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 use super::*;
-use crate::blobs::MemoryBlobs;
-use crate::clock::SystemClock;
 use crate::domain::{
     Actor, Deployment, Images, PhaseState, PhaseStatus, Quarantine, Request, RunId, RunState,
 };
-use crate::git::Mirrors;
-use crate::manifest::one_file;
-use crate::state::MemoryState;
 
 /// The link `dev/shop`, which wants the commit `2222…`.
 fn estate() -> Estate {
@@ -25,17 +16,7 @@ fn estate() -> Estate {
          [tenants.dev.links.shop]\nrepo = \"shop\"\nworkflow = \"standard\"\nsha = \"{}\"",
         sha('2')
     );
-    Estate {
-        loaded: Arc::new(one_file::loaded(&text)),
-        state: Arc::new(MemoryState::new()),
-        blobs: Arc::new(MemoryBlobs::new()),
-        git: Arc::new(Mirrors::new(PathBuf::from("/nowhere"))),
-        fleets: BTreeMap::new(),
-        platforms: BTreeMap::new(),
-        leases: Arc::default(),
-        clock: Arc::new(SystemClock::new()),
-        scratch: PathBuf::from("/nowhere"),
-    }
+    Estate::in_memory(&text)
 }
 
 fn link() -> LinkId {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{estate, session};
+use super::session;
 use crate::apply::{HeldLease, Record, Session};
 use crate::blobs::{BlobKey, Blobs};
 use crate::domain::{
@@ -13,7 +13,6 @@ use crate::domain::{
 };
 use crate::estate::Estate;
 use crate::fleet::{Fleet, FleetError, Launch, ListedService, ServiceState};
-use crate::manifest::one_file;
 use crate::plan::{self, ClosedGate, CommitFacts, HoldReason, Holder, LinkInput, Observed, Plan, PlanInput};
 use crate::platform::{
     FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Target, Upgrade,
@@ -127,12 +126,12 @@ impl Platform for InstantPlatform {
 }
 
 fn instant_session(resumed: DeployOutcome) -> Arc<Session> {
-    let (estate, loaded) = (estate(), Arc::new(one_file::loaded(MANIFEST)));
-    let (name, tenant) = loaded.manifest.tenants.first_key_value().unwrap();
+    let estate = Estate::in_memory(MANIFEST);
+    let (name, tenant) = estate.manifest().tenants.first_key_value().unwrap();
     let fleet: Arc<dyn Fleet> = Arc::new(InstantFleet(Arc::clone(&estate.blobs)));
     let fleets = [(tenant.fleet.clone(), fleet)].into();
     let platforms = [(name.clone(), Arc::new(InstantPlatform(resumed)) as Arc<dyn Platform>)].into();
-    session(Estate { loaded, fleets, platforms, ..estate }, Arc::default())
+    session(Estate { fleets, platforms, ..estate }, Arc::default())
 }
 
 fn link() -> LinkId {

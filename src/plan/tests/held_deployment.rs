@@ -132,7 +132,7 @@ fn a_rollback_passes() {
     quarantine b
     Rollback to a
     ");
-    // One that a dead process did not finish.
+    // A dead process left it unfinished.
     let why = "it broke".to_owned();
     let quarantined = Event::Quarantined { sha: sha('b'), why, good: Some(sha('a')), alone: false };
     let interrupted = World::wants('b').live('a').live('b').then(quarantined).left_by_the_dead();

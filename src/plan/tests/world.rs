@@ -213,7 +213,7 @@ impl World {
         self
     }
 
-    /// Deployments wait. No policy closes the gate yet, so the reason is one that links have.
+    /// Closes the gate for deployments. The reason is one that the link could have, since gates have none of their own yet.
     pub(super) fn at_a_closed_gate(mut self) -> Self {
         self.closed = true;
         self

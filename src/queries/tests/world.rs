@@ -1,26 +1,18 @@
 //! An estate in memory whose platform runs everything as it was deployed.
-
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use jiff::Timestamp;
-
-use crate::blobs::MemoryBlobs;
-use crate::clock::SystemClock;
 use crate::domain::*;
 use crate::estate::Estate;
-use crate::git::Mirrors;
 use crate::inventory::Targets;
 use crate::journal;
 use crate::liveness;
-use crate::manifest::one_file;
 use crate::platform::{
     FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Target, Upgrade,
 };
-use crate::state::{Append, MemoryState};
+use crate::state::Append;
+use async_trait::async_trait;
+use jiff::Timestamp;
 
 pub(super) fn sha(digit: char) -> CommitSha {
     CommitSha::new(digit.to_string().repeat(40)).unwrap()
@@ -103,17 +95,7 @@ pub(super) fn estate(extra: &str) -> Estate {
     );
     let platform =
         |tenant: &str| (TenantName::new(tenant).unwrap(), Arc::new(AsDeployed) as Arc<dyn Platform>);
-    Estate {
-        loaded: Arc::new(one_file::loaded(&text)),
-        state: Arc::new(MemoryState::new()),
-        blobs: Arc::new(MemoryBlobs::new()),
-        git: Arc::new(Mirrors::new(PathBuf::from("/nowhere"))),
-        fleets: BTreeMap::new(),
-        platforms: ["dev", "prod"].map(platform).into(),
-        leases: Arc::default(),
-        clock: Arc::new(SystemClock::new()),
-        scratch: PathBuf::from("/nowhere"),
-    }
+    Estate { platforms: ["dev", "prod"].map(platform).into(), ..Estate::in_memory(&text) }
 }
 
 pub(super) async fn head(estate: &Estate, link: &str) -> Head {

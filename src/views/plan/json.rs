@@ -70,7 +70,7 @@ pub struct HoldJson<'a> {
     pub is_error: bool,
     /// The commit the hold is about; null if none.
     pub sha: Option<&'a str>,
-    /// The phase the hold is about: the failed one, or the one that waits; null if none.
+    /// The failed or waiting phase; null if the hold concerns no single phase.
     pub phase: Option<&'a str>,
     /// When the cause of the hold was recorded; null if it was not.
     pub since: Option<String>,

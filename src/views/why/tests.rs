@@ -44,16 +44,10 @@ impl Case {
         let (link, head, runs) = ("dev/shop".parse().unwrap(), self.journal.head(), self.journal.runs());
         let asks = self.want.as_ref().map(|_| Wanted::Branch("main".into()));
         let plan = LinkPlan {
-            link: "dev/shop".parse().unwrap(),
             base: Generation(1),
-            concern: String::new(),
-            takes_over: None,
-            deployed: None,
-            want: None,
-            steps: self.steps.clone(),
-            on_failure: None,
             holds: self.holds.clone(),
             notes: self.contained.iter().map(Contained::describe).collect(),
+            ..LinkPlan::with_steps("dev/shop", self.steps.clone())
         };
         show(Why {
             recorded_as: None,

@@ -69,6 +69,12 @@ fn a_cancel_while_interrupted_phases_are_being_recovered_is_granted_once() {
         let events = [(0, Event::Apply), (150, Event::Apply), (151 + seed % 20, Event::Cancel(0))];
         history(seed, 1, &events, &faults)
     });
+    // Likewise while the deployment of a dead process is being finalized.
+    let died = [(0, "platform.upgrade", Fault::DieInFlight)];
+    holds(|seed| {
+        let events = [(0, Event::Apply), (60, Event::Apply), (60 + seed % 100, Event::Cancel(0))];
+        history(seed, 1, &events, &died)
+    });
 }
 
 #[test]

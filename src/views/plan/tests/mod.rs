@@ -35,16 +35,10 @@ fn plan(links: Vec<LinkPlan>) -> Plan {
 /// A link with `1…` deployed and `2…` wanted.
 fn link(id: &str, steps: Vec<Step>) -> LinkPlan {
     LinkPlan {
-        link: id.parse().unwrap(),
         base: Generation(7),
-        concern: String::new(),
-        takes_over: None,
         deployed: Some(sha('1')),
         want: Some(sha('2')),
-        steps,
-        on_failure: None,
-        holds: Vec::new(),
-        notes: Vec::new(),
+        ..LinkPlan::with_steps(id, steps)
     }
 }
 
