@@ -23,6 +23,7 @@ pub mod journal;
 pub mod lenient_json;
 pub mod manifest;
 pub mod plan;
+pub mod policy;
 pub mod report;
 pub mod views;
 pub mod workflow;

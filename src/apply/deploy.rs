@@ -19,7 +19,7 @@ use crate::report::Progress;
 
 /// Rolls the services as `step` says, and records the outcome before it returns. If the outcome is unknown, the
 /// deployment is still in flight, and [`ApplyError::Unsettled`] says why. `None`: a Ctrl-C left it in flight, or it
-/// never began.
+/// never began, because of a Ctrl-C or because a policy no longer allows it.
 pub(super) async fn deploy(
     session: &Session,
     record: &Mutex<Record>,
@@ -69,7 +69,14 @@ pub(super) async fn deploy(
         images,
         saved_plan: session.saved_plan.clone(),
     };
-    record.lock().await.record(intent).await?;
+    {
+        let mut record = record.lock().await;
+        // The plan may be older than the freeze. A rollback was decided when it was granted.
+        if step.purpose != DeployPurpose::Rollback && session.closed_gate(link, step.purpose).is_some() {
+            return Ok(None);
+        }
+        record.record(intent).await?;
+    }
     session.listener.hear(&Progress::DeployStarted { link: link.clone(), purpose, sha: sha.clone() });
     let began = session.estate().clock.elapsed();
     let lease_guard = record.lock().await.lease_guard();
@@ -161,6 +168,7 @@ impl FinalizedDeployment {
                 self.purpose == DeployPurpose::Upgrade && plan.want.as_ref() == Some(&self.sha)
             }
             HoldScope::Repair => self.purpose == DeployPurpose::Repair,
+            HoldScope::Rollback => self.purpose == DeployPurpose::Rollback,
         });
         is_planned || is_held
     }

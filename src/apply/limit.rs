@@ -156,7 +156,10 @@ mod tests {
         let held = |name: &str| {
             let scope = HoldScope::Phase { name: name.parse().unwrap() };
             let reason = HoldReason::LeaseHeld { owner: String::new() };
-            LinkPlan { holds: vec![Hold { scope, reason, hint: None }], ..verifying("prod/shop", "a", "a") }
+            LinkPlan {
+                holds: vec![Hold { scope, reason, hint: None, until: None }],
+                ..verifying("prod/shop", "a", "a")
+            }
         };
         assert_eq!(kept_back(0, &[held("deploy")]), 0);
         assert_eq!(kept_back(0, &[held("verify")]), 1, "it was in flight, and failed");

@@ -16,6 +16,7 @@ mod environment;
 mod error;
 mod executor;
 mod failure;
+mod gated;
 mod heartbeat;
 mod launch;
 mod lease;

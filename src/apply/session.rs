@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Executor, FailureLimit, Listener};
-use crate::domain::{Actor, PlanDigest};
+use crate::domain::{Actor, DeployPurpose, LinkId, PlanDigest};
 use crate::estate::Estate;
+use crate::plan::{self, ClosedGate};
 use crate::report::{LinkReport, Progress};
 
 /// On whose behalf plans are carried out, who hears of the progress, and what stops it.
@@ -34,6 +35,12 @@ impl Session {
         let failed = report.result.is_failure();
         self.listener.hear(&Progress::LinkEnded { link: report.link.clone(), failed });
         report
+    }
+
+    /// What a deployment of the link waits for now, if it has to.
+    pub(super) fn closed_gate(&self, link: &LinkId, purpose: DeployPurpose) -> Option<ClosedGate> {
+        let estate = self.estate();
+        plan::gate(estate.manifest(), link, purpose, estate.clock.now(), !self.actor.is_person())
     }
 
     pub(super) fn estate(&self) -> &Estate {

@@ -39,7 +39,15 @@ impl LinkExecutor<'_> {
                     self.record.lock().await.flush().await?;
                     return Ok(LinkResult::KeptBack { after: failed });
                 }
+                if let Some(held) = self.held_since_planned(group).await? {
+                    return Ok(held);
+                }
                 self.phases(group).await?;
+                if !self.stop.is_set()
+                    && let Some(held) = self.held_since_planned(group).await?
+                {
+                    return Ok(held);
+                }
                 after
             };
             if self.stop.is_set() && !(steps.is_empty() && self.is_complete().await) {
@@ -143,7 +151,7 @@ impl LinkExecutor<'_> {
                 record.flush().await?;
                 drop(record);
                 let outcome = deploy::deploy(self.session, self.record, self.stop, link, step).await?;
-                let Some(outcome) = outcome else { return Ok(None) };
+                let Some(outcome) = outcome else { return Ok(self.held_repair().await) };
                 let failed = failure::of_deployment(step.purpose, &step.to, &outcome);
                 return Ok(failed.map(|failed| LinkResult::Failed(Box::new(failed))));
             }

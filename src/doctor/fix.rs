@@ -25,7 +25,7 @@ impl Fix<'_> {
     pub(super) fn once_free(self, does: &str) -> String {
         let hold = self.plan.and_then(|plan| plan.holds.first());
         let Some(hold) = hold else { return format!("`katkit apply` {does}") };
-        let Hold { scope: _, reason: _, hint } = hold;
+        let Hold { scope: _, reason: _, hint, until: _ } = hold;
         let hint = hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"));
         format!("`katkit apply` {does}, but it is held back: {}{hint}", hold.describe())
     }

@@ -110,6 +110,11 @@ impl<'de> Visitor<'de> for NameOrWhole {
 }
 
 impl Actor {
+    /// Whether this is a human user, and no job, token or schedule.
+    pub fn is_person(&self) -> bool {
+        self.kind == ActorKind::Person
+    }
+
     /// A placeholder for events that planning only simulates.
     pub fn nobody() -> Self {
         Self::default()

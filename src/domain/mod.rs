@@ -38,7 +38,8 @@ pub use head::{
 pub use ids::{AttemptNumber, DeploymentName, Epoch, Generation, Handle, RequestId, RunId, Token};
 pub use images::Images;
 pub use name::{
-    COMMITS, FleetName, LinkId, LinkName, NameError, PROBE, PhaseName, RepoName, TenantName, WorkflowName,
+    COMMITS, FleetName, LinkId, LinkName, NameError, PROBE, PhaseName, PolicyName, RepoName, TenantName,
+    WorkflowName,
 };
 pub use outcome::{DeployOutcome, LostCause, Outcome, RunOutcome};
 pub use owner::{Lease, Owner};

@@ -140,6 +140,8 @@ names! {
     WorkflowName by check;
     /// The name of a fleet in the manifest.
     FleetName by check;
+    /// The name of a policy in the manifest.
+    PolicyName by check;
     /// The name of a phase inside its workflow.
     PhaseName by check_phase;
 }

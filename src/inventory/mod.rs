@@ -62,6 +62,8 @@ pub struct Scope {
     /// Wait for leases on these links that processes on other machines hold to expire or be renewed. Takes up to a
     /// lease's duration.
     pub patient: bool,
+    /// Plan for a job or a schedule, and not for a person.
+    pub unattended: bool,
     /// Requests to treat as recorded although they are not.
     pub proposed: Vec<Request>,
 }
@@ -105,6 +107,7 @@ pub async fn gather_beside<'a>(
         links,
         orphans,
         workflow_digests: digests.collect(),
+        unattended: scope.unattended,
         refresh_only: scope.refresh_only,
     })
 }
@@ -156,7 +159,6 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<V
             head,
             renamed: None,
             watched: None,
-            deployment_gate: None,
         }
     };
     let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);

@@ -132,6 +132,7 @@ fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Resource<'m>)) 
         repos,
         workflows: _,
         fleets,
+        policies: _,
         tenants,
         // Names in the base's own record, which planning does not change.
         moved: _,
@@ -151,6 +152,7 @@ fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Resource<'m>)) 
             platform,
             after: _,
             protected: _,
+            policy: _,
             variables: _,
             secrets,
             links: _,

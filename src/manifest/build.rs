@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::domain::{FleetName, RepoName, WorkflowName};
+use crate::domain::{FleetName, PolicyName, RepoName, WorkflowName};
 
 use super::after;
 use super::definitions::{Definitions, NamedTable, checked, twice};
@@ -13,6 +13,7 @@ use super::known::Known;
 use super::model::{DockerConfig, FleetConfig, FleetKind, Manifest, Repo};
 use super::moved;
 use super::moves::Moves;
+use super::policies;
 use super::reader::{Keys, Located, Reader, Section};
 use super::settings;
 use super::shared;
@@ -29,6 +30,7 @@ struct NamedTables<'i, 'r> {
     repos: Definitions<'i, 'r>,
     workflows: Definitions<'i, 'r>,
     fleets: Definitions<'i, 'r>,
+    policies: Definitions<'i, 'r>,
     templates: Definitions<'i, 'r>,
     tenants: BTreeMap<&'i str, TenantParts<'i, 'r>>,
 }
@@ -55,6 +57,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
             repos,
             workflows,
             fleets,
+            policies,
             templates,
             tenants,
             moved: renamed,
@@ -80,6 +83,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         define(&mut all.repos, repos, "repository", reader);
         define(&mut all.workflows, workflows, "workflow", reader);
         define(&mut all.fleets, fleets, "fleet", reader);
+        define(&mut all.policies, policies, "policy", reader);
         define(&mut all.templates, templates, "template", reader);
         tenants::collect(&mut all.tenants, tenants, reader);
         moved::read(renamed, &reader, &mut moves);
@@ -110,9 +114,19 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         built.extend(checked.zip(flow.workflow.clone()));
         flows.insert(*name, flow);
     }
+    let mut policies = BTreeMap::new();
+    for (name, it) in &all.policies {
+        policies.extend(checked::<PolicyName>(name, it).zip(policies::policy(name, *it)));
+    }
     let templates = Templates::read(all.templates);
     templates.check_used(all.tenants.values().flat_map(TenantParts::used));
-    let known = Known { repos: all.repos, fleets: names, flows, templates };
+    let known = Known {
+        repos: all.repos,
+        fleets: names,
+        flows,
+        templates,
+        policies: all.policies.keys().copied().collect(),
+    };
     let mut spans = Vec::new();
     after::check(&all.tenants.iter().map(|(name, parts)| (*name, parts.named())).collect());
     let mut tenants = BTreeMap::new();
@@ -127,6 +141,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         repos,
         workflows: built,
         fleets,
+        policies,
         tenants,
         moved: moves.0,
         digest: gathered.digest.clone(),

@@ -12,4 +12,5 @@ pub(super) struct Known<'i, 'r> {
     pub fleets: Vec<&'i str>,
     pub flows: BTreeMap<&'i str, WorkflowTable<'i>>,
     pub templates: Templates<'i, 'r>,
+    pub policies: Vec<&'i str>,
 }

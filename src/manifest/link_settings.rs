@@ -9,7 +9,8 @@ use super::model::{
     BlobsConfig, FleetConfig, Link, Manifest, PlatformConfig, Repo, SecretRef, StateConfig, Tenant,
 };
 use super::moves::Name;
-use crate::domain::{FleetName, LinkId, Workflow};
+use crate::domain::{FleetName, LinkId, PolicyName, Workflow};
+use crate::policy::Policy;
 
 /// The settings of one link, from anywhere in the manifest. They are equal for two manifests if the changes between
 /// them do not affect the link.
@@ -28,6 +29,8 @@ pub struct LinkSettings<'m> {
     fleet: (&'m str, Option<&'m FleetConfig>),
     /// The fleet for builds; `fleet` if the tenant names no other.
     build_fleet: (&'m str, Option<&'m FleetConfig>),
+    /// With its name, which holds tell.
+    policy: Option<(&'m PolicyName, &'m Policy)>,
     /// Its former names in `moved`, or those of its tenant.
     was: Vec<&'m Name>,
 }
@@ -44,6 +47,7 @@ impl Manifest {
             repos,
             workflows,
             fleets,
+            policies: _,
             tenants,
             moved,
             digest: _,
@@ -56,6 +60,7 @@ impl Manifest {
             platform,
             after: _,
             protected: _,
+            policy: _,
             variables,
             secrets,
             links,
@@ -74,6 +79,7 @@ impl Manifest {
             workflow: link.workflow.as_ref().and_then(|name| workflows.get(name)),
             fleet: named(fleet),
             build_fleet: named(build_fleet.as_ref().unwrap_or(fleet)),
+            policy: self.policy_of(id),
             was: moved.to(id).map(|moved| &moved.from).collect(),
         })
     }
@@ -119,6 +125,8 @@ mod tests {
         [workflows]
         standard.phases = [{ name = "build", order = 0, fleet = "build", timeout = "1m" }]
         short.phases = [{ name = "test", order = 0 }]
+        [policies]
+        careful.freeze = [{ start = "fri 16:00", end = "mon 08:00", zone = "UTC" }]
         [fleets]
         local = { kind = "process" }
         builders = { kind = "docker", image = "builder:1", memory = "1GiB" }
@@ -136,6 +144,7 @@ mod tests {
         environment = "PROD"
         fleet = "local"
         platform = { kind = "file", path = "/srv/prod" }
+        policy = "careful"
         links.shop = { repo = "shop", workflow = "standard", branch = "stable" }
     "#;
 
@@ -159,6 +168,8 @@ mod tests {
             ("name = \"test\"", "name = \"lint\"", "dev/api"),
             ("acme/shop.git", "acme/store.git", "dev/shop prod/shop"),
             ("/srv/prod", "/srv/live", "prod/shop"),
+            ("mon 08:00", "mon 09:00", "prod/shop"),
+            ("zone = \"UTC\"", "zone = \"Europe/Berlin\"", "prod/shop"),
             ("env:DEV_KEY", "env:KEY", "dev/api dev/shop"),
             ("REGION = \"north\"", "REGION = \"south\"", "dev/api dev/shop"),
             ("\"DEV\"", "\"TEST\"", "dev/api dev/shop"),

@@ -15,6 +15,7 @@ mod after;
 mod bounds;
 mod build;
 mod checks;
+mod civil;
 mod commit;
 mod credentials;
 mod definitions;
@@ -35,6 +36,7 @@ mod moves;
 mod newer_syntax;
 #[cfg(test)]
 pub mod one_file;
+mod policies;
 mod reader;
 mod resources;
 mod schema;

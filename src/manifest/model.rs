@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::moves::Moves;
 use crate::domain::{
-    CommitSha, FleetName, LinkId, LinkName, NameTemplate, PhaseName, Placement, RepoName, TenantName,
-    Workflow, WorkflowName,
+    CommitSha, FleetName, LinkId, LinkName, NameTemplate, PhaseName, Placement, PolicyName, RepoName,
+    TenantName, Workflow, WorkflowName,
 };
+use crate::policy::Policy;
 
 /// The manifest and its includes, checked and combined.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Manifest {
     pub workflows: BTreeMap<WorkflowName, Arc<Workflow>>,
     /// Where phases can run.
     pub fleets: BTreeMap<FleetName, FleetConfig>,
+    /// The conditions that deployments must meet.
+    pub policies: BTreeMap<PolicyName, Arc<Policy>>,
     /// The environments.
     pub tenants: BTreeMap<TenantName, Tenant>,
     /// Renamed tenants and links.
@@ -197,6 +200,8 @@ pub struct Tenant {
     pub after: BTreeSet<TenantName>,
     /// Whether `apply` asks for the tenant's name before it changes anything.
     pub protected: bool,
+    /// The conditions that its deployments must meet, a key of [`Manifest::policies`].
+    pub policy: Option<PolicyName>,
     /// Passed to every phase.
     pub variables: BTreeMap<String, String>,
     /// Passed to every phase by value, and never stored.
@@ -356,6 +361,12 @@ impl Manifest {
     pub fn link(&self, id: &LinkId) -> Option<(&Tenant, &Link)> {
         let tenant = self.tenants.get(&id.tenant)?;
         Some((tenant, tenant.links.get(&id.link)?))
+    }
+
+    /// The policy that a link's deployments must meet, if there is one.
+    pub fn policy_of(&self, link: &LinkId) -> Option<(&PolicyName, &Policy)> {
+        let name = self.tenants.get(&link.tenant)?.policy.as_ref()?;
+        Some((name, self.policies.get(name)?))
     }
 
     /// The workflow that the manifest gives a link. `None` if the link is unknown or its commits bring their own

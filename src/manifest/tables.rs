@@ -5,7 +5,9 @@
 use serde_json::{Value as Json, json};
 
 use crate::domain::{CommitSha, OnFailure, Placement, Strategy};
+use crate::policy::{CivilTime, Zone};
 
+use super::civil::{Days, Edge};
 use super::model::FleetKind;
 use super::reader::{Definitions, Key, Keys, Located, Raw, Reader, Section, Value, describe, keys};
 use super::resources::{Cores, Memory};
@@ -34,6 +36,8 @@ keys! {
         workflows: Section<'i, WorkflowKeys<'i>>, "workflows";
         /// Where phases can run, by the names that tenants use.
         fleets: Section<'i, FleetKeys<'i>>, "fleets";
+        /// When deployments are frozen and when they are allowed, by the names that tenants use.
+        policies: Section<'i, PolicyKeys<'i>>, "policies";
         /// Keys that links of several tenants share, by the names of the links.
         templates: Section<'i, LinkKeys<'i>>, "templates";
         /// Isolated environments. The links of one tenant may be spread over several files.
@@ -181,6 +185,50 @@ keys! {
         log_group: Text<'i>, "log-group";
     }
 
+    /// The conditions that deployments must meet.
+    PolicyKeys, policy, "a policy", json!({}) => {
+        /// Windows in which nothing is deployed. They take precedence over `allow`.
+        freeze: Vec<Located<FreezeKeys<'i>>>, "freeze";
+        /// Windows in which deployments are allowed. Default: at any time.
+        allow: Vec<Located<WindowKeys<'i>>>, "allow";
+    }
+
+    /// A window in which deployments are allowed: `days`, `from` and `to`, or `start` and `end`.
+    WindowKeys, window, "a window", json!({}) => {
+        /// Days of the week, such as `"mon-thu"`. Default: every day.
+        days: Vec<Located<Days<'i>>>, "days";
+        /// When it opens on each of the days.
+        from: CivilTime, "from";
+        /// When it closes: on the same day or, if that is not later than `from`, on the next.
+        to: CivilTime, "to";
+        /// When it opens: every week (`"fri 16:00"`) or once (`"2026-12-20 00:00"`).
+        start: Edge, "start";
+        /// When it closes: every week or once, like `start`.
+        end: Edge, "end";
+        /// The time zone of its times, by its IANA name.
+        zone: Zone, "zone", required;
+    }
+
+    /// A window in which nothing is deployed: `days`, `from` and `to`, or `start` and `end`.
+    FreezeKeys, freeze, "a freeze", json!({}) => {
+        /// Days of the week, such as `"mon-thu"`. Default: every day.
+        days: Vec<Located<Days<'i>>>, "days";
+        /// When it begins on each of the days.
+        from: CivilTime, "from";
+        /// When it ends: on the same day or, if that is not later than `from`, on the next.
+        to: CivilTime, "to";
+        /// When it begins: every week (`"fri 16:00"`) or once (`"2026-12-20 00:00"`).
+        start: Edge, "start";
+        /// When it ends: every week or once, like `start`.
+        end: Edge, "end";
+        /// The time zone of its times, by its IANA name.
+        zone: Zone, "zone", required;
+        /// The reason, shown wherever the freeze holds something.
+        why: Text<'i>, "why";
+        /// Whether requested rollbacks pass.
+        rollback: bool, "rollback", default true;
+    }
+
     /// An isolated environment.
     TenantKeys, tenant, "a tenant", json!({}) => {
         /// Its display name, which phases see as `ENV`; default: the tenant's name in uppercase.
@@ -201,6 +249,8 @@ keys! {
         /// Ask for the tenant's name before `apply` changes anything in it, and stop deploying to it after the first
         /// failed deployment.
         protected: bool, "protected", default false;
+        /// The policy's name under `[policies]`; default: none, so that deployments wait for nothing.
+        policy: Text<'i>, "policy";
         /// Links made from `[templates]`, by their names; `links` can override their keys.
         used: Vec<Located<Text<'i>>>, "use";
         /// The links of this tenant, by their names.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::{FleetName, LinkName, TenantName};
+use crate::domain::{FleetName, LinkName, PolicyName, TenantName};
 
 use super::after::Named;
 use super::checks::{self, misplaced};
@@ -103,6 +103,7 @@ pub(super) fn tenant<'i>(
         secrets,
         after,
         protected,
+        policy,
         used: _,
         links: _,
     } = &parts.keys;
@@ -112,6 +113,7 @@ pub(super) fn tenant<'i>(
         None => only_fleet(it.key, known, &reader),
     };
     let build_fleet = build_fleet.map(|fleet| fleet_name(fleet, known, &reader));
+    let policy = policy.map(|policy| policy_name(policy, known, &reader));
     let platform = match platform {
         Some(platform) => platform_of(name, &platform.value, platform.span, &reader),
         None => Some(PlatformConfig::File { path: joined(reader.root, format!(".katkit/platform/{name}")) }),
@@ -147,6 +149,7 @@ pub(super) fn tenant<'i>(
         platform: platform?,
         after: after.iter().flat_map(|after| &after.value).filter_map(|at| at.value.parse().ok()).collect(),
         protected: protected.is_some_and(|protected| protected.value),
+        policy: policy.flatten(),
         variables: variables.as_ref().map(|pairs| pairs.value.to_map()).unwrap_or_default(),
         secrets: secrets.as_ref().map(|pairs| pairs.value.to_secrets(&reader)).unwrap_or_default(),
         links,
@@ -195,6 +198,13 @@ fn fleet_name(name: Located<&str>, known: &Known<'_, '_>, reader: &Reader<'_>) -
         unknown("fleet", name, known.fleets.iter().copied(), reader);
     }
     FleetName::new(name.value).ok()
+}
+
+fn policy_name(name: Located<&str>, known: &Known<'_, '_>, reader: &Reader<'_>) -> Option<PolicyName> {
+    if !known.policies.contains(&name.value) {
+        unknown("policy", name, known.policies.iter().copied(), reader);
+    }
+    PolicyName::new(name.value).ok()
 }
 
 /// The fleet of a tenant that names none; reports that unless there is only one fleet.

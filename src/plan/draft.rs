@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::gate::{ClosedGate, Gates};
 use super::input::{LinkInput, Problem};
 use super::{DeployStep, Hold, HoldReason, HoldScope, LinkPlan, Step};
-use crate::domain::{Actor, Event, Generation, Head, RecordedEvent};
+use crate::domain::{Actor, DeployPurpose, Event, Generation, Head, RecordedEvent};
 use crate::journal;
 use crate::manifest::Manifest;
 
@@ -12,6 +13,8 @@ use crate::manifest::Manifest;
 pub(super) struct PlanDraft<'a> {
     pub(super) input: &'a LinkInput,
     pub(super) manifest: &'a Manifest,
+    /// What the policies hold back at this time.
+    pub(super) gates: &'a Gates<'a>,
     /// The time of the events that the plan assumes. It changes nothing that is planned.
     pub(super) now: Timestamp,
     pub(super) head: Head,
@@ -26,20 +29,25 @@ impl PlanDraft<'_> {
         self.plan.steps.push(step);
     }
 
-    /// Plans the deployment of a run or a repair, or holds it at a closed gate. Rollbacks do not come this way. The
-    /// caller of the planner decides whether the gate is closed; nothing closes it yet.
+    /// The gate at which deployments for this purpose wait, if it is closed.
+    pub(super) fn closed_gate(&self, purpose: DeployPurpose) -> Option<&ClosedGate> {
+        self.gates.closed(self.manifest, &self.input.id, purpose)
+    }
+
+    /// Plans the deployment of a run or a repair, or holds it at a closed gate. Rollbacks do not come this way.
     pub(super) fn deploy(&mut self, step: DeployStep) {
-        match &self.input.deployment_gate {
+        let scope = step.phase.clone().map_or(HoldScope::Repair, |name| HoldScope::Phase { name });
+        match self.closed_gate(step.purpose) {
             None => self.step(Step::Deploy(Box::new(step))),
             Some(gate) => {
-                let scope = step.phase.map_or(HoldScope::Repair, |name| HoldScope::Phase { name });
-                self.plan.holds.push(gate.hold(scope));
+                let holds = gate.holds(&self.input.id, &scope);
+                self.plan.holds.extend(holds);
             }
         }
     }
 
     pub(super) fn hold(&mut self, reason: HoldReason, hint: impl Into<Option<String>>) {
-        self.plan.holds.push(Hold { scope: HoldScope::Link, reason, hint: hint.into() });
+        self.plan.holds.push(Hold { scope: HoldScope::Link, reason, hint: hint.into(), until: None });
     }
 
     pub(super) fn unavailable(&mut self, problem: &Problem) {

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use crate::domain::{CommitSha, LinkId, PhaseName};
+use crate::domain::{CommitSha, LinkId, PhaseName, PolicyName};
+use crate::policy::Moment;
 
 /// A link, or a part of it, that the plan leaves where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,9 @@ pub struct Hold {
     /// How to resolve it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The earliest time at which it can end, if that is known. Whoever waits for it wakes up then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Moment>,
 }
 
 /// What a hold stops.
@@ -33,16 +37,8 @@ pub enum HoldScope {
     },
     /// The repair of drift.
     Repair,
-}
-
-/// A condition that every upgrade and every repair must meet, and that is not met now. The planner holds what waits for
-/// it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClosedGate {
-    /// The condition.
-    pub reason: HoldReason,
-    /// How to resolve it.
-    pub hint: Option<String>,
+    /// A requested rollback.
+    Rollback,
 }
 
 /// Why something is held.
@@ -105,13 +101,32 @@ pub enum HoldReason {
         /// The reason, as a lowercase fragment.
         because: String,
     },
+    /// A freeze of the tenant's policy is in force.
+    Frozen {
+        /// The policy.
+        policy: PolicyName,
+        /// The reason of the freeze.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// When the freeze ends.
+        until: Moment,
+    },
+    /// The tenant's policy has windows for deployments, and none is open.
+    OutsideWindows {
+        /// The policy.
+        policy: PolicyName,
+        /// When the next one opens.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opens: Option<Moment>,
+    },
     /// Information that the plan needs is unavailable.
     Unavailable(Problem),
 }
 
 impl From<Problem> for Hold {
     fn from(problem: Problem) -> Self {
-        Self { scope: HoldScope::Link, hint: problem.hint.clone(), reason: HoldReason::Unavailable(problem) }
+        let (scope, hint) = (HoldScope::Link, problem.hint.clone());
+        Self { scope, reason: HoldReason::Unavailable(problem), hint, until: None }
     }
 }
 
@@ -123,6 +138,7 @@ impl Hold {
             HoldScope::Link => reason,
             HoldScope::Phase { name } => format!("`{name}` waits: {reason}"),
             HoldScope::Repair => format!("the repair waits: {reason}"),
+            HoldScope::Rollback => format!("the rollback waits: {reason}"),
         }
     }
 
@@ -141,14 +157,6 @@ impl HoldScope {
     /// Whether the whole run is held.
     pub fn is_link(&self) -> bool {
         *self == Self::Link
-    }
-}
-
-impl ClosedGate {
-    /// What waits at the gate.
-    pub(super) fn hold(&self, scope: HoldScope) -> Hold {
-        let Self { reason, hint } = self.clone();
-        Hold { scope, reason, hint }
     }
 }
 
@@ -183,7 +191,25 @@ impl HoldReason {
             Self::MoveWaits { from, because } => {
                 format!("the record of `{from}`, which is moved here, is in use: {because}")
             }
+            Self::Frozen { policy, why, until } => {
+                let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                format!("the policy `{policy}` freezes deployments until {until}{why}")
+            }
+            Self::OutsideWindows { policy, opens: Some(opens) } => {
+                format!("the policy `{policy}` allows no deployment before {opens}")
+            }
+            Self::OutsideWindows { policy, opens: None } => {
+                format!("the last window of the policy `{policy}` for deployments is over")
+            }
             Self::Unavailable(problem) => problem.what.clone(),
+        }
+    }
+
+    /// The policy whose condition is not met.
+    pub fn policy(&self) -> Option<&PolicyName> {
+        match self {
+            Self::Frozen { policy, .. } | Self::OutsideWindows { policy, .. } => Some(policy),
+            _ => None,
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ClosedGate, CommitLine, Renamed, WatchComparison};
+use super::{CommitLine, Renamed, WatchComparison};
 use crate::description;
 use crate::domain::{
     CommitSha, FleetName, Handle, Head, Images, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName,
@@ -27,6 +27,8 @@ pub struct PlanInput<'a> {
     pub orphans: Vec<OrphanedService>,
     /// The digest of every workflow in the manifest, computed once and not once per link.
     pub workflow_digests: BTreeMap<WorkflowName, String>,
+    /// Whether a job or a schedule runs katkit, and no person. Then a repair waits at a closed gate.
+    pub unattended: bool,
     /// Only bring the record in line with what runs; run and deploy nothing.
     pub refresh_only: bool,
 }
@@ -57,9 +59,6 @@ pub struct LinkInput {
     pub observed: Observed,
     /// The content of the wanted commit; gathered only if [`super::needs_commit`].
     pub facts: Option<Result<Arc<CommitFacts>, Problem>>,
-    /// Why no deployment may begin at [`PlanInput::now`]; `None` if it may. Rollbacks pass, and a deployment in flight
-    /// is finalized.
-    pub deployment_gate: Option<Box<ClosedGate>>,
 }
 
 impl LinkInput {

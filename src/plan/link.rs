@@ -2,6 +2,7 @@
 
 use super::claim::Claims;
 use super::draft::PlanDraft;
+use super::gate::Gates;
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
@@ -61,7 +62,12 @@ fn is_live_and_verified(head: &Head, want: &CommitSha) -> bool {
     head.runs(want) && head.evidence(want).is_some_and(|evidence| evidence.deployment.is_some())
 }
 
-pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<'_>) -> LinkPlan {
+pub(super) fn plan_link(
+    all: &PlanInput<'_>,
+    input: &LinkInput,
+    claims: &Claims<'_>,
+    gates: &Gates<'_>,
+) -> LinkPlan {
     let plan = LinkPlan {
         link: input.id.clone(),
         base: input.recorded(),
@@ -88,10 +94,10 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
         return plan;
     }
     let broken = input.facts.as_ref().and_then(|facts| facts.as_ref().err().cloned());
-    let mut draft = drafted(all, input, claims, plan.clone(), broken);
+    let mut draft = drafted(all, input, (claims, gates), plan.clone(), broken);
     if draft.broken.is_some() && !matches!(input.facts, Some(Err(_))) {
         // Found while drafting. Draft again, so that no part of a run starts that cannot succeed.
-        draft = drafted(all, input, claims, plan, draft.broken);
+        draft = drafted(all, input, (claims, gates), plan, draft.broken);
     }
     // Those of the link first: they say more than what waits at a gate besides.
     draft.plan.holds.sort_by_key(|hold| !hold.scope.is_link());
@@ -110,12 +116,12 @@ pub(super) fn plan_link(all: &PlanInput<'_>, input: &LinkInput, claims: &Claims<
 fn drafted<'a>(
     all: &'a PlanInput<'a>,
     input: &'a LinkInput,
-    claims: &Claims<'_>,
+    (claims, gates): (&Claims<'_>, &'a Gates<'a>),
     plan: LinkPlan,
     broken: Option<Problem>,
 ) -> PlanDraft<'a> {
     let (manifest, now, head) = (all.manifest, all.now, Head::clone(&input.head));
-    let mut draft = PlanDraft { input, manifest, now, head, plan, broken };
+    let mut draft = PlanDraft { input, manifest, gates, now, head, plan, broken };
     if let Holder::Dead(owner) = &input.holder {
         // Always legal: it only names the previous owner.
         let _ = draft.project(Event::TakenOver { from: owner.to_string() });

@@ -5,8 +5,7 @@
 //! their execution needs, down to the new text of the service description.
 //!
 //! Equal inputs give equal plans, and planning again after a plan was applied gives no steps. The time is an input, but
-//! the plan depends on it only through the gate for deployments ([`LinkInput::deployment_gate`]). The caller decides
-//! whether the gate is closed; nothing closes it yet.
+//! the plan depends on it only through the gate for deployments ([`gate`]), which the policies close.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod arrival;
@@ -15,6 +14,7 @@ mod compare;
 mod contained;
 mod deploy;
 mod draft;
+mod gate;
 mod hold;
 mod input;
 mod link;
@@ -31,7 +31,8 @@ mod tests;
 pub use arrival::{Arrival, Goal, arrival, is_repair, lasting, obstacle};
 pub use compare::difference;
 pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};
-pub use hold::{ClosedGate, Hold, HoldReason, HoldScope};
+pub use gate::{ClosedGate, gate};
+pub use hold::{Hold, HoldReason, HoldScope};
 pub use input::{CommitFacts, Holder, LinkInput, Observed, OrphanedService, PlanInput, Problem, Taint};
 pub use link::{needs_commit, needs_what_runs};
 pub use moved::{Renamed, relocate, renames};
@@ -40,10 +41,11 @@ pub use step::{CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step, StepRe
 /// Decides what must happen so that every link runs the commit that the manifest wants.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let claims = claim::Claims::of(input);
+    let gates = gate::Gates::at(input.manifest, input.now, input.unattended);
     let mut links = Vec::new();
     let mut up_to_date = 0;
     for link in &input.links {
-        let planned = link::plan_link(input, link, &claims);
+        let planned = link::plan_link(input, link, &claims, &gates);
         if matches!(link.renamed.as_deref(), Some(Renamed::To(_))) && planned.is_empty() {
             // The plan of its new name covers it.
         } else if planned.is_empty() {

@@ -126,7 +126,7 @@ fn rename_obstacle(new: &LinkInput, old: &[LinkInput]) -> Option<Hold> {
     }
     let wait = |because: String, hint: String| {
         let reason = HoldReason::MoveWaits { from: from.clone(), because };
-        Some(Hold { scope: HoldScope::Link, reason, hint: Some(hint) })
+        Some(Hold { scope: HoldScope::Link, reason, hint: Some(hint), until: None })
     };
     if let Holder::Other(owner) = &only.holder {
         return wait(format!("{owner} is working on it"), "wait for it, then apply again".to_owned());

@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 
 use super::draft::PlanDraft;
 use super::recover::{end_leftovers, end_run};
-use super::{Problem, Step, deploy};
-use crate::domain::{CommitSha, Event, PhaseName, Request, RequestId, RequestKind, RunOutcome};
+use super::{Hold, HoldScope, Problem, Step, deploy};
+use crate::domain::{
+    CommitSha, DeployPurpose, Event, PhaseName, Request, RequestId, RequestKind, RunOutcome,
+};
 
 /// Decides every request that can be decided now, in the order they were recorded. Breaks if nothing else may be
 /// planned besides them.
@@ -122,11 +124,8 @@ fn grant(draft: &mut PlanDraft<'_>, request: &Request) {
     let granted = draft.project(event);
     if granted.is_ok() {
         draft.step(Step::Accept { request: request.clone() });
-        let Err(problem) = follow(draft, request) else { return };
-        draft.unavailable(&Problem {
-            what: format!("the {} requested by {by} is not possible: {}", ask.word(), problem.what),
-            hint: problem.hint,
-        });
+        let Err(holds) = follow(draft, request) else { return };
+        draft.plan.holds.extend(holds);
     }
     draft.head = head;
     draft.plan.steps.truncate(steps);
@@ -135,16 +134,20 @@ fn grant(draft: &mut PlanDraft<'_>, request: &Request) {
     }
 }
 
-/// Plans the consequences of a request beyond its own event.
-fn follow(draft: &mut PlanDraft<'_>, request: &Request) -> Result<(), Problem> {
+/// Plans the consequences of a request beyond its own event. Fails with what holds them back.
+fn follow(draft: &mut PlanDraft<'_>, request: &Request) -> Result<(), Vec<Hold>> {
     match &request.ask {
         RequestKind::Cancel { .. } => end_run(draft, RunOutcome::Cancelled),
         RequestKind::Rollback { from, to } => {
             if draft.head.open_run().is_some() {
                 end_run(draft, RunOutcome::Cancelled);
             }
+            if let Some(gate) = draft.closed_gate(DeployPurpose::Rollback) {
+                return Err(gate.holds(&draft.input.id, &HoldScope::Rollback));
+            }
             let why = request.why.clone().unwrap_or_else(|| format!("rolled back by {}", request.by));
-            deploy::roll_back(draft, from, to, why, false)?;
+            deploy::roll_back(draft, from, to, why, false)
+                .map_err(|problem| vec![impossible(request, problem).into()])?;
         }
         RequestKind::Retry { .. }
         | RequestKind::Skip { .. }
@@ -152,6 +155,11 @@ fn follow(draft: &mut PlanDraft<'_>, request: &Request) -> Result<(), Problem> {
         | RequestKind::Withdraw { .. } => {}
     }
     Ok(())
+}
+
+fn impossible(Request { ask, by, .. }: &Request, problem: Problem) -> Problem {
+    let what = format!("the {} requested by {by} is not possible: {}", ask.word(), problem.what);
+    Problem { what, hint: problem.hint }
 }
 
 fn withdraw(draft: &mut PlanDraft<'_>, by: &Request, id: &RequestId) {

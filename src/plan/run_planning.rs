@@ -7,8 +7,9 @@ use super::input::CommitFacts;
 use super::recover::{end_leftover_of, end_run, remove_ended, supersede};
 use super::{HoldReason, Step, StepReason, deploy, requests};
 use crate::domain::{
-    Cancellation, CommitSha, Event, Execution, Head, LinkId, OnFailure, Outcome, Phase, PhaseKind, PhaseName,
-    PhaseState, PhaseStatus, RunId, RunOutcome, RunPhase, RunReason, RunState, Workflow,
+    Cancellation, CommitSha, DeployPurpose, Event, Execution, Head, LinkId, OnFailure, Outcome, Phase,
+    PhaseKind, PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunPhase, RunReason, RunState,
+    Workflow,
 };
 use crate::journal;
 use crate::manifest::Manifest;
@@ -57,7 +58,9 @@ fn waits_at_once(draft: &PlanDraft<'_>, phases: &[RunPhase]) -> bool {
     let first = phases.iter().find(|phase| !phase.skipped && !phase.kept).map(|phase| phase.order);
     let is_first =
         |phase: &RunPhase| phase.deployment && !phase.skipped && !phase.kept && Some(phase.order) == first;
-    draft.input.deployment_gate.is_some() && phases.iter().any(is_first) && requests::all_decided(draft)
+    draft.closed_gate(DeployPurpose::Upgrade).is_some()
+        && phases.iter().any(is_first)
+        && requests::all_decided(draft)
 }
 
 /// Plans the deployment of the run, or its hold.
@@ -65,7 +68,7 @@ fn plan_deployment(draft: &mut PlanDraft<'_>, facts: &CommitFacts, want: &Commit
     let Some((phase, settings)) = facts.workflow.deployment() else { return };
     match deploy::upgrade(draft, phase, settings, facts, want) {
         Ok(step) => {
-            if draft.input.deployment_gate.is_none() {
+            if draft.closed_gate(DeployPurpose::Upgrade).is_none() {
                 draft.plan.on_failure = deploy::rollback_step(draft, &step);
             }
             draft.deploy(step);
@@ -90,7 +93,7 @@ pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     let phases = draft.head.open_run().map(|run| run.phases.clone()).unwrap_or_default();
     let failed = phases.iter().find(|state| is_failed_for_good(state, &facts.workflow));
     let waits = |state: &&PhaseState| state.deployment && !state.status.is_done();
-    let held = phases.iter().find(waits).filter(|_| draft.input.deployment_gate.is_some());
+    let held = phases.iter().find(waits).filter(|_| draft.closed_gate(DeployPurpose::Upgrade).is_some());
     for state in &phases {
         let Some(phase) = facts.workflow.phase(&state.name) else { continue };
         // Phases that already run beside a failed phase finish before the run ends; no other phase starts.

@@ -266,7 +266,7 @@ pub struct CommitLine {
 
 impl Plan {
     /// The version that this build writes and reads.
-    pub const VERSION: u32 = 5;
+    pub const VERSION: u32 = 6;
 
     /// Whether there is anything to do.
     pub fn has_steps(&self) -> bool {
@@ -282,6 +282,11 @@ impl Plan {
     /// gate does not count.
     pub fn is_held(&self) -> bool {
         self.holds().any(Hold::needs_action)
+    }
+
+    /// Whether a deployment waits at a gate.
+    pub fn waits_at_gate(&self) -> bool {
+        self.holds().any(Hold::is_at_gate)
     }
 
     /// Whether another process is working on one of the links.

@@ -6,6 +6,7 @@
 
 mod active_phase;
 mod arrivals;
+mod calendar;
 mod history;
 mod journal_pages;
 mod outages;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use active_phase::ActivePhase;
 pub use arrivals::{Activity, Arrivals, Fingerprint, activity, arrivals};
+pub use calendar::{CalendarFacts, calendar};
 pub use history::{KnownLinks, MergedEvents, deployments, history};
 pub use journal_pages::{EventRange, past_run, past_runs, usual_durations};
 pub use outages::{MAX_OUTAGE, OutageTimers, WaitState};

@@ -86,6 +86,8 @@ pub struct Checked {
     pub is_held: bool,
     /// Whether there is nothing left to do now.
     pub is_all_live: bool,
+    /// Whether a deployment waits at a gate.
+    pub is_waiting: bool,
 }
 
 impl RecordedLinks {
@@ -196,8 +198,9 @@ async fn check(estate: &Estate, targets: Targets) -> Result<Checked, StateError>
     let wants = input.links.into_iter().filter_map(|link| Some((link.id, link.want?.ok()?))).collect();
     let is_done = |link: &LinkPlan| link.steps.is_empty() && link.holds.iter().all(Hold::is_at_gate);
     let is_all_live = plan.links.iter().all(is_done);
+    let is_waiting = plan.waits_at_gate();
     let findings = plan.links.into_iter().filter_map(|link| Some((plan::obstacle(&link)?, link.link)));
     let findings: Vec<_> = findings.map(|(finding, link)| (link, finding)).collect();
     let is_held = findings.iter().any(|(_, arrival)| matches!(arrival, Arrival::Held(_)));
-    Ok(Checked { wants, findings, is_held, is_all_live })
+    Ok(Checked { wants, findings, is_held, is_all_live, is_waiting })
 }

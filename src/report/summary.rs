@@ -160,6 +160,11 @@ impl Summary {
         !self.interrupted && self.broken.is_empty() && self.links.iter().all(done)
     }
 
+    /// Whether the deployment of one of the links waits.
+    pub fn is_waiting(&self) -> bool {
+        self.links.iter().any(|report| matches!(report.result, LinkResult::Held { .. }))
+    }
+
     /// Whether another process is handling one of the links.
     pub fn is_overtaken(&self) -> bool {
         self.links.iter().any(|report| matches!(report.result, LinkResult::Overtaken { .. }))

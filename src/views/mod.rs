@@ -6,6 +6,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod artifacts;
+mod calendar;
 mod diagnosis;
 mod diagnostics;
 mod findings;
@@ -29,6 +30,10 @@ mod why;
 mod words;
 
 pub use artifacts::{Artifact, ArtifactsJson, ArtifactsText};
+pub use calendar::{
+    Calendar, CalendarEntryJson, CalendarIcal, CalendarJson, CalendarText, EntryKindJson, PolicyCalendar,
+    PolicyCalendarJson, SimulationJson, SimulationText,
+};
 pub use diagnosis::{DiagnosedJson, DiagnosisJson, DiagnosisText};
 pub use diagnostics::{DiagnosticItem, DiagnosticPlace, DiagnosticsJson, DiagnosticsText, RelatedPlace};
 pub use findings::{CheckStatusJson, FindingJson};

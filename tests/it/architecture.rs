@@ -35,10 +35,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lenient_json", &[]),
     ("description", &["domain", "lenient_json"]),
     ("journal", &["domain"]),
-    ("manifest", &["domain"]),
-    ("plan", &["description", "domain", "journal", "lenient_json", "manifest"]),
+    ("manifest", &["domain", "policy"]),
+    ("plan", &["description", "domain", "journal", "lenient_json", "manifest", "policy"]),
+    // Judges by what it is given, so that the manifest and the planner can both use it.
+    ("policy", &[]),
     ("report", &["domain"]),
-    ("views", &["domain", "journal", "manifest", "plan", "report"]),
+    ("views", &["domain", "journal", "manifest", "plan", "policy", "report"]),
     ("workflow", &["domain", "lenient_json"]),
     // Ports.
     ("blobs", &["aws", "domain", "hints"]),

@@ -4,6 +4,7 @@
 mod edit;
 mod includes;
 mod links;
+mod policies;
 mod says;
 mod schema;
 mod settings;

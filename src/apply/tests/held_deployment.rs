@@ -1,19 +1,22 @@
 //! A run whose deployment is held stays open, and the next apply resumes it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::session;
 use crate::apply::{HeldLease, Record, Session};
 use crate::blobs::{BlobKey, Blobs};
+use crate::clock::{Clock, SystemClock};
 use crate::domain::{
     Check, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, Event, Handle, Head, LinkId, Outcome,
     PhaseStatus, ReplicaStatus, RunOutcome, Token,
 };
 use crate::estate::Estate;
 use crate::fleet::{Fleet, FleetError, Launch, ListedService, ServiceState};
-use crate::plan::{self, ClosedGate, CommitFacts, HoldReason, Holder, LinkInput, Observed, Plan, PlanInput};
+use crate::plan::{self, CommitFacts, Holder, LinkInput, Observed, Plan, PlanInput};
 use crate::platform::{
     FencingCheck, InFlight, Observation, Platform, PlatformError, RollEnd, Target, Upgrade,
 };
@@ -29,11 +32,36 @@ phases = [
   { name = "deploy", order = 1, kind = "deployment" },
   { name = "verify", order = 2, checkout = "clone" },
 ]
+[policies.office]
+freeze = [{ start = "fri 16:00", end = "mon 08:00", zone = "UTC", why = "it is Friday" }]
+[tenants.dev]
+policy = "office"
 [tenants.dev.links.web]
 repo = "app"
 workflow = "standard"
 branch = "main"
 "#;
+
+/// The machine's clock, with a date that a test sets.
+#[derive(Debug)]
+struct Calendar {
+    now: Mutex<Timestamp>,
+    machine: SystemClock,
+}
+
+impl Clock for Calendar {
+    fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.machine.elapsed()
+    }
+}
+
+/// During the freeze.
+const SATURDAY: &str = "2026-01-03T12:00:00Z";
+const TUESDAY: &str = "2026-01-06T12:00:00Z";
 
 /// Every phase succeeds at once.
 #[derive(Debug)]
@@ -44,7 +72,7 @@ impl Fleet for InstantFleet {
     async fn launch(&self, launch: &Launch) -> Result<Handle, FleetError> {
         let attempt = launch.log_path.trim_start_matches("memory:").trim_start_matches('/');
         let replica = BlobKey::new(attempt).unwrap().replica(launch.replica);
-        let now = jiff::Timestamp::UNIX_EPOCH;
+        let now = Timestamp::UNIX_EPOCH;
         let status = ReplicaStatus {
             version: ReplicaStatus::VERSION,
             agent: None,
@@ -125,13 +153,28 @@ impl Platform for InstantPlatform {
     }
 }
 
-fn instant_session(resumed: DeployOutcome) -> Arc<Session> {
+/// A session with a clock that the test sets.
+struct Office {
+    session: Arc<Session>,
+    clock: Arc<Calendar>,
+}
+
+impl Office {
+    fn on(&self, day: &str) {
+        *self.clock.now.lock().unwrap() = day.parse().unwrap();
+    }
+}
+
+fn office(resumed: DeployOutcome) -> Office {
     let estate = Estate::in_memory(MANIFEST);
     let (name, tenant) = estate.manifest().tenants.first_key_value().unwrap();
     let fleet: Arc<dyn Fleet> = Arc::new(InstantFleet(Arc::clone(&estate.blobs)));
     let fleets = [(tenant.fleet.clone(), fleet)].into();
     let platforms = [(name.clone(), Arc::new(InstantPlatform(resumed)) as Arc<dyn Platform>)].into();
-    session(Estate { fleets, platforms, ..estate }, Arc::default())
+    let clock =
+        Arc::new(Calendar { now: Mutex::new(SATURDAY.parse().unwrap()), machine: SystemClock::new() });
+    let estate = Estate { fleets, platforms, clock: Arc::clone(&clock) as Arc<dyn Clock>, ..estate };
+    Office { session: session(estate, Arc::default()), clock }
 }
 
 fn link() -> LinkId {
@@ -148,13 +191,8 @@ async fn head(session: &Session) -> Head {
 }
 
 /// The plan for the recorded state.
-async fn planned(session: &Session, is_gate_closed: bool) -> Plan {
+async fn planned(session: &Session) -> Plan {
     let (head, manifest) = (head(session).await, session.estate().manifest());
-    let gate = || {
-        let (sha, since) = (sha(), jiff::Timestamp::UNIX_EPOCH);
-        let reason = HoldReason::Quarantined { sha, since, why: "it is Friday".to_owned() };
-        Box::new(ClosedGate { reason, hint: None })
-    };
     let facts = CommitFacts {
         workflow: Arc::clone(&manifest.workflows["standard"]),
         description: Some(
@@ -179,7 +217,6 @@ async fn planned(session: &Session, is_gate_closed: bool) -> Plan {
         want: Some(Ok(sha())),
         watched: None,
         facts: Some(Ok(Arc::new(facts))),
-        deployment_gate: is_gate_closed.then(gate),
     };
     plan::plan(&PlanInput {
         manifest,
@@ -187,6 +224,7 @@ async fn planned(session: &Session, is_gate_closed: bool) -> Plan {
         links: vec![input],
         orphans: Vec::new(),
         workflow_digests: manifest.workflows.iter().map(|(name, it)| (name.clone(), it.digest())).collect(),
+        unattended: false,
         refresh_only: false,
     })
 }
@@ -206,18 +244,20 @@ fn statuses(head: &Head) -> (Vec<PhaseStatus>, Option<RunOutcome>) {
 #[tokio::test]
 async fn the_run_stays_open_and_is_resumed_at_the_deployment() {
     use PhaseStatus::{Pending, Succeeded};
-    let session = instant_session(DeployOutcome::Deployed);
-    let result = apply(&session, planned(&session, true).await).await;
-    let LinkResult::Held { deployed: None, reason, hint: None } = &result else { panic!("{result:?}") };
+    let office = office(DeployOutcome::Deployed);
+    let session = &office.session;
+    let result = apply(session, planned(session).await).await;
+    let LinkResult::Held { deployed: None, reason, hint: Some(_) } = &result else { panic!("{result:?}") };
     assert!(reason.starts_with("`deploy` waits: ") && !result.is_failure(), "{reason}");
-    let waiting = head(&session).await;
+    let waiting = head(session).await;
     assert_eq!(statuses(&waiting), (vec![Succeeded, Pending, Pending], None));
     assert!(waiting.deploying.is_none() && waiting.verified.is_empty(), "{waiting:?}");
-    assert!(!planned(&session, true).await.has_steps());
+    assert!(!planned(session).await.has_steps());
 
-    let result = apply(&session, planned(&session, false).await).await;
+    office.on(TUESDAY);
+    let result = apply(session, planned(session).await).await;
     assert!(matches!(&result, LinkResult::Done { deployed: Some(live) } if *live == sha()), "{result:?}");
-    let verified = head(&session).await;
+    let verified = head(session).await;
     assert_eq!(statuses(&verified), (vec![Succeeded; 3], Some(RunOutcome::Succeeded)));
     assert!(verified.evidence(&sha()).is_some());
     let run = |head: &Head| head.run.as_ref().map(|run| run.id.clone());
@@ -226,14 +266,36 @@ async fn the_run_stays_open_and_is_resumed_at_the_deployment() {
     assert_eq!(build.number.0, 1);
 }
 
-/// Another process issued the deployment before the gate closed, and died.
-async fn in_flight(resumed: DeployOutcome) -> Arc<Session> {
-    let session = instant_session(resumed);
-    apply(&session, planned(&session, true).await).await;
+#[tokio::test]
+async fn a_freeze_that_began_after_the_plan_holds_the_deployment() {
+    use PhaseStatus::{Pending, Succeeded};
+    let office = office(DeployOutcome::Deployed);
+    let session = &office.session;
+    office.on(TUESDAY);
+    let plan = planned(session).await;
+    office.on(SATURDAY);
+    let result = apply(session, plan).await;
+    let LinkResult::Held { deployed: None, reason, hint: Some(hint) } = &result else { panic!("{result:?}") };
+    assert_eq!(
+        reason,
+        "`deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday"
+    );
+    assert!(hint.contains("`katkit apply dev/web`"), "{hint}");
+    assert_eq!(statuses(&head(session).await), (vec![Succeeded, Pending, Pending], None));
+    office.on(TUESDAY);
+    let result = apply(session, planned(session).await).await;
+    assert!(matches!(&result, LinkResult::Done { deployed: Some(live) } if *live == sha()), "{result:?}");
+}
+
+/// Another process issued the deployment before the freeze began, and died.
+async fn in_flight(resumed: DeployOutcome) -> Office {
+    let office = office(resumed);
+    let session = &office.session;
+    apply(session, planned(session).await).await;
     let estate = session.estate();
     let held = HeldLease::acquire(&estate.state, &link(), &session.executor.owner, None).await.unwrap();
     let (state, clock) = (Arc::clone(&estate.state), Arc::clone(&estate.clock));
-    let mut record = Record::new(state, clock, link(), held.epoch, "ana".into(), head(&session).await);
+    let mut record = Record::new(state, clock, link(), held.epoch, "ana".into(), head(session).await);
     let intended = Event::DeployIntended {
         token: Token("t".to_owned()),
         purpose: DeployPurpose::Upgrade,
@@ -243,34 +305,36 @@ async fn in_flight(resumed: DeployOutcome) -> Arc<Session> {
     };
     record.record(intended).await.unwrap();
     held.release().await;
-    session
+    office
 }
 
 #[tokio::test]
 async fn a_deployment_in_flight_that_failed_ends_the_run_although_it_is_held() {
     use PhaseStatus::{Failed, Pending, Succeeded};
-    let session = in_flight(DeployOutcome::Failed { reason: "no such image".to_owned() }).await;
-    let result = apply(&session, planned(&session, true).await).await;
+    let office = in_flight(DeployOutcome::Failed { reason: "no such image".to_owned() }).await;
+    let session = &office.session;
+    let result = apply(session, planned(session).await).await;
     let LinkResult::Failed(failure) = result else { panic!("{result:?}") };
     assert_eq!((failure.step.as_str(), failure.reason.as_str()), ("deploy", "no such image"));
-    let failed = head(&session).await;
+    let failed = head(session).await;
     assert_eq!(statuses(&failed), (vec![Succeeded, Failed, Pending], Some(RunOutcome::Failed)));
-    assert!(!planned(&session, true).await.has_steps());
+    assert!(!planned(session).await.has_steps());
 }
 
 #[tokio::test]
 async fn after_a_deployment_in_flight_that_succeeded_the_next_apply_runs_the_phases_behind_it() {
     use PhaseStatus::{Pending, Succeeded};
-    let session = in_flight(DeployOutcome::Deployed).await;
-    let result = apply(&session, planned(&session, true).await).await;
+    let office = in_flight(DeployOutcome::Deployed).await;
+    let session = &office.session;
+    let result = apply(session, planned(session).await).await;
     let LinkResult::Held { deployed: Some(live), reason, hint: Some(hint) } = &result else {
         panic!("{result:?}")
     };
     assert_eq!(*live, sha());
     assert_eq!(reason, "the phases after the deployment have not run");
     assert_eq!(hint, "`katkit apply dev/web` runs them");
-    assert_eq!(statuses(&head(&session).await), (vec![Succeeded, Succeeded, Pending], None));
-    let result = apply(&session, planned(&session, true).await).await;
+    assert_eq!(statuses(&head(session).await), (vec![Succeeded, Succeeded, Pending], None));
+    let result = apply(session, planned(session).await).await;
     assert!(matches!(result, LinkResult::Done { .. }), "{result:?}");
-    assert_eq!(statuses(&head(&session).await), (vec![Succeeded; 3], Some(RunOutcome::Succeeded)));
+    assert_eq!(statuses(&head(session).await), (vec![Succeeded; 3], Some(RunOutcome::Succeeded)));
 }

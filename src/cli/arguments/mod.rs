@@ -3,6 +3,7 @@
 pub(super) mod against;
 pub(super) mod attempt;
 pub(super) mod candidates;
+pub(super) mod instant;
 pub(super) mod link;
 pub(super) mod moment;
 pub(super) mod spelling;

@@ -52,6 +52,9 @@ pub(in crate::cli) struct Arguments {
     /// Start no more deployments after N failures [default: 1 in each protected tenant]
     #[arg(long, value_name = "N")]
     max_failures: Option<NonZeroUsize>,
+    /// Exit with 3 if a deployment waits for a policy
+    #[arg(long)]
+    strict: bool,
     /// Number of links to work on concurrently
     #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     parallelism: u16,
@@ -75,6 +78,8 @@ pub(in crate::cli) struct ApplyOptions {
     agreed: Option<String>,
     /// After this many failed deployments, no more start.
     max_failures: Option<NonZeroUsize>,
+    /// A deployment that waits is unfinished work.
+    strict: bool,
     /// `None`: the first Ctrl-C once work has started.
     interrupt: Option<CancellationToken>,
 }
@@ -100,6 +105,7 @@ impl Default for ApplyOptions {
             ask: Confirmation::Protected,
             agreed: None,
             max_failures: None,
+            strict: false,
             interrupt: None,
         }
     }
@@ -132,12 +138,13 @@ pub(in crate::cli) async fn run(
         purpose: Purpose::Convergence,
         ask: arguments.consent.or(Confirmation::Everything),
         max_failures: arguments.max_failures,
+        strict: arguments.strict,
         ..ApplyOptions::default()
     };
     let ended = match arguments.saved_plan(estate) {
         Some(file) => {
             let Confirmed { plan, digest, refused } =
-                saved::confirm(estate, &file, arguments.all_or_nothing).await?;
+                saved::confirm(&opened, &file, arguments.all_or_nothing).await?;
             carry_out(
                 &opened,
                 plan,
@@ -181,14 +188,14 @@ async fn converge(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     if !arguments.wait {
-        let plan = plan::make(&opened.estate, &arguments.selection, true).await?;
+        let plan = plan::make(opened, &arguments.selection, true).await?;
         return carry_out(opened, plan, options, output).await;
     }
     let interrupt = on_ctrl_c();
     let options = ApplyOptions { interrupt: Some(interrupt.clone()), ..options };
     loop {
         let plan = tokio::select! {
-            plan = after_others(&opened.estate, &arguments.selection, output) => plan?,
+            plan = after_others(opened, &arguments.selection, output) => plan?,
             () = interrupt.cancelled() => return Ok(ExitStatus::Interrupted),
         };
         let ended = carry_out(opened, plan, options.clone(), output).await?;
@@ -200,12 +207,12 @@ async fn converge(
 
 /// Plans once no other process works on the links.
 async fn after_others(
-    estate: &Estate,
+    opened: &Opened,
     selection: &Selection,
     output: &mut Output,
 ) -> Result<Plan, CommandError> {
-    others::wait(estate, selection, output).await?;
-    plan::make(estate, selection, true).await
+    others::wait(&opened.estate, selection, output).await?;
+    plan::make(opened, selection, true).await
 }
 
 /// Shows a plan, carries it out, and shows a summary.
@@ -225,10 +232,11 @@ pub(in crate::cli) async fn carry_out(
         ask,
         agreed,
         max_failures,
+        strict,
         interrupt,
     } = options;
     let json = format == Format::Json;
-    let planned = Planned::of(&plan, purpose);
+    let planned = Planned::of(&plan, purpose, strict);
     if json {
         progress::tell(ApplyEvent::Planned { plan: PlanJson::from(&plan) })?;
     }
@@ -288,18 +296,22 @@ pub(in crate::cli) async fn carry_out(
 struct Planned {
     /// Something failed or is held, and someone has to act.
     is_failure: bool,
-    /// Another process is handling a part.
+    /// Another process is handling a part, or `strict` applies to what waits.
     is_unfinished: bool,
+    /// A deployment that waits is unfinished work.
+    is_strict: bool,
 }
 
 impl Planned {
-    fn of(plan: &Plan, purpose: Purpose) -> Self {
+    fn of(plan: &Plan, purpose: Purpose, is_strict: bool) -> Self {
         let is_wanted = purpose == Purpose::Convergence && !plan.refresh_only;
         // A commit that this plan quarantines was the wanted one.
         let quarantines = |step: &Step| matches!(step, Step::Quarantine { .. });
         let quarantined = plan.links.iter().flat_map(|link| &link.steps).any(quarantines);
         let is_held = is_wanted && (plan.is_held() || quarantined);
-        Self { is_failure: plan.has_errors() || is_held, is_unfinished: plan.is_elsewhere() }
+        let is_failure = plan.has_errors() || is_held;
+        let is_unfinished = plan.is_elsewhere() || is_strict && plan.waits_at_gate();
+        Self { is_failure, is_unfinished, is_strict }
     }
 
     /// The exit code after the steps were carried out.
@@ -308,7 +320,7 @@ impl Planned {
             ExitStatus::Interrupted
         } else if self.is_failure || !summary.all_done() {
             ExitStatus::Failure
-        } else if self.is_unfinished || summary.is_overtaken() {
+        } else if self.is_unfinished || summary.is_overtaken() || self.is_strict && summary.is_waiting() {
             ExitStatus::Unfinished
         } else {
             ExitStatus::Success

@@ -29,6 +29,6 @@ pub(in crate::cli) async fn run(
     let estate = &*opened.estate;
     let (id, _) = link::find(estate, &arguments.link).await?;
     let selection = Selection { refresh_only: true, ..Selection::one(&id) };
-    let plan = plan::make(estate, &selection, true).await?;
+    let plan = plan::make(&opened, &selection, true).await?;
     carry_out(&opened, plan, ApplyOptions::request(Consent { yes: true }), output).await
 }

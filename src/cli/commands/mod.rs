@@ -5,6 +5,7 @@ pub(super) mod apply;
 pub(super) mod artifacts;
 #[cfg(feature = "aws")]
 pub(super) mod bootstrap;
+pub(super) mod calendar;
 pub(super) mod cancel;
 pub(super) mod completions;
 pub(super) mod doctor;
@@ -21,6 +22,7 @@ pub(super) mod rollback;
 pub(super) mod saved;
 pub(super) mod schema;
 pub(super) mod set;
+pub(super) mod simulate;
 pub(super) mod skip;
 pub(super) mod status;
 pub(super) mod unlock;

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::saved;
-use crate::app::Host;
+use crate::app::{Host, Opened};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Global, against, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::estate::Estate;
 use crate::inventory::Scope;
 use crate::plan::{self, Plan};
 use crate::views::{PlanJson, PlanMarkdown, PlanText};
@@ -78,22 +77,24 @@ impl Selection {
     }
 
     /// The selection as an inventory scope.
-    pub(in crate::cli) async fn scope(&self, estate: &Estate, patient: bool) -> Result<Scope, CommandError> {
+    pub(in crate::cli) async fn scope(&self, opened: &Opened, patient: bool) -> Result<Scope, CommandError> {
+        let estate = &*opened.estate;
         let mut targets = link::in_manifest_or_left(estate, &self.patterns()).await?;
         if let Some(revision) = &self.against {
             targets = targets.and_only(against::changed(estate, revision)?);
         }
-        Ok(Scope { targets, refresh_only: self.refresh_only, patient, ..Scope::default() })
+        let unattended = !opened.actor.is_person();
+        Ok(Scope { targets, refresh_only: self.refresh_only, patient, unattended, ..Scope::default() })
     }
 }
 
 /// Gathers and plans.
 pub(in crate::cli) async fn make(
-    estate: &Estate,
+    opened: &Opened,
     selection: &Selection,
     patient: bool,
 ) -> Result<Plan, CommandError> {
-    let input = estate.inventory(&selection.scope(estate, patient).await?).await?;
+    let input = opened.estate.inventory(&selection.scope(opened, patient).await?).await?;
     Ok(plan::plan(&input))
 }
 
@@ -108,7 +109,7 @@ pub(in crate::cli) async fn run(
     let opened = global.look_against(base, host, output).await?;
     let estate = &*opened.estate;
     output.warnings(&estate.loaded.warnings);
-    let plan = make(estate, &arguments.selection, false).await?;
+    let plan = make(&opened, &arguments.selection, false).await?;
     let style = output.style();
     match arguments.format {
         Format::Text => output.show(PlanText { plan: &plan, style })?,

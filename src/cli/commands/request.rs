@@ -8,7 +8,7 @@ use futures::{StreamExt as _, stream};
 
 use super::apply::{ApplyOptions, carry_out};
 use super::plan::{self, Selection};
-use crate::app::Host;
+use crate::app::{Host, Opened};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::Global;
 use crate::cli::arguments::link::{self, Requested};
@@ -79,7 +79,7 @@ pub(in crate::cli) async fn run(
     if *apply {
         confirm::check(ids.iter(), estate.manifest(), *consent)?;
         if confirm::is_asked(ids.iter(), estate.manifest(), *consent) {
-            match agreed(estate, &selection, requests::proposed(&prepared), output).await? {
+            match agreed(&opened, &selection, requests::proposed(&prepared), output).await? {
                 Some(plan) => options = options.agreed(plan),
                 None => return Ok(ExitStatus::Failure),
             }
@@ -95,7 +95,7 @@ pub(in crate::cli) async fn run(
         }
     }
     if *apply {
-        let plan = plan::make(estate, &selection, true).await?;
+        let plan = plan::make(&opened, &selection, true).await?;
         let is_refused = plan.links.iter().any(|link| requests::refuses(&link.steps, &submitted));
         let status = carry_out(&opened, plan, options, output).await?;
         return Ok(if is_refused && status == ExitStatus::Success { ExitStatus::Failure } else { status });
@@ -110,12 +110,13 @@ pub(in crate::cli) async fn run(
 /// Asks for consent to the plan that these requests would lead to, before recording them. Returns the plan's text; if
 /// the user declines, says so and returns `None`.
 async fn agreed(
-    estate: &Estate,
+    opened: &Opened,
     selection: &Selection,
     proposed: Vec<Request>,
     output: &mut Output,
 ) -> Result<Option<String>, CommandError> {
-    let scope = Scope { proposed, ..selection.scope(estate, true).await? };
+    let estate = &*opened.estate;
+    let scope = Scope { proposed, ..selection.scope(opened, true).await? };
     let plan = crate::plan::plan(&estate.inventory(&scope).await?);
     let text = PlanText { plan: &plan, style: output.style() }.to_string();
     output.show(&text)?;

@@ -9,9 +9,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::app::Opened;
 use crate::cli::error::CommandError;
 use crate::domain::{LinkId, PlanDigest};
-use crate::estate::Estate;
 use crate::inventory::{Scope, Targets};
 use crate::plan::{self, LinkPlan, Plan};
 use crate::report::{LinkReport, LinkResult};
@@ -107,7 +107,7 @@ fn read(path: &Path) -> Result<Plan, CommandError> {
 ///
 /// Fails if the saved plan is out of date for every link with steps; with `all_or_nothing`, if it is for any link.
 pub(in crate::cli) async fn confirm(
-    estate: &Estate,
+    opened: &Opened,
     path: &Path,
     all_or_nothing: bool,
 ) -> Result<Confirmed, CommandError> {
@@ -122,7 +122,9 @@ pub(in crate::cli) async fn confirm(
     let (to_do, held): (Vec<_>, Vec<_>) = links.iter().partition(|link| !link.steps.is_empty());
     // Orphaned services can only be recognized by gathering every link.
     let targets = if sweeps.is_empty() { Targets::default().and_only(reviewed) } else { Targets::default() };
-    let input = estate.inventory(&Scope { targets, refresh_only, ..Scope::default() }).await?;
+    let unattended = !opened.actor.is_person();
+    let scope = Scope { targets, refresh_only, unattended, ..Scope::default() };
+    let input = opened.estate.inventory(&scope).await?;
     let mut plan = plan::plan(&input);
     let mut changed = BTreeMap::new();
     for link in &to_do {

@@ -7,8 +7,9 @@ use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::manifest;
 use crate::views::{
-    ApplyLine, ArrivalsJson, ArtifactsJson, DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PlanJson,
-    PruneJson, RollbackTargetsJson, StatusJson, VerificationJson, WhyJson, schema,
+    ApplyLine, ArrivalsJson, ArtifactsJson, CalendarJson, DiagnosisJson, DiagnosticsJson, HistoryJson,
+    LogLine, PlanJson, PruneJson, RollbackTargetsJson, SimulationJson, StatusJson, VerificationJson, WhyJson,
+    schema,
 };
 
 /// Print the JSON Schema of the manifest or of a command's output
@@ -39,6 +40,8 @@ enum DocumentKind {
     Prune,
     Rollback,
     Wait,
+    Calendar,
+    Simulate,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
@@ -56,6 +59,8 @@ pub(in crate::cli) fn run(arguments: &Arguments, output: &mut Output) -> Result<
         DocumentKind::Doctor => schema::<DiagnosisJson<'_>>(),
         DocumentKind::Prune => schema::<PruneJson<'_>>(),
         DocumentKind::Rollback => schema::<RollbackTargetsJson<'_>>(),
+        DocumentKind::Calendar => schema::<CalendarJson<'_>>(),
+        DocumentKind::Simulate => schema::<SimulationJson<'_>>(),
         DocumentKind::Wait => schema::<ArrivalsJson<'_>>(),
     })?;
     Ok(ExitStatus::Success)

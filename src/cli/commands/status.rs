@@ -43,6 +43,9 @@ pub(in crate::cli) struct Arguments {
     /// one is not live yet
     #[arg(long)]
     check: bool,
+    /// With `--check`: exit with 3 if a deployment waits for a policy
+    #[arg(long, requires = "check")]
+    strict: bool,
     /// Redraw every two seconds, from the record alone
     #[arg(short, long, conflicts_with_all = ["check", "format"])]
     watch: bool,
@@ -161,6 +164,7 @@ async fn look(estate: &Estate, arguments: &Arguments, style: Style) -> Result<Sh
         _ if is_damaged => ExitStatus::Failure,
         Some(Checked { is_held: true, .. }) => ExitStatus::Failure,
         Some(Checked { is_all_live: false, .. }) => ExitStatus::Unfinished,
+        Some(Checked { is_waiting: true, .. }) if arguments.strict => ExitStatus::Unfinished,
         Some(_) | None => ExitStatus::Success,
     };
     let is_held = |link: &&LinkStatus<'_>| matches!(link.holder, Holder::Other(_));

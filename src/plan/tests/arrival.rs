@@ -68,7 +68,7 @@ fn a_commit_that_waits_at_a_gate_is_on_the_way_and_says_so() {
             other => panic!("{other:?}"),
         }
     };
-    let waits = "`deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday";
+    let waits = "`deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday";
     assert_eq!(told(&built, &Goal::Live), waits);
     assert_eq!(told(&built, &Goal::Commit("aaaa".to_owned())), waits);
     // The phases before it come first.
@@ -77,7 +77,7 @@ fn a_commit_that_waits_at_a_gate_is_on_the_way_and_says_so() {
 
 #[test]
 fn a_link_whose_repair_waits_at_a_gate_is_not_there() {
-    let drifted = World::wants('a').live('a').running('c').at_a_closed_gate();
+    let drifted = World::wants('a').live('a').running('c').at_a_closed_gate().unattended();
     assert_eq!(arrivals(&drifted), NONE);
     let plan = plan(&drifted.input(false));
     assert!(!plan.is_held() && is_repair(&plan.links[0]) && lasting(&plan.links[0]).is_none());

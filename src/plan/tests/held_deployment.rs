@@ -1,5 +1,7 @@
 //! Plans while deployments wait at a closed gate.
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
 
 use super::world::{World, failed, name, sha};
@@ -19,14 +21,14 @@ fn the_phases_before_a_held_deployment_run() {
     assert_snapshot!(World::wants('b').live('a').at_a_closed_gate().plan(), @"
     start b
     run build: NotRunYet
-    ! `deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday
+    ! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday
     ");
 }
 
 #[test]
 fn nothing_is_left_to_do_after_those_phases() {
     let world = built().at_a_closed_gate();
-    assert_snapshot!(world.plan(), @"! `deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday");
+    assert_snapshot!(world.plan(), @"! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday");
     let plan = plan(&world.input(false));
     assert!(!plan.has_steps() && !plan.is_held() && !plan.is_elsewhere() && !plan.has_errors());
     assert_eq!(plan.links[0].on_failure, None);
@@ -51,7 +53,7 @@ fn a_run_that_would_only_wait_does_not_start() {
     run verify: NotRunYet
     ");
     let world = world.at_a_closed_gate();
-    assert_snapshot!(world.plan(), @"! `deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday");
+    assert_snapshot!(world.plan(), @"! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday");
     // Without the run, the request could not be granted.
     let skip = RequestKind::Skip { sha: sha('b'), phase: name("deploy") };
     assert_snapshot!(world.requested(skip).plan(), @"
@@ -69,7 +71,7 @@ fn a_newer_commit_supersedes_a_run_that_waits() {
     end Superseded
     start c
     run build: NotRunYet
-    ! `deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday
+    ! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday
     ");
 }
 
@@ -93,10 +95,10 @@ fn phases_after_a_finished_deployment_run() {
 fn no_phase_starts_beside_a_held_deployment_but_one_in_flight_is_taken_over() {
     let world =
         || World::wants('a').with_phases(BESIDE).started('a').attempted("build", 1, Outcome::Succeeded);
-    assert_snapshot!(world().at_a_closed_gate().plan(), @"! `deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday");
+    assert_snapshot!(world().at_a_closed_gate().plan(), @"! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday");
     assert_snapshot!(world().flying("warm-up", 1).left_by_the_dead().at_a_closed_gate().plan(), @"
     run warm-up: InFlight { attempt: AttemptNumber(1) }
-    ! `deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday
+    ! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday
     ");
 }
 
@@ -119,7 +121,7 @@ fn no_run_starts_whose_held_deployment_is_impossible() {
 fn a_deployment_in_flight_is_finalized_and_not_issued_again() {
     assert_snapshot!(built().deployment_in_flight('b').left_by_the_dead().at_a_closed_gate().plan(), @"
     finalize b
-    ! `deploy` waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday
+    ! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday
     ");
 }
 
@@ -144,14 +146,15 @@ fn a_rollback_passes() {
 }
 
 #[test]
-fn a_repair_is_held_like_a_deployment() {
-    let drifted = World::wants('a').live('a').running('c');
-    assert_snapshot!(drifted.at_a_closed_gate().plan(), @"! the repair waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday");
+fn an_unattended_repair_is_held_like_a_deployment() {
+    let drifted = || World::wants('a').live('a').running('c').at_a_closed_gate();
+    assert_eq!(drifted().plan(), "Repair to a", "a person runs katkit");
+    assert_snapshot!(drifted().unattended().plan(), @"! the repair waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday");
     // The link's own hold comes first: it lasts longer than a closed gate.
     let broken = World::wants('b').live('a').running('c').with_a_broken_commit();
-    assert_snapshot!(broken.at_a_closed_gate().plan(), @"
+    assert_snapshot!(broken.at_a_closed_gate().unattended().plan(), @"
     ! its workflow cannot be read
-    ! the repair waits: ffffffffff has been quarantined since 1970-01-01 00:00 UTC: it is Friday
+    ! the repair waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday
     ");
 }
 
@@ -172,6 +175,34 @@ fn a_skip_of_the_waiting_deployment_is_granted() {
     assert_snapshot!(built().requested(skip).at_a_closed_gate().plan(), @"
     accept skip
     run verify: NotRunYet
+    ");
+}
+
+#[test]
+fn a_hold_at_a_gate_tells_the_time_at_which_it_can_end() {
+    let plan = plan(&built().at_a_closed_gate().input(false));
+    let [hold] = plan.links[0].holds.as_slice() else { panic!("{plan:?}") };
+    assert_eq!(hold.until.as_ref().map(ToString::to_string).as_deref(), Some("Mon 2026-01-05 08:00 UTC"));
+    assert_snapshot!(hold.hint.as_deref().unwrap_or_default(), @"run `katkit apply dev/web` after Mon 2026-01-05 08:00 UTC; `katkit calendar dev/web` lists the windows");
+}
+
+#[test]
+fn a_rollback_waits_if_the_freeze_says_so_and_stays_requested() {
+    let ask = || RequestKind::Rollback { from: sha('b'), to: sha('a') };
+    let mut world = World::wants('b').live('a').live('b').requested(ask()).at_a_closed_gate();
+    let manifest = &mut world.loaded.manifest;
+    for policy in manifest.policies.values_mut() {
+        Arc::make_mut(policy).freezes[0].holds_rollbacks = true;
+    }
+    assert_snapshot!(world.plan(), @"! the rollback waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday");
+    // One that was granted and interrupted is finished.
+    let why = "it broke".to_owned();
+    let quarantined = Event::Quarantined { sha: sha('b'), why, good: Some(sha('a')), alone: false };
+    let (requests, world) = (Vec::new(), world.then(quarantined).left_by_the_dead());
+    assert_snapshot!(World { requests, ..world }.plan(), @"
+    quarantine b
+    Rollback to a
+    ! bbbbbbbbbb has been quarantined since 1970-01-01 00:00 UTC: it broke
     ");
 }
 
@@ -213,7 +244,7 @@ fn stages() -> Vec<World> {
 fn a_closed_gate_only_leaves_out_steps_and_says_what_waits() {
     for world in stages() {
         let open = plan(&world.input(false));
-        let closed = plan(&world.at_a_closed_gate().input(false));
+        let closed = plan(&world.at_a_closed_gate().unattended().input(false));
         let (before, steps) = (steps(&open), steps(&closed));
         let mut rest = before.iter();
         assert!(steps.iter().all(|step| rest.any(|other| other == step)), "{open:?}\n{closed:?}");

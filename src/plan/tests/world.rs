@@ -35,8 +35,9 @@ pub(super) struct World {
     pub(super) description: &'static str,
     /// Whether the git host can be reached.
     pub(super) git: bool,
-    /// Whether the gate for deployments is closed.
-    pub(super) closed: bool,
+    /// Whether no person runs katkit.
+    pub(super) unattended: bool,
+    /// The tenant's policy freezes deployments from Friday 16:00 to Monday 08:00.
     pub(super) now: Timestamp,
 }
 
@@ -74,7 +75,8 @@ impl World {
         let text = format!(
             "version = 1\n[repos.app]\nurl = \"/app\"\n[workflows.standard]\nphases = [\n{{ name = \"build\", order = 0 }},\n\
              {{ name = \"deploy\", order = 1, kind = \"deployment\" }},\n{{ name = \"verify\", order = 2 }},\n]\n\
-             [tenants.dev.links.web]\nrepo = \"app\"\nworkflow = \"standard\"\n{commit}"
+             [policies.office]\nfreeze = [{{ start = \"fri 16:00\", end = \"mon 08:00\", zone = \"UTC\", why = \"it is Friday\" }}]\n\
+             [tenants.dev]\npolicy = \"office\"\n[tenants.dev.links.web]\nrepo = \"app\"\nworkflow = \"standard\"\n{commit}"
         );
         let loaded = one_file::loaded(&text);
         let phase = |text, order, kind| Phase { name: name(text), order, kind };
@@ -98,7 +100,7 @@ impl World {
             broken: None,
             description: DESCRIPTION,
             git: true,
-            closed: false,
+            unattended: false,
             now: "2026-01-02T03:04:05Z".parse().unwrap(),
         }
     }
@@ -213,9 +215,14 @@ impl World {
         self
     }
 
-    /// Closes the gate for deployments. The reason is one that the link could have, since gates have none of their own yet.
+    /// On Friday evening.
     pub(super) fn at_a_closed_gate(mut self) -> Self {
-        self.closed = true;
+        self.now = "2026-01-02T17:00:00Z".parse().unwrap();
+        self
+    }
+
+    pub(super) fn unattended(mut self) -> Self {
+        self.unattended = true;
         self
     }
 
@@ -302,7 +309,6 @@ impl World {
             want: Some(if self.git { Ok(sha(self.wants)) } else { Err(unreachable()) }),
             observed,
             facts: self.git.then(|| self.broken.clone().map_or(Ok(facts), Err)),
-            deployment_gate: self.closed.then(|| Box::new(closed_gate())),
         };
         let digests = [("standard".parse().unwrap(), self.workflow.digest())].into();
         PlanInput {
@@ -311,6 +317,7 @@ impl World {
             links: vec![link],
             orphans: Vec::new(),
             workflow_digests: digests,
+            unattended: self.unattended,
             refresh_only,
         }
     }
@@ -318,11 +325,6 @@ impl World {
     pub(super) fn plan(&self) -> String {
         tell(&plan(&self.input(false)))
     }
-}
-
-fn closed_gate() -> ClosedGate {
-    let (sha, since, why) = (sha('f'), Timestamp::UNIX_EPOCH, "it is Friday".to_owned());
-    ClosedGate { reason: HoldReason::Quarantined { sha, since, why }, hint: None }
 }
 
 fn unreachable() -> Problem {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::counts::Counts;
 use super::json_step::{DeployJson, StepJson};
-use crate::domain::{CommitSha, PhaseName};
+use crate::domain::{CommitSha, PhaseName, PolicyName};
 use crate::plan::{Hold, HoldReason, HoldScope, LinkPlan, OrphanedService, Plan};
 use crate::views::Document;
 use crate::views::json::KATKIT_VERSION;
@@ -74,6 +74,10 @@ pub struct HoldJson<'a> {
     pub phase: Option<&'a str>,
     /// When the cause of the hold was recorded; null if it was not.
     pub since: Option<String>,
+    /// The policy whose condition is not met; null if the hold is no policy's.
+    pub policy: Option<&'a str>,
+    /// The earliest time at which the hold can end, considering all conditions; null if it cannot be computed.
+    pub until: Option<String>,
 }
 
 /// What is held.
@@ -86,6 +90,8 @@ pub enum HoldScopeJson {
     Phase,
     /// The repair of what is running.
     Repair,
+    /// A requested rollback.
+    Rollback,
 }
 
 /// Why something is held.
@@ -104,6 +110,10 @@ pub enum HoldKindJson {
     Tainted,
     /// The record of the link's old name cannot be moved yet.
     MoveWaits,
+    /// A freeze is in force.
+    Frozen,
+    /// No window for deployments is open.
+    OutsideWindows,
     /// Something that the plan needs could not be determined.
     Unavailable,
 }
@@ -123,7 +133,7 @@ pub struct SweepJson<'a> {
 
 impl PlanJson<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.1";
+    pub const FORMAT_VERSION: &'static str = "2.2";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {
@@ -169,7 +179,7 @@ impl<'a> From<&'a LinkPlan> for LinkJson<'a> {
 }
 
 impl<'a> From<&'a Hold> for HoldJson<'a> {
-    fn from(Hold { scope, reason, hint }: &'a Hold) -> Self {
+    fn from(Hold { scope, reason, hint, until }: &'a Hold) -> Self {
         use HoldKindJson as Kind;
         let (kind, sha, phase, since) = match reason {
             HoldReason::PhaseFailed { phase, sha, outcome: _ } => {
@@ -184,12 +194,15 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
                 (Kind::Tainted, Some(sha), None, Some(since))
             }
             HoldReason::MoveWaits { .. } => (Kind::MoveWaits, None, None, None),
+            HoldReason::Frozen { .. } => (Kind::Frozen, None, None, None),
+            HoldReason::OutsideWindows { .. } => (Kind::OutsideWindows, None, None, None),
             HoldReason::Unavailable(_) => (Kind::Unavailable, None, None, None),
         };
         let (scope, waits) = match scope {
             HoldScope::Link => (HoldScopeJson::Link, None),
             HoldScope::Phase { name } => (HoldScopeJson::Phase, Some(name)),
             HoldScope::Repair => (HoldScopeJson::Repair, None),
+            HoldScope::Rollback => (HoldScopeJson::Rollback, None),
         };
         Self {
             scope,
@@ -200,6 +213,8 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             sha: sha.map(CommitSha::as_str),
             phase: waits.or(phase).map(PhaseName::as_str),
             since: since.map(ToString::to_string),
+            policy: reason.policy().map(PolicyName::as_str),
+            until: until.as_ref().map(|until| until.timestamp().to_string()),
         }
     }
 }

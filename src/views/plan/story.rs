@@ -278,7 +278,8 @@ fn describe(request: &Request) -> String {
 
 /// The kind, reason and hint of a hold, with `name` instead of the link's id in commands.
 pub(super) fn held<'a>(hold: &'a Hold, id: &LinkId, name: &str) -> (&'static str, String, Option<String>) {
-    let Hold { scope: _, reason, hint } = hold;
+    // The reason and the hint tell the time.
+    let Hold { scope: _, reason, hint, until: _ } = hold;
     let word = if reason.is_error() { "error" } else { "held" };
     // Only in commands: elsewhere the same text may be part of something else.
     let named = |hint: &'a String| match name {

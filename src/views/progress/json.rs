@@ -111,7 +111,7 @@ pub enum ApplyEvent<'a> {
 
 impl ApplyLine<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.1";
+    pub const FORMAT_VERSION: &'static str = "2.2";
 }
 
 impl<'a> From<ApplyEvent<'a>> for ApplyLine<'a> {

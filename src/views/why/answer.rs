@@ -87,7 +87,7 @@ fn all_done(phases: &[PhaseState]) -> String {
 }
 
 fn held(why: &Why<'_>, want: &CommitSha, hold: &Hold) -> Answer {
-    let Hold { scope: _, reason, hint } = hold;
+    let Hold { scope: _, reason, hint, until: _ } = hold;
     if let HoldReason::LeaseHeld { owner } = reason {
         let running = why
             .head

@@ -30,7 +30,7 @@ impl Case {
     }
 
     fn held(mut self, reason: HoldReason) -> Self {
-        self.holds.push(Hold { scope: HoldScope::Link, reason, hint: Some("a hint".into()) });
+        self.holds.push(Hold { scope: HoldScope::Link, reason, hint: Some("a hint".into()), until: None });
         self
     }
 
@@ -156,7 +156,7 @@ fn a_commit_whose_deployment_waits_says_so_after_the_phases_that_run() {
     let reason = HoldReason::Quarantined { sha: sha('f'), since, why };
     let scope = HoldScope::Phase { name: PhaseName::new("deploy").unwrap() };
     let mut case = Case::of(Journal::default().good_run('b'));
-    case.holds = vec![Hold { scope, reason, hint: Some("wait until Monday".into()) }];
+    case.holds = vec![Hold { scope, reason, hint: Some("wait until Monday".into()), until: None }];
     let answer = |case: &Case| case.text().lines().skip(1).take(3).collect::<Vec<_>>().join("\n");
     assert_snapshot!(answer(&case), @"
     aaaaaaaaaa is not live: `deploy` waits: ffffffffff has been quarantined since
@@ -249,7 +249,7 @@ fn a_lost_attempt_shows_its_evidence() {
 fn json_has_the_same_content() {
     assert_snapshot!(failed().with(|why| Document::new(&WhyJson::of(&why)).to_string()), @r#"
     {
-      "format_version": "2.1",
+      "format_version": "2.2",
       "katkit_version": "0.1.0",
       "answer": "bbbbbbbbbb is deployed, but `verify` failed: exit code 3: \u001b[2J2 of 40 tests failed.",
       "hint": null,
@@ -369,7 +369,9 @@ fn json_has_the_same_content() {
             "is_error": false,
             "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
             "phase": "verify",
-            "since": null
+            "since": null,
+            "policy": null,
+            "until": null
           }
         ],
         "notes": []

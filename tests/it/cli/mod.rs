@@ -23,6 +23,7 @@ mod no_writing;
 mod on_a_terminal;
 mod order;
 mod phases;
+mod policies;
 mod prune;
 mod records;
 #[cfg(feature = "aws")]

@@ -129,7 +129,7 @@ fn apply_writes_one_json_event_per_line() {
     deploy_ended
     summary
     ");
-    assert!(events.iter().all(|event| event["format_version"] == "2.1"));
+    assert!(events.iter().all(|event| event["format_version"] == "2.2"));
 }
 
 #[test]

@@ -27,9 +27,19 @@ fn a_manifest_says_what_should_run_where() {
     assert_eq!((fleet.kind, fleet.docker_socket, fleet.caches.len()), (FleetKind::Docker, true, 1));
 
     let (tenant, shop) = manifest.link(&link("dev/shop")).unwrap();
-    let Tenant { environment, fleet, build_fleet, platform, after, protected, variables, secrets, links: _ } =
-        tenant;
-    assert!(after.is_empty() && !protected);
+    let Tenant {
+        environment,
+        fleet,
+        build_fleet,
+        platform,
+        after,
+        protected,
+        policy,
+        variables,
+        secrets,
+        links: _,
+    } = tenant;
+    assert!(after.is_empty() && !protected && policy.is_none());
     assert_eq!((environment.as_str(), fleet.as_str(), build_fleet), ("DEV", "shared", &None));
     let cluster = EcsCluster { name: "dev".to_owned(), region: None, endpoint: None };
     assert_eq!(platform, &PlatformConfig::Ecs { cluster, service_name: None });

@@ -1,4 +1,4 @@
-//! The eleven invariants. Some are checked at the event that could break them, the rest once everything is idle.
+//! The twelve invariants. Some are checked at the event that could break them, the rest once everything is idle.
 //!
 //! 1. A deployment is issued once per run, for a wanted sha, by an owner that holds the lease.
 //! 2. No attempt runs twice under one token.
@@ -11,10 +11,12 @@
 //! 9. A request is granted for the commit it names, or its refusal or withdrawal is on record.
 //! 10. Every event names the actor who really made the change or the request.
 //! 11. No commit that contains a rolled-back one is deployed, unless that one was fixed or an actor released it.
+//! 12. No deployment of a commit is intended in a freeze.
 
 use std::collections::BTreeMap;
 
 use katkit::blobs::{BlobKey, Blobs};
+use katkit::clock::Clock;
 use katkit::domain::{
     CommitSha, DeployPurpose, Event, Head, LinkId, PhaseStatus, RecordedEvent, ReplicaStatus, RequestKind,
     RunId, Token,
@@ -94,11 +96,36 @@ pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
         deployments(world, link, &journal);
         requests::decided(world, link, &journal);
         tainted(world, link, &journal);
+        frozen(world, link, &journal);
         successes(world, link, &journal).await;
     }
     remains(world, plan, &heads).await;
     holds(world, plan, &heads);
     secrets(world, plan).await;
+}
+
+/// Everything is idle, and the plan only waits for the end of a freeze (6).
+pub async fn waits(world: &World, plan: &Plan) {
+    let heads: BTreeMap<_, _> = world.state.heads(None).await.unwrap_or_default().into_iter().collect();
+    holds(world, plan, &heads);
+    let ends = world.freeze.map(|freeze| freeze.end);
+    let untils = plan.links.iter().flat_map(|link| &link.holds).filter(|hold| hold.is_at_gate());
+    for until in untils.map(|hold| hold.until.as_ref().map(|until| until.timestamp())) {
+        if until != ends {
+            world.violated(6, format!("a deployment waits until {until:?}, the freeze ends at {ends:?}"));
+        }
+    }
+}
+
+/// No deployment of a commit is intended in a freeze (12).
+fn frozen(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
+    for RecordedEvent { at, event, .. } in journal {
+        if let Event::DeployIntended { purpose: DeployPurpose::Upgrade, sha, .. } = event
+            && world.freeze.is_some_and(|freeze| freeze.holds(*at))
+        {
+            world.violated(12, format!("{link}: the deployment of {} was intended in a freeze", sha.short()));
+        }
+    }
 }
 
 /// The journal has no gap and no illegal transition, and folds into the head (4); every event records who and when (8).
@@ -262,9 +289,11 @@ fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                 HoldReason::Cancelled { sha, .. } => head.run.as_ref().is_some_and(|run| run.sha == *sha),
                 HoldReason::Quarantined { sha, .. } => head.quarantine(sha).is_some(),
                 HoldReason::Tainted { sha, by, .. } => repositories::tainted(world, &head, sha) == Some(by),
-                HoldReason::LeaseHeld { .. } | HoldReason::MoveWaits { .. } | HoldReason::Unavailable(_) => {
-                    false
-                }
+                HoldReason::Frozen { .. } => world.freeze.is_some_and(|freeze| freeze.holds(world.now())),
+                HoldReason::LeaseHeld { .. }
+                | HoldReason::MoveWaits { .. }
+                | HoldReason::OutsideWindows { .. }
+                | HoldReason::Unavailable(_) => false,
             };
             if !is_true {
                 world.violated(

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use katkit::apply::{self, Executor, FailureLimit, Listener, SecretReader, Session};
 use katkit::clock::Clock;
 use katkit::domain::{LinkId, Owner};
@@ -24,7 +25,7 @@ use crate::gate::Gate;
 use crate::platform::GatedPlatform;
 use crate::repositories::GatedRepositories;
 use crate::state::GatedState;
-use crate::world::{SECRET, World};
+use crate::world::{Freeze, SECRET, World};
 
 /// The manifest: a single in-memory file.
 struct OneFile(String);
@@ -44,7 +45,7 @@ impl ManifestFiles for OneFile {
 }
 
 /// A manifest with these links.
-pub fn manifest(links: &[LinkId]) -> String {
+pub fn manifest(links: &[LinkId], freeze: Option<Freeze>) -> String {
     let mut text = String::from(
         r#"
 version = 1
@@ -61,13 +62,23 @@ phases = [
 ]
 "#,
     );
+    let policy = match freeze {
+        Some(Freeze { start, end }) => {
+            let civil = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
+            let (start, end) = (civil(start), civil(end));
+            let frozen = format!("freeze = [{{ start = \"{start}\", end = \"{end}\", zone = \"UTC\" }}]");
+            text.push_str(&format!("[policies.office]\n{frozen}\n"));
+            "policy = \"office\"\n"
+        }
+        None => "",
+    };
     let mut tenants: BTreeMap<_, Vec<&LinkId>> = BTreeMap::new();
     for link in links {
         tenants.entry(&link.tenant).or_default().push(link);
     }
     for (tenant, links) in tenants {
         text.push_str(&format!(
-            "[tenants.{tenant}]\nenvironment = \"E\"\nsecrets = {{ PASSWORD = \"env:P\" }}\n"
+            "[tenants.{tenant}]\nenvironment = \"E\"\nsecrets = {{ PASSWORD = \"env:P\" }}\n{policy}"
         ));
         for LinkId { link, .. } in links {
             text.push_str(&format!(
@@ -106,7 +117,10 @@ pub struct Process {
 impl Process {
     /// Starts a process whose manifest has these links.
     pub fn start(gate: Gate, links: &[LinkId]) -> Self {
-        let loaded = manifest::load(Path::new("/simulation/katkit.toml"), &OneFile(manifest(links)));
+        let loaded = manifest::load(
+            Path::new("/simulation/katkit.toml"),
+            &OneFile(manifest(links, gate.world.freeze)),
+        );
         let loaded = loaded.unwrap_or_else(|mistakes| panic!("the manifest is valid: {mistakes:?}"));
         let fleet: Arc<dyn Fleet> = Arc::new(GatedFleet(gate.clone()));
         let platform: Arc<dyn Platform> = Arc::new(GatedPlatform(gate.clone()));

@@ -17,14 +17,14 @@ use crate::invariants::{self, Violation};
 use crate::people;
 use crate::process::Process;
 use crate::scenario::{At, Event, Scenario};
-use crate::world::{Facts, World};
+use crate::world::{Facts, Freeze, World};
 
 /// Longest time one `apply` may take: a phase may time out and be retried a few times, with growing backoff.
 const LONGEST: Duration = Duration::from_hours(6);
 
 /// Number of applies allowed once faults stop: each thing left to the next apply (a recovered attempt, a late request)
-/// takes a turn.
-const TURNS: u32 = 6;
+/// and what waits for the end of a freeze takes a turn.
+const TURNS: u32 = 8;
 
 /// The result of a scenario.
 #[derive(Debug, Default)]
@@ -48,7 +48,8 @@ pub fn run(scenario: &Scenario, told: bool) -> Ended {
     let runtime = runtime.enable_time().start_paused(true).rng_seed(lots).build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
     runtime.block_on(async {
-        let world = World::new(scenario.seed, told);
+        let freeze = scenario.freeze.map(|(start, length)| Freeze::after(start, length));
+        let world = World::new(scenario.seed, freeze, told);
         let ids = scenario.ids();
         for link in &ids {
             people::push(&world, link, 0);
@@ -152,6 +153,11 @@ async fn settle(world: &Arc<World>, ids: &[LinkId], links: Vec<LinkId>) {
         let gate = Gate::new(Arc::clone(world), 200 + turn, BTreeMap::new());
         match Process::start(gate, &links).plan(true).await {
             Err(error) => return world.violated(6, format!("plan fails without a fault: {error}")),
+            Ok(plan) if plan.waits_at_gate() && !plan.has_steps() => {
+                invariants::waits(world, &plan).await;
+                let ends = world.freeze.map(|freeze| freeze.end.duration_since(world.now()));
+                sleep(ends.and_then(|ends| Duration::try_from(ends).ok()).unwrap_or_default()).await;
+            }
             Ok(plan) if !plan.has_steps() => return invariants::at_rest(world, ids, &plan).await,
             Ok(plan) => world.tell(|| format!("turn {turn}: {} links are not done", plan.links.len())),
         }

@@ -14,6 +14,8 @@ pub struct Scenario {
     pub seed: u64,
     /// Number of links.
     pub links: usize,
+    /// When deployments are frozen: the start and the length, in minutes.
+    pub freeze: Option<(u64, u64)>,
     /// The events and their times.
     pub events: Vec<(Duration, Event)>,
     /// The faults, by process and call.
@@ -121,7 +123,7 @@ impl Scenario {
                 faults.insert((process, at), fault);
             }
         }
-        Self { seed, links, events, faults }
+        Self { seed, links, freeze: freeze(seed), events, faults }
     }
 
     /// The ids of the links.
@@ -143,7 +145,8 @@ impl Scenario {
             it
         });
         let links = (self.links > 1).then(|| Self { links: 1, ..self.clone() });
-        links.into_iter().chain(events).chain(faults)
+        let freeze = self.freeze.map(|_| Self { freeze: None, ..self.clone() });
+        links.into_iter().chain(freeze).chain(events).chain(faults)
     }
 
     /// Removes an event. The remaining processes keep their numbers and faults, so their histories stay the same.
@@ -157,6 +160,12 @@ impl Scenario {
             self.faults = kept.map(|((p, call), fault)| ((p - u32::from(p > number), call), fault)).collect();
         }
     }
+}
+
+/// In every second scenario. With dice of its own, so that the rest of a scenario does not depend on it.
+fn freeze(seed: u64) -> Option<(u64, u64)> {
+    let mut rng = fastrand::Rng::with_seed(seed ^ 0xf4ee_2e00);
+    rng.bool().then(|| (rng.u64(0..12), rng.u64(1..30)))
 }
 
 fn moment(rng: &mut fastrand::Rng) -> Duration {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use katkit::blobs::MemoryBlobs;
 use katkit::clock::Clock;
 use katkit::domain::{CommitSha, Epoch, Handle, Head, Images, LinkId, Request, Token};
@@ -23,11 +23,35 @@ pub const SECRET: &str = "correct-horse-battery-staple";
 /// The simulated start time.
 const BEGINNING: i64 = 1_800_000_000;
 
+/// A freeze: from its start up to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freeze {
+    pub start: Timestamp,
+    pub end: Timestamp,
+}
+
+impl Freeze {
+    /// A freeze by its distance from the simulated start and its length, in minutes.
+    pub fn after(start: u64, length: u64) -> Self {
+        let minute = |minutes: u64| {
+            let later = SignedDuration::from_mins(i64::try_from(minutes).unwrap_or_default());
+            Timestamp::from_second(BEGINNING).unwrap_or_default() + later
+        };
+        Self { start: minute(start), end: minute(start + length) }
+    }
+
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.start <= at && at < self.end
+    }
+}
+
 /// The world of one seed.
 #[derive(Debug)]
 pub struct World {
     /// Determines all randomness.
     pub seed: u64,
+    /// When the policy of every tenant freezes deployments.
+    pub freeze: Option<Freeze>,
     /// The record.
     pub state: MemoryState,
     pub blobs: Arc<MemoryBlobs>,
@@ -120,9 +144,10 @@ pub struct Rollout {
 }
 
 impl World {
-    pub fn new(seed: u64, told: bool) -> Arc<Self> {
+    pub fn new(seed: u64, freeze: Option<Freeze>, told: bool) -> Arc<Self> {
         Arc::new(Self {
             seed,
+            freeze,
             state: MemoryState::new(),
             blobs: Arc::new(MemoryBlobs::new()),
             began: Instant::now(),

@@ -20,7 +20,7 @@ fn a_commit_on_its_way_through_a_workflow() {
     json["links"][0]["steps"][3]["commits"].as_array_mut().unwrap().truncate(1);
     assert_snapshot!(serde_json::to_string_pretty(&json).unwrap().replace(&"m".repeat(64), "MANIFEST"), @r#"
     {
-      "format_version": "2.1",
+      "format_version": "2.2",
       "katkit_version": "0",
       "manifest": "MANIFEST",
       "summary": {
@@ -196,12 +196,13 @@ fn every_kind_of_hold_in_a_line() {
     let json = json(&plan(vec![every_hold("dev/shop")]));
     let holds: Vec<_> = json["links"][0]["holds"].as_array().unwrap().iter().map(Value::to_string).collect();
     assert_snapshot!(holds.join("\n").replace(sha('2').as_str(), "SHA2"), @r#"
-    {"scope":"link","kind":"phase_failed","message":"`build` failed for 2222222222: exit code 3","hint":"`katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`","is_error":false,"sha":"SHA2","phase":"build","since":null}
-    {"scope":"link","kind":"cancelled","message":"the run for 2222222222 was cancelled by bob (wrong branch) at 2026-01-02 03:04 UTC","hint":"`katkit retry dev/shop` resumes it","is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
-    {"scope":"link","kind":"lease_held","message":"ann (process 7 on laptop) is working on it","hint":"wait for it, or `katkit cancel dev/shop`","is_error":false,"sha":null,"phase":null,"since":null}
-    {"scope":"link","kind":"quarantined","message":"2222222222 has been quarantined since 2026-01-02 03:04 UTC: it lost orders","hint":null,"is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
-    {"scope":"link","kind":"move_waits","message":"the record of `old/shop`, which is moved here, is in use: ann (process 7 on laptop) is working on it","hint":"wait for it, then apply again","is_error":false,"sha":null,"phase":null,"since":null}
-    {"scope":"link","kind":"unavailable","message":"branch `man` is not in the repository","hint":"`git ls-remote` shows which there are","is_error":true,"sha":null,"phase":null,"since":null}
+    {"scope":"link","kind":"phase_failed","message":"`build` failed for 2222222222: exit code 3","hint":"`katkit why dev/shop` shows the log; `katkit retry dev/shop` tries again from `build`","is_error":false,"sha":"SHA2","phase":"build","since":null,"policy":null,"until":null}
+    {"scope":"link","kind":"cancelled","message":"the run for 2222222222 was cancelled by bob (wrong branch) at 2026-01-02 03:04 UTC","hint":"`katkit retry dev/shop` resumes it","is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z","policy":null,"until":null}
+    {"scope":"link","kind":"lease_held","message":"ann (process 7 on laptop) is working on it","hint":"wait for it, or `katkit cancel dev/shop`","is_error":false,"sha":null,"phase":null,"since":null,"policy":null,"until":null}
+    {"scope":"link","kind":"quarantined","message":"2222222222 has been quarantined since 2026-01-02 03:04 UTC: it lost orders","hint":null,"is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z","policy":null,"until":null}
+    {"scope":"link","kind":"move_waits","message":"the record of `old/shop`, which is moved here, is in use: ann (process 7 on laptop) is working on it","hint":"wait for it, then apply again","is_error":false,"sha":null,"phase":null,"since":null,"policy":null,"until":null}
+    {"scope":"link","kind":"outside_windows","message":"the last window of the policy `office` for deployments is over","hint":null,"is_error":false,"sha":null,"phase":null,"since":null,"policy":"office","until":null}
+    {"scope":"link","kind":"unavailable","message":"branch `man` is not in the repository","hint":"`git ls-remote` shows which there are","is_error":true,"sha":null,"phase":null,"since":null,"policy":null,"until":null}
     "#);
 }
 
@@ -210,8 +211,8 @@ fn what_waits_at_a_gate() {
     let json = json(&plan(vec![waiting("dev/shop"), drifted("dev/web")]));
     let holds = json["links"].as_array().unwrap().iter().map(|link| link["holds"][0].to_string());
     assert_snapshot!(holds.collect::<Vec<_>>().join("\n").replace(sha('2').as_str(), "SHA2"), @r#"
-    {"scope":"phase","kind":"quarantined","message":"2222222222 has been quarantined since 2026-01-02 03:04 UTC: it is Friday","hint":"wait until Monday","is_error":false,"sha":"SHA2","phase":"deploy","since":"2026-01-02T03:04:05Z"}
-    {"scope":"repair","kind":"quarantined","message":"2222222222 has been quarantined since 2026-01-02 03:04 UTC: it is Friday","hint":"wait until Monday","is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z"}
+    {"scope":"phase","kind":"frozen","message":"the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday","hint":"wait until Monday","is_error":false,"sha":null,"phase":"deploy","since":null,"policy":"office","until":"2026-01-05T08:00:00Z"}
+    {"scope":"repair","kind":"frozen","message":"the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday","hint":"wait until Monday","is_error":false,"sha":null,"phase":null,"since":null,"policy":"office","until":"2026-01-05T08:00:00Z"}
     "#);
 }
 

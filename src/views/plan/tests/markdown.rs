@@ -122,7 +122,7 @@ fn what_waits_at_a_gate() {
 
     | Link | Commit | Phases | Deployment | Held |
     | --- | --- | --- | --- | --- |
-    | <code>dev/shop</code> | 1111111111 → 2222222222 | <code>build</code> |  | <code>deploy</code> waits&#58; 2222222222 has been quarantined since 2026-01-02 03&#58;04 UTC&#58; it is Friday |
+    | <code>dev/shop</code> | 1111111111 → 2222222222 | <code>build</code> |  | <code>deploy</code> waits&#58; the policy <code>office</code> freezes deployments until Mon 2026-01-05 08&#58;00 UTC&#58; it is Friday |
 
     <details><summary><code>dev/shop</code></summary>
 
@@ -130,7 +130,7 @@ fn what_waits_at_a_gate() {
 
     - **run** <code>build</code>: not run yet
     - **skip** <code>scan</code>: by the manifest
-    - **held**: <code>deploy</code> waits&#58; 2222222222 has been quarantined since 2026-01-02 03&#58;04 UTC&#58; it is Friday
+    - **held**: <code>deploy</code> waits&#58; the policy <code>office</code> freezes deployments until Mon 2026-01-05 08&#58;00 UTC&#58; it is Friday
       - hint: wait until Monday
 
     </details>
@@ -212,6 +212,7 @@ fn every_kind_of_step_and_hold() {
     - **held**: 2222222222 has been quarantined since 2026-01-02 03&#58;04 UTC&#58; it lost orders
     - **held**: the record of <code>old/shop</code>, which is moved here, is in use&#58; ann &#40;process 7 on laptop&#41; is working on it
       - hint: wait for it, then apply again
+    - **held**: the last window of the policy <code>office</code> for deployments is over
     - **error**: branch <code>man</code> is not in the repository
       - hint: <code>git ls-remote</code> shows which there are
     - note: the workflow was edited
@@ -294,7 +295,7 @@ fn a_table_that_does_not_fit_is_cut_and_says_so() {
     let mut plan = many(2000);
     for (number, link) in plan.links.iter_mut().enumerate() {
         let reason = HoldReason::LeaseHeld { owner: format!("ann {number}") };
-        link.holds = vec![Hold { scope: HoldScope::Link, reason, hint: None }];
+        link.holds = vec![Hold { scope: HoldScope::Link, reason, hint: None, until: None }];
     }
     let text = markdown(&plan);
     assert!(text.len() <= PlanMarkdown::LONGEST, "{}", text.len());

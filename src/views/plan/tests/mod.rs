@@ -15,6 +15,7 @@ use crate::plan::{
     CommitLine, DeployStep, Hold, HoldReason, HoldScope, ImageChange, LinkPlan, OrphanedService, Plan,
     Problem, Step, StepReason,
 };
+use crate::policy::Zone;
 
 /// Everything hostile that untrusted text may contain, in one line.
 const HOSTILE: &str = "\x1b[2J</code></details><img src=x onerror=alert(1)> | ``` @acme/all #1 [x](https://x.io) \u{202e}txt\n# H";
@@ -202,9 +203,10 @@ fn every_hold(id: &str) -> LinkPlan {
             },
             Some("wait for it, then apply again".to_owned()),
         ),
+        (HoldReason::OutsideWindows { policy: "office".parse().unwrap(), opens: None }, None),
         (HoldReason::Unavailable(problem), Some("`git ls-remote` shows which there are".to_owned())),
     ];
-    let hold = |(reason, hint)| Hold { scope: HoldScope::Link, reason, hint };
+    let hold = |(reason, hint)| Hold { scope: HoldScope::Link, reason, hint, until: None };
     let holds = holds.into_iter().map(hold).collect();
     LinkPlan { holds, notes: vec!["the workflow was edited".to_owned()], ..link(id, Vec::new()) }
 }
@@ -213,11 +215,12 @@ fn every_hold(id: &str) -> LinkPlan {
 fn waiting(id: &str) -> LinkPlan {
     let LinkPlan { mut steps, .. } = ordinary(id);
     steps.truncate(2);
-    let (since, why) = ("2026-01-02T03:04:05Z".parse().unwrap(), "it is Friday".to_owned());
-    let reason = HoldReason::Quarantined { sha: sha('2'), since, why };
+    let until = Zone::UTC.at("2026-01-05T08:00:00Z".parse().unwrap());
+    let (policy, why) = ("office".parse().unwrap(), Some("it is Friday".to_owned()));
+    let reason = HoldReason::Frozen { policy, why, until: until.clone() };
     let (scope, hint) =
         (HoldScope::Phase { name: phase_name("deploy") }, Some("wait until Monday".to_owned()));
-    LinkPlan { holds: vec![Hold { scope, reason, hint }], ..link(id, steps) }
+    LinkPlan { holds: vec![Hold { scope, reason, hint, until: Some(until) }], ..link(id, steps) }
 }
 
 /// A link with drift, whose repair waits.
@@ -269,8 +272,14 @@ fn hostile() -> Plan {
             scope: HoldScope::Phase { name: phase_name(&printable) },
             reason: HoldReason::Unavailable(Problem { what: text.clone(), hint: None }),
             hint: Some(text.clone()),
+            until: None,
         },
-        Hold { scope: HoldScope::Link, reason: HoldReason::LeaseHeld { owner: text.clone() }, hint: None },
+        Hold {
+            scope: HoldScope::Link,
+            reason: HoldReason::LeaseHeld { owner: text.clone() },
+            hint: None,
+            until: None,
+        },
     ];
     let link = LinkPlan { holds, notes: vec![text.clone()], ..link("dev/shop", steps) };
     let sweep = OrphanedService {

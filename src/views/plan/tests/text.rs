@@ -106,6 +106,7 @@ fn every_kind_of_hold() {
       ! held: the record of `old/shop`, which is moved here, is in use: ann (process
               7 on laptop) is working on it
           hint: wait for it, then apply again
+      ! held: the last window of the policy `office` for deployments is over
       ! error: branch `man` is not in the repository
           hint: `git ls-remote` shows which there are
       · note: the workflow was edited
@@ -120,13 +121,13 @@ fn what_waits_at_a_gate() {
     dev/shop  1111111111 → 2222222222
       + run build  not run yet
       · skip scan  by the manifest
-      ! held: `deploy` waits: 2222222222 has been quarantined since 2026-01-02 03:04
-              UTC: it is Friday
+      ! held: `deploy` waits: the policy `office` freezes deployments until Mon
+              2026-01-05 08:00 UTC: it is Friday
           hint: wait until Monday
 
     dev/web  1111111111 → 2222222222
-      ! held: the repair waits: 2222222222 has been quarantined since 2026-01-02
-              03:04 UTC: it is Friday
+      ! held: the repair waits: the policy `office` freezes deployments until Mon
+              2026-01-05 08:00 UTC: it is Friday
           hint: wait until Monday
 
     Plan: 1 link to change (1 phase), 2 held, 9 up to date.
@@ -183,7 +184,7 @@ fn a_link_that_was_never_deployed_and_one_that_cannot_be_resolved() {
         holds: every_hold("dev/x").holds.split_off(4),
         ..link("dev/x", Vec::new())
     };
-    assert_snapshot!(text(&plan(vec![fresh, lost, unknown])), @r"
+    assert_snapshot!(text(&plan(vec![fresh, lost, unknown])), @"
     dev/new  → 2222222222
       + run build  not run yet
 
@@ -194,6 +195,7 @@ fn a_link_that_was_never_deployed_and_one_that_cannot_be_resolved() {
       ! held: the record of `old/shop`, which is moved here, is in use: ann (process
               7 on laptop) is working on it
           hint: wait for it, then apply again
+      ! held: the last window of the policy `office` for deployments is over
       ! error: branch `man` is not in the repository
           hint: `git ls-remote` shows which there are
 

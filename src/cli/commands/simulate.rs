@@ -1,0 +1,61 @@
+//! `katkit simulate`
+
+use clap::Args;
+
+use super::plan::Selection;
+use crate::app::Host;
+use crate::cli::ExitStatus;
+use crate::cli::arguments::instant::{self, Instant};
+use crate::cli::arguments::{Format, Global};
+use crate::cli::error::CommandError;
+use crate::cli::output::Output;
+use crate::plan;
+use crate::policy::Zone;
+use crate::queries::{self, CalendarFacts};
+use crate::views::{Calendar, SimulationJson, SimulationText};
+
+/// Show what `plan` would show at another time
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  katkit simulate --at \"fri 17:00\" --zone Europe/Berlin
+                                Which deployments wait on Friday evening
+  katkit simulate --at 2h prod  What may be deployed in two hours")]
+pub(in crate::cli) struct Arguments {
+    #[command(flatten)]
+    selection: Selection,
+    /// The time: `fri 17:00`, `2026-12-20 09:00`, a duration from now such as `2h`, or RFC 3339
+    #[arg(long, value_name = "TIME", value_parser = instant::parse)]
+    at: Instant,
+    /// The time zone of TIME, if it has none
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = instant::zone)]
+    zone: Zone,
+    /// Output format: text, or json (schema: `katkit schema simulate`)
+    #[arg(long, default_value = "text", hide_possible_values = true)]
+    format: Format,
+}
+
+pub(in crate::cli) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    host: &Host,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let base = global.base.as_deref().or(arguments.selection.against.as_deref());
+    let opened = global.look_against(base, host, output).await?;
+    let estate = &*opened.estate;
+    output.warnings(&estate.loaded.warnings);
+    let mut input = estate.inventory(&arguments.selection.scope(&opened, false).await?).await?;
+    let at = arguments.at.resolve(input.now, &arguments.zone).ok_or_else(instant::too_far)?;
+    input.now = at;
+    let plan = plan::plan(&input);
+    let manifest = estate.manifest();
+    let links = input.links.iter().map(|link| link.id.clone());
+    let CalendarFacts { policies, ungoverned } = queries::calendar(manifest, links, (at, at));
+    let calendar = Calendar { policies: &policies, ungoverned: &ungoverned, from: at, until: at };
+    match arguments.format {
+        Format::Text => output.show(SimulationText { calendar, plan: &plan, style: output.style() })?,
+        Format::Json => output.json(&SimulationJson::of(calendar, &plan))?,
+    }
+    Ok(if plan.has_errors() { ExitStatus::Failure } else { ExitStatus::Success })
+}

@@ -1,0 +1,125 @@
+//! `[policies]`: when deployments are frozen and when they are allowed.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::civil::Edge;
+use super::definitions::NamedTable;
+use super::diagnostic::Diagnostic;
+use super::reader::{Located, Reader};
+use super::source::Span;
+use super::suggest::quoted;
+use super::tables::{FreezeKeys, PolicyKeys, WindowKeys};
+use crate::policy::{Freeze, Policy, Weekdays, Window, Zone};
+
+/// The policy of a table; `None` if it has a mistake.
+pub(super) fn policy(name: &str, it: NamedTable<'_, '_>) -> Option<Arc<Policy>> {
+    let PolicyKeys { freeze, allow } = it.read()?;
+    let (freezes, windows) = (freeze.as_ref(), allow.as_ref());
+    let declared = [freezes.map(|list| list.value.len()), windows.map(|list| list.value.len())];
+    if let Some(allow) = allow.as_ref().filter(|allow| allow.value.is_empty()) {
+        let help = "leave `allow` out to allow deployments at any time; a `freeze` stops them";
+        it.reader.error_with_help(allow.span, "a list without windows", "never opens", help);
+        return None;
+    }
+    let freezes: Vec<_> =
+        freeze.into_iter().flat_map(|list| list.value).filter_map(|keys| frozen(keys, &it.reader)).collect();
+    let windows: Vec<_> =
+        allow.into_iter().flat_map(|list| list.value).filter_map(|keys| allowed(keys, &it.reader)).collect();
+    // Mistakes in a window were reported.
+    if declared != [freezes.len(), windows.len()].map(|count| (count > 0).then_some(count)) {
+        return None;
+    }
+    let policy = Policy { freezes, allow: windows };
+    if never_opens(&policy) {
+        let message = format!("the policy {} never allows a deployment", quoted(name));
+        let help = "leave a time of the week that no `freeze` covers and, if there is `allow`, one of its windows does";
+        it.reader.error_with_help(it.key, message, "no time of any week is open", help);
+        return None;
+    }
+    Some(Arc::new(policy))
+}
+
+fn frozen(keys: Located<FreezeKeys<'_>>, reader: &Reader<'_>) -> Option<Freeze> {
+    let FreezeKeys { days, from, to, start, end, zone, why, rollback } = keys.value;
+    let window = window(WindowKeys { days, from, to, start, end, zone }, keys.span, reader)?;
+    let why = why.map(|why| why.value.trim().to_owned()).filter(|why| !why.is_empty());
+    Some(Freeze { window, why, holds_rollbacks: rollback.is_some_and(|passes| !passes.value) })
+}
+
+fn allowed(keys: Located<WindowKeys<'_>>, reader: &Reader<'_>) -> Option<Window> {
+    window(keys.value, keys.span, reader)
+}
+
+/// A window from `days`, `from` and `to`, or from `start` and `end`.
+fn window(keys: WindowKeys<'_>, at: Span, reader: &Reader<'_>) -> Option<Window> {
+    let WindowKeys { days, from, to, start, end, zone } = keys;
+    let is_daily = days.is_some() || from.is_some() || to.is_some();
+    let is_span = start.is_some() || end.is_some();
+    if is_daily && is_span {
+        let help = "a window has either `days`, `from` and `to`, or `start` and `end`";
+        reader.error_with_help(at, "two kinds of windows in one", "mixed", help);
+        return None;
+    }
+    let lacks = |key: &str| {
+        let item = Diagnostic::error(at, format!("missing key `{key}`")).label("the window needs it");
+        let help = "a window has either `days`, `from` and `to`, or `start` and `end`";
+        reader.report.absent(item.help(help));
+    };
+    let zone = zone?.value;
+    if is_span {
+        let (Some(start), Some(end)) = (start.as_ref(), end.as_ref()) else {
+            lacks(if start.is_none() { "start" } else { "end" });
+            return None;
+        };
+        return span((start.value, end.value), zone, at, reader);
+    }
+    let (Some(from), Some(to)) = (from.as_ref(), to.as_ref()) else {
+        lacks(if is_daily && from.is_some() { "to" } else { "from" });
+        return None;
+    };
+    let days = match days {
+        Some(days) => days.value.iter().fold(Weekdays::default(), |all, days| all.and(days.value.weekdays())),
+        None => Weekdays::parse("mon-sun")?,
+    };
+    checked(Window::daily(days, from.value, to.value, zone), at, reader)
+}
+
+fn span(edges: (Edge, Edge), zone: Zone, at: Span, reader: &Reader<'_>) -> Option<Window> {
+    let window = match edges {
+        (Edge::Weekly(start, from), Edge::Weekly(end, to)) => Window::weekly((start, from), (end, to), zone),
+        (Edge::Once(start), Edge::Once(end)) => Window::once(start, end, zone),
+        (Edge::Weekly(..), Edge::Once(_)) | (Edge::Once(_), Edge::Weekly(..)) => {
+            let help = "write both as days of every week, or both as dates";
+            reader.error_with_help(at, "`start` and `end` of different kinds", "a day and a date", help);
+            return None;
+        }
+    };
+    checked(window, at, reader)
+}
+
+fn checked(
+    window: Result<Window, crate::policy::WindowError>,
+    at: Span,
+    reader: &Reader<'_>,
+) -> Option<Window> {
+    match window {
+        Ok(window) => Some(window),
+        Err(error) => {
+            reader.error(at, format!("a window that never opens: {error}"), "empty");
+            None
+        }
+    }
+}
+
+/// Whether no week has a time at which a deployment is allowed. Dated windows are no rule: they are over some day.
+fn never_opens(policy: &Policy) -> bool {
+    if policy.allow.iter().any(|window| !window.is_weekly()) {
+        return false;
+    }
+    let freezes = policy.freezes.iter().filter(|freeze| freeze.window.is_weekly()).cloned().collect();
+    let weekly = Policy { freezes, allow: policy.allow.clone() };
+    // Any time serves: the search covers more than a year, with every change of clocks.
+    weekly.opening(Timestamp::UNIX_EPOCH).is_none()
+}

@@ -1,0 +1,109 @@
+//! The gate for deployments: what the policy of a link's tenant holds back.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Hold, HoldReason, HoldScope};
+use crate::domain::{DeployPurpose, LinkId, PolicyName};
+use crate::manifest::Manifest;
+use crate::policy::{Closed, Condition, Moment, Policy};
+
+/// Conditions that a deployment must meet, and that are not met now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedGate {
+    /// What is not met; never empty.
+    reasons: Vec<HoldReason>,
+    /// The earliest time at which everything is met, if it can be computed.
+    until: Option<Moment>,
+}
+
+/// The gates of every policy at one time, so that a plan judges each policy once and not once per link.
+#[derive(Debug, Default)]
+pub(super) struct Gates<'m> {
+    by_policy: BTreeMap<&'m PolicyName, Gate>,
+    unattended: bool,
+}
+
+#[derive(Debug)]
+struct Gate {
+    deployment: Option<ClosedGate>,
+    rollback: Option<ClosedGate>,
+}
+
+/// Whether a deployment of the link may begin at `now`; if not, why. The planner decides by the same judgement.
+///
+/// A repair waits like an upgrade if it is `unattended`, and passes if a person runs katkit.
+pub fn gate(
+    manifest: &Manifest,
+    link: &LinkId,
+    purpose: DeployPurpose,
+    now: Timestamp,
+    unattended: bool,
+) -> Option<ClosedGate> {
+    let (name, policy) = manifest.policy_of(link)?;
+    Gate::of(name, policy, now).by_purpose(purpose, unattended).cloned()
+}
+
+impl<'m> Gates<'m> {
+    pub(super) fn at(manifest: &'m Manifest, now: Timestamp, unattended: bool) -> Self {
+        let judged = manifest.policies.iter().map(|(name, policy)| (name, Gate::of(name, policy, now)));
+        Self { by_policy: judged.collect(), unattended }
+    }
+
+    /// The gate that is closed for deployments of the link, if it is.
+    pub(super) fn closed(
+        &self,
+        manifest: &Manifest,
+        link: &LinkId,
+        purpose: DeployPurpose,
+    ) -> Option<&ClosedGate> {
+        let (name, _) = manifest.policy_of(link)?;
+        self.by_policy.get(name)?.by_purpose(purpose, self.unattended)
+    }
+}
+
+impl Gate {
+    fn of(name: &PolicyName, policy: &Policy, now: Timestamp) -> Self {
+        let closed = |closed: Closed| ClosedGate::of(name, closed);
+        Self { deployment: policy.deployment(now).map(closed), rollback: policy.rollback(now).map(closed) }
+    }
+
+    fn by_purpose(&self, purpose: DeployPurpose, unattended: bool) -> Option<&ClosedGate> {
+        match purpose {
+            DeployPurpose::Upgrade => self.deployment.as_ref(),
+            DeployPurpose::Repair => self.deployment.as_ref().filter(|_| unattended),
+            DeployPurpose::Rollback => self.rollback.as_ref(),
+        }
+    }
+}
+
+impl ClosedGate {
+    fn of(policy: &PolicyName, closed: Closed) -> Self {
+        let Closed { first, others, opens } = closed;
+        let reason = |condition| match condition {
+            Condition::Frozen { why, until } => HoldReason::Frozen { policy: policy.clone(), why, until },
+            Condition::OutsideWindows { opens } => {
+                HoldReason::OutsideWindows { policy: policy.clone(), opens }
+            }
+        };
+        Self { reasons: std::iter::once(first).chain(others).map(reason).collect(), until: opens }
+    }
+
+    /// One hold for each condition that is not met; each names the time at which all of them are.
+    pub fn holds(&self, link: &LinkId, scope: &HoldScope) -> Vec<Hold> {
+        let hint = match &self.until {
+            Some(at) => {
+                format!("run `katkit apply {link}` after {at}; `katkit calendar {link}` lists the windows")
+            }
+            None => format!("`katkit calendar {link}` lists the windows"),
+        };
+        let hold = |reason: &HoldReason| Hold {
+            scope: scope.clone(),
+            reason: reason.clone(),
+            hint: Some(hint.clone()),
+            until: self.until.clone(),
+        };
+        self.reasons.iter().map(hold).collect()
+    }
+}

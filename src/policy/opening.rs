@@ -1,0 +1,77 @@
+//! When a policy allows a deployment next.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::moment::Moment;
+use super::span::{Reading, Span};
+use super::verdict::Policy;
+use super::window::Window;
+use super::zone::Zone;
+
+impl Policy {
+    /// The earliest time from `from` on at which no freeze is in force and, where there are windows, one is open.
+    /// `None` if that is more than [`Policy::HORIZON_DAYS`] away.
+    pub fn opening(&self, from: Timestamp) -> Option<Timestamp> {
+        let horizon = Self::horizon(from)?;
+        let mut at = from;
+        while at <= horizon {
+            at = match self.thawed(at) {
+                Some(end) => end,
+                None if self.is_allowed(at) => return Some(at),
+                None => self.next_allowed(at)?,
+            };
+        }
+        None
+    }
+
+    /// The first time after `from`, at which a deployment is allowed, at which none is. `None` if that is more than
+    /// [`Policy::HORIZON_DAYS`] away.
+    pub fn closing(&self, from: Timestamp) -> Option<Moment> {
+        let horizon = Self::horizon(from)?;
+        let mut at = self.next_change(from)?;
+        while at <= horizon {
+            if self.thawed(at).is_some() || !self.is_allowed(at) {
+                return Some(self.zone().at(at));
+            }
+            at = self.next_change(at)?;
+        }
+        None
+    }
+
+    /// The first time after `from` at which the answer may change: a freeze begins or ends, or a window opens or
+    /// closes. `None` if nothing changes any more.
+    fn next_change(&self, from: Timestamp) -> Option<Timestamp> {
+        let freezes = self.freezes.iter().map(|freeze| (&freeze.window, Reading::Longest));
+        let allow = self.allow.iter().map(|window| (window, Reading::Shortest));
+        let change = |span: Span| if span.start > from { span.start } else { span.end };
+        let next = freezes.chain(allow).flat_map(|(window, reading)| {
+            [window.active(from, reading), window.next(from, reading)].into_iter().flatten().map(change)
+        });
+        next.min()
+    }
+
+    /// The zone in which times of the whole policy are told: that of its first window.
+    pub(super) fn zone(&self) -> Zone {
+        let windows = self.freezes.iter().map(|freeze| &freeze.window).chain(&self.allow);
+        windows.map(Window::zone).next().cloned().unwrap_or(Zone::UTC)
+    }
+
+    fn horizon(from: Timestamp) -> Option<Timestamp> {
+        from.checked_add(SignedDuration::from_hours(24 * Self::HORIZON_DAYS)).ok()
+    }
+
+    /// The end of the freeze that is in force at `at`, if one is.
+    fn thawed(&self, at: Timestamp) -> Option<Timestamp> {
+        let active = self.freezes.iter().filter_map(|freeze| freeze.window.active(at, Reading::Longest));
+        active.map(|span| span.end).max()
+    }
+
+    fn is_allowed(&self, at: Timestamp) -> bool {
+        self.allow.is_empty()
+            || self.allow.iter().any(|window| window.active(at, Reading::Shortest).is_some())
+    }
+
+    fn next_allowed(&self, at: Timestamp) -> Option<Timestamp> {
+        self.allow.iter().filter_map(|window| window.next(at, Reading::Shortest)).map(|span| span.start).min()
+    }
+}

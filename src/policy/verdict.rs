@@ -1,0 +1,98 @@
+//! Policies, and the judgement of a deployment by them.
+
+use jiff::Timestamp;
+
+use super::moment::Moment;
+use super::span::Reading;
+use super::window::Window;
+
+/// The conditions that a tenant's deployments must meet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// When nothing may be deployed. A freeze takes precedence over `allow`.
+    pub freezes: Vec<Freeze>,
+    /// When something may be deployed; at any time if there are none.
+    pub allow: Vec<Window>,
+}
+
+/// A window in which nothing may be deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Freeze {
+    /// When.
+    pub window: Window,
+    /// The reason, for people.
+    pub why: Option<String>,
+    /// Whether rollbacks that are requested must wait as well.
+    pub holds_rollbacks: bool,
+}
+
+/// Why something may not happen now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The first condition that is not met.
+    pub first: Condition,
+    /// The other conditions that are not met.
+    pub others: Vec<Condition>,
+    /// The earliest time at which all conditions are met, in the zone of the policy's first window. `None` if that is more than
+    /// [`Policy::HORIZON_DAYS`] away, or never.
+    pub opens: Option<Moment>,
+}
+
+/// A condition that is not met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// No freeze is in force.
+    Frozen {
+        /// The reason of the freeze.
+        why: Option<String>,
+        /// When this freeze ends. Another may follow it.
+        until: Moment,
+    },
+    /// A window for deployments is open.
+    OutsideWindows {
+        /// When the next one opens. A freeze may be in force then.
+        opens: Option<Moment>,
+    },
+}
+
+impl Policy {
+    /// How far ahead the earliest time is looked for.
+    pub const HORIZON_DAYS: i64 = 400;
+
+    /// Whether a deployment may begin at `now`: an upgrade, or a repair that nobody asked for.
+    pub fn deployment(&self, now: Timestamp) -> Option<Closed> {
+        let frozen = self.freezes.iter().filter_map(|freeze| freeze.condition(now));
+        let mut conditions: Vec<_> = frozen.chain(self.outside_windows(now)).collect();
+        if conditions.is_empty() {
+            return None;
+        }
+        let first = conditions.remove(0);
+        let opens = self.opening(now).map(|at| self.zone().at(at));
+        Some(Closed { first, others: conditions, opens })
+    }
+
+    /// Whether a requested rollback may begin at `now`.
+    pub fn rollback(&self, now: Timestamp) -> Option<Closed> {
+        let holding = self.freezes.iter().filter(|freeze| freeze.holds_rollbacks).cloned().collect();
+        Self { freezes: holding, allow: Vec::new() }.deployment(now)
+    }
+
+    fn outside_windows(&self, now: Timestamp) -> Option<Condition> {
+        let is_open = |window: &Window| window.active(now, Reading::Shortest).is_some();
+        if self.allow.is_empty() || self.allow.iter().any(is_open) {
+            return None;
+        }
+        let next = self
+            .allow
+            .iter()
+            .filter_map(|window| Some(window.zone().at(window.next(now, Reading::Shortest)?.start)));
+        Some(Condition::OutsideWindows { opens: next.min() })
+    }
+}
+
+impl Freeze {
+    fn condition(&self, now: Timestamp) -> Option<Condition> {
+        let span = self.window.active(now, Reading::Longest)?;
+        Some(Condition::Frozen { why: self.why.clone(), until: self.window.zone().at(span.end) })
+    }
+}

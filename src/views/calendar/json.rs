@@ -1,0 +1,148 @@
+//! Policies as JSON.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Calendar, PolicyCalendar};
+use crate::plan::Plan;
+use crate::policy::{Entry, FreezeEntry};
+use crate::views::PlanJson;
+use crate::views::json::KATKIT_VERSION;
+
+/// When policies allow deployments. Times are RFC 3339 in UTC.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CalendarJson<'a> {
+    /// The version of this format.
+    pub format_version: &'static str,
+    /// The version of katkit that wrote it.
+    pub katkit_version: &'static str,
+    /// The start of the calendar.
+    pub from: String,
+    /// Its end.
+    pub until: String,
+    /// The policies, ordered by name.
+    pub policies: Vec<PolicyCalendarJson<'a>>,
+    /// The tenants without a policy: their deployments wait for nothing.
+    pub ungoverned: Vec<&'a str>,
+}
+
+/// What a plan would be at another time.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SimulationJson<'a> {
+    /// The version of this format.
+    pub format_version: &'static str,
+    /// The time of the simulation.
+    pub at: String,
+    /// The policies at that time, without their entries.
+    pub policies: Vec<PolicyCalendarJson<'a>>,
+    /// The plan at that time, for what is wanted and recorded now.
+    pub plan: PlanJson<'a>,
+}
+
+/// One policy.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PolicyCalendarJson<'a> {
+    /// Its name.
+    pub policy: &'a str,
+    /// The tenants that it governs.
+    pub tenants: Vec<&'a str>,
+    /// Whether a deployment may begin at the start of the calendar.
+    pub open: bool,
+    /// The earliest time at which one may begin; null if that is more than 400 days away.
+    pub opens: Option<String>,
+    /// Freezes and windows, ordered by start.
+    pub entries: Vec<CalendarEntryJson<'a>>,
+}
+
+/// A freeze, or a window in which deployments are allowed.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct CalendarEntryJson<'a> {
+    /// A freeze or a window.
+    pub kind: EntryKindJson,
+    /// When it begins.
+    pub start: String,
+    /// When it ends.
+    pub end: String,
+    /// The time zone in which it is defined.
+    pub zone: &'a str,
+    /// The reason of a freeze; null if it has none.
+    pub why: Option<&'a str>,
+    /// Whether requested rollbacks wait as well.
+    pub holds_rollbacks: bool,
+}
+
+/// What an entry of a calendar is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKindJson {
+    /// Nothing is deployed.
+    Freeze,
+    /// Deployments are allowed, unless a freeze is in force.
+    Window,
+}
+
+impl<'a> CalendarJson<'a> {
+    /// The format version this build writes.
+    pub const FORMAT_VERSION: &'static str = "1.0";
+
+    /// The calendar as JSON.
+    pub fn of(calendar: Calendar<'a>) -> Self {
+        let Calendar { policies, ungoverned, from, until } = calendar;
+        Self {
+            format_version: Self::FORMAT_VERSION,
+            katkit_version: KATKIT_VERSION,
+            from: from.to_string(),
+            until: until.to_string(),
+            policies: policies.iter().map(|policy| policy_json(policy, from)).collect(),
+            ungoverned: ungoverned.iter().map(|tenant| tenant.as_str()).collect(),
+        }
+    }
+}
+
+impl<'a> SimulationJson<'a> {
+    /// The format version this build writes.
+    pub const FORMAT_VERSION: &'static str = "1.0";
+
+    /// The simulation as JSON.
+    pub fn of(calendar: Calendar<'a>, plan: &'a Plan) -> Self {
+        let Calendar { policies, ungoverned: _, from, until: _ } = calendar;
+        Self {
+            format_version: Self::FORMAT_VERSION,
+            at: from.to_string(),
+            policies: policies.iter().map(|policy| policy_json(policy, from)).collect(),
+            plan: PlanJson::from(plan),
+        }
+    }
+}
+
+fn policy_json<'a>(policy: &'a PolicyCalendar<'a>, from: jiff::Timestamp) -> PolicyCalendarJson<'a> {
+    let PolicyCalendar { name, tenants, closed, closes: _, entries } = policy;
+    let opens = match closed {
+        None => Some(from),
+        Some(closed) => closed.opens.as_ref().map(crate::policy::Moment::timestamp),
+    };
+    PolicyCalendarJson {
+        policy: name.as_str(),
+        tenants: tenants.iter().map(|tenant| tenant.as_str()).collect(),
+        open: closed.is_none(),
+        opens: opens.map(|at| at.to_string()),
+        entries: entries.iter().map(entry).collect(),
+    }
+}
+
+fn entry(Entry { start, end, freeze }: &Entry) -> CalendarEntryJson<'_> {
+    let (kind, why, holds_rollbacks) = match freeze {
+        Some(FreezeEntry { why, holds_rollbacks }) => {
+            (EntryKindJson::Freeze, why.as_deref(), *holds_rollbacks)
+        }
+        None => (EntryKindJson::Window, None, false),
+    };
+    CalendarEntryJson {
+        kind,
+        start: start.timestamp().to_string(),
+        end: end.timestamp().to_string(),
+        zone: start.zone(),
+        why,
+        holds_rollbacks,
+    }
+}

@@ -1,0 +1,128 @@
+//! Policies as text.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::{Calendar, PolicyCalendar};
+use crate::domain::TenantName;
+use crate::plan::Plan;
+use crate::policy::{Condition, Entry, FreezeEntry};
+use crate::views::moment::minute;
+use crate::views::terminal::hang;
+use crate::views::{PlanText, Style, TextStyle};
+
+/// The calendars of policies, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct CalendarText<'a> {
+    /// The calendars.
+    pub calendar: Calendar<'a>,
+    /// Width and colour.
+    pub style: Style,
+}
+
+/// What a plan would be at another time.
+#[derive(Clone, Copy, Debug)]
+pub struct SimulationText<'a> {
+    /// The policies at that time.
+    pub calendar: Calendar<'a>,
+    /// The plan at that time, for what is wanted and recorded now.
+    pub plan: &'a Plan,
+    /// Width and colour.
+    pub style: Style,
+}
+
+impl fmt::Display for CalendarText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { calendar, style } = *self;
+        for (at, policy) in calendar.policies.iter().enumerate() {
+            if at > 0 {
+                writeln!(f)?;
+            }
+            f.write_str(&verdict(policy, calendar.from, style))?;
+            if policy.entries.is_empty() {
+                f.write_str(&hang("  ", 2, &format!("nothing before {}", minute(calendar.until)), style))?;
+            }
+            for entry in &policy.entries {
+                f.write_str(&line(entry, style))?;
+            }
+        }
+        f.write_str(&ungoverned(calendar, style))
+    }
+}
+
+impl fmt::Display for SimulationText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { calendar, plan, style } = *self;
+        let heading = format!("At {}, for what is wanted and recorded now:", minute(calendar.from));
+        f.write_str(&hang("", 0, &heading, style))?;
+        writeln!(f)?;
+        for policy in calendar.policies {
+            f.write_str(&verdict(policy, calendar.from, style))?;
+        }
+        if !calendar.policies.is_empty() {
+            writeln!(f)?;
+        }
+        write!(f, "{}", PlanText { plan, style })
+    }
+}
+
+/// `production (prod-eu, prod-us): open until …`, or why it is closed.
+fn verdict(policy: &PolicyCalendar<'_>, from: Timestamp, style: Style) -> String {
+    let PolicyCalendar { name, tenants, closed, closes, entries: _ } = policy;
+    let verdict = match closed {
+        None => {
+            let until = closes.as_ref().map(|at| format!(" until {at}"));
+            format!("open{}", until.unwrap_or_default())
+        }
+        Some(closed) => {
+            let why = std::iter::once(&closed.first).chain(&closed.others).map(reason);
+            let why: BTreeSet<_> = why.collect();
+            let why = why.into_iter().collect::<Vec<_>>().join(", ");
+            match &closed.opens {
+                Some(opens) => format!("closed until {opens} ({why})"),
+                None => format!("closed for more than a year after {} ({why})", minute(from)),
+            }
+        }
+    };
+    let name = style.paint(TextStyle::Bold, name.as_str());
+    hang("", 2, &format!("{name} ({}): {verdict}", listed(tenants)), style)
+}
+
+fn reason(condition: &Condition) -> String {
+    match condition {
+        Condition::Frozen { why: Some(why), until: _ } => format!("freeze: {why}"),
+        Condition::Frozen { why: None, until: _ } => "freeze".to_owned(),
+        Condition::OutsideWindows { opens: _ } => "outside the windows".to_owned(),
+    }
+}
+
+fn line(entry: &Entry, style: Style) -> String {
+    let Entry { start, end, freeze } = entry;
+    let kind = if freeze.is_some() { "freeze" } else { "open" };
+    let zone = start.zone();
+    let about = match freeze {
+        Some(FreezeEntry { why, holds_rollbacks }) => {
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            let rollbacks = if *holds_rollbacks { " (rollbacks wait too)" } else { "" };
+            format!("{zone}{why}{rollbacks}")
+        }
+        None => zone.to_owned(),
+    };
+    let head = format!("  {} - {}  {kind:6}  ", start.civil(), end.civil());
+    hang(&head, head.len(), &about, style)
+}
+
+fn ungoverned(calendar: Calendar<'_>, style: Style) -> String {
+    if calendar.ungoverned.is_empty() {
+        return String::new();
+    }
+    let gap = if calendar.policies.is_empty() { "" } else { "\n" };
+    let text = format!("No policy holds deployments in {}.", listed(calendar.ungoverned));
+    format!("{gap}{}", hang("", 0, &text, style))
+}
+
+fn listed(tenants: &BTreeSet<&TenantName>) -> String {
+    tenants.iter().map(|tenant| tenant.as_str()).collect::<Vec<_>>().join(", ")
+}
