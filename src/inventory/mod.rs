@@ -62,7 +62,7 @@ pub struct Scope {
     /// Wait for leases on these links that processes on other machines hold to expire or be renewed. Takes up to a
     /// lease's duration.
     pub patient: bool,
-    /// Plan for a job or a schedule, and not for a person.
+    /// Plan for a job or a schedule, which no user attends.
     pub unattended: bool,
     /// Requests to treat as recorded although they are not.
     pub proposed: Vec<Request>,

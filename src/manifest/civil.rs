@@ -19,9 +19,17 @@ impl Days<'_> {
     }
 }
 
+/// A time of day; `None` if it has a mistake, which was reported.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock(pub Option<CivilTime>);
+
+/// The start or the end of a window; `None` if it has a mistake, which was reported.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edge(pub Option<Instant>);
+
 /// The start or the end of a window: every week, or once.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Edge {
+pub(super) enum Instant {
     Weekly(Weekday, CivilTime),
     Once(DateTime),
 }
@@ -30,7 +38,7 @@ impl<'i> Value<'i> for Days<'i> {
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
         let text = <&str>::read(raw, reader)?;
         if Weekdays::parse(text).is_none() {
-            let words = Weekdays::ORDER.map(|(name, _)| name);
+            let words = Weekdays::ORDER.map(|(name, _)| name).into_iter().chain(Weekdays::LONG);
             let message = format!("{} is no day{}", quoted(text), did_you_mean(nearest(text, words)));
             let help = "write a day or a span of days: `\"mon\"`, `\"mon-thu\"`";
             reader.error_with_help(reader.span_of(raw), message, "not a day of the week", help);
@@ -45,22 +53,22 @@ impl<'i> Value<'i> for Days<'i> {
     }
 }
 
-impl<'i> Value<'i> for CivilTime {
+impl<'i> Value<'i> for Clock {
     fn read(raw: &'i Raw<'i>, reader: &Reader<'_>) -> Option<Self> {
         // TOML has times of day of its own, which are as clear.
         let time = match raw.get_ref() {
             DeValue::Datetime(time) if time.date.is_none() => {
                 let text = time.to_string();
-                Self::parse(text.strip_suffix(":00").filter(|short| short.len() == 5).unwrap_or(&text))
+                CivilTime::parse(text.strip_suffix(":00").filter(|short| short.len() == 5).unwrap_or(&text))
             }
             DeValue::Datetime(_) => None,
-            _ => Self::parse(<&str>::read(raw, reader)?),
+            _ => CivilTime::parse(<&str>::read(raw, reader)?),
         };
         if time.is_none() {
             let help = "write hours and minutes, from `\"00:00\"` to `\"24:00\"`";
             reader.error_with_help(reader.span_of(raw), "not a time of day", "expected `HH:MM`", help);
         }
-        time
+        Some(Self(time))
     }
 
     fn schema(_: &mut Definitions) -> Json {
@@ -79,11 +87,11 @@ impl<'i> Value<'i> for Edge {
             _ => <&str>::read(raw, reader)?,
         };
         let weekly = text.split_once(' ').and_then(|(day, time)| {
-            Some(Self::Weekly(Weekdays::day(day)?, CivilTime::parse(time.trim_start())?))
+            Some(Instant::Weekly(Weekdays::day(day)?, CivilTime::parse(time.trim_start())?))
         });
         // A date with an offset is no civil time: it would not parse without its offset being dropped.
         let is_civil = text.len() >= 16 && text.is_ascii() && !text[16..].contains(['Z', 'z', '+', '-', '[']);
-        let once = || text.parse().ok().filter(|_| is_civil).map(Self::Once);
+        let once = || text.parse().ok().filter(|_| is_civil).map(Instant::Once);
         let edge = weekly.or_else(once);
         if edge.is_none() {
             let has_offset = text.parse::<jiff::Timestamp>().is_ok();
@@ -96,7 +104,7 @@ impl<'i> Value<'i> for Edge {
             let help = "write a day of every week, `\"fri 16:00\"`, or a date, `\"2026-12-20 00:00\"`";
             reader.error_with_help(reader.span_of(raw), message, label, help);
         }
-        edge
+        Some(Self(edge))
     }
 
     fn schema(_: &mut Definitions) -> Json {

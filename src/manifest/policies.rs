@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::civil::Edge;
+use super::civil::Instant;
 use super::definitions::NamedTable;
 use super::diagnostic::Diagnostic;
 use super::reader::{Located, Reader};
@@ -73,24 +73,28 @@ fn window(keys: WindowKeys<'_>, at: Span, reader: &Reader<'_>) -> Option<Window>
             lacks(if start.is_none() { "start" } else { "end" });
             return None;
         };
-        return span((start.value, end.value), zone, at, reader);
+        return span((start.value.0?, end.value.0?), zone, at, reader);
     }
     let (Some(from), Some(to)) = (from.as_ref(), to.as_ref()) else {
         lacks(if is_daily && from.is_some() { "to" } else { "from" });
         return None;
     };
     let days = match days {
+        // A mistake in one of them was reported.
+        Some(days) if days.value.is_empty() => return None,
         Some(days) => days.value.iter().fold(Weekdays::default(), |all, days| all.and(days.value.weekdays())),
         None => Weekdays::parse("mon-sun")?,
     };
-    checked(Window::daily(days, from.value, to.value, zone), at, reader)
+    checked(Window::daily(days, from.value.0?, to.value.0?, zone), at, reader)
 }
 
-fn span(edges: (Edge, Edge), zone: Zone, at: Span, reader: &Reader<'_>) -> Option<Window> {
+fn span(edges: (Instant, Instant), zone: Zone, at: Span, reader: &Reader<'_>) -> Option<Window> {
     let window = match edges {
-        (Edge::Weekly(start, from), Edge::Weekly(end, to)) => Window::weekly((start, from), (end, to), zone),
-        (Edge::Once(start), Edge::Once(end)) => Window::once(start, end, zone),
-        (Edge::Weekly(..), Edge::Once(_)) | (Edge::Once(_), Edge::Weekly(..)) => {
+        (Instant::Weekly(start, from), Instant::Weekly(end, to)) => {
+            Window::weekly((start, from), (end, to), zone)
+        }
+        (Instant::Once(start), Instant::Once(end)) => Window::once(start, end, zone),
+        (Instant::Weekly(..), Instant::Once(_)) | (Instant::Once(_), Instant::Weekly(..)) => {
             let help = "write both as days of every week, or both as dates";
             reader.error_with_help(at, "`start` and `end` of different kinds", "a day and a date", help);
             return None;

@@ -5,9 +5,9 @@
 use serde_json::{Value as Json, json};
 
 use crate::domain::{CommitSha, OnFailure, Placement, Strategy};
-use crate::policy::{CivilTime, Zone};
+use crate::policy::Zone;
 
-use super::civil::{Days, Edge};
+use super::civil::{Clock, Days, Edge};
 use super::model::FleetKind;
 use super::reader::{Definitions, Key, Keys, Located, Raw, Reader, Section, Value, describe, keys};
 use super::resources::{Cores, Memory};
@@ -198,9 +198,9 @@ keys! {
         /// Days of the week, such as `"mon-thu"`. Default: every day.
         days: Vec<Located<Days<'i>>>, "days";
         /// When it opens on each of the days.
-        from: CivilTime, "from";
+        from: Clock, "from";
         /// When it closes: on the same day or, if that is not later than `from`, on the next.
-        to: CivilTime, "to";
+        to: Clock, "to";
         /// When it opens: every week (`"fri 16:00"`) or once (`"2026-12-20 00:00"`).
         start: Edge, "start";
         /// When it closes: every week or once, like `start`.
@@ -214,9 +214,9 @@ keys! {
         /// Days of the week, such as `"mon-thu"`. Default: every day.
         days: Vec<Located<Days<'i>>>, "days";
         /// When it begins on each of the days.
-        from: CivilTime, "from";
+        from: Clock, "from";
         /// When it ends: on the same day or, if that is not later than `from`, on the next.
-        to: CivilTime, "to";
+        to: Clock, "to";
         /// When it begins: every week (`"fri 16:00"`) or once (`"2026-12-20 00:00"`).
         start: Edge, "start";
         /// When it ends: every week or once, like `start`.

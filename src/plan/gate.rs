@@ -1,6 +1,6 @@
 //! The gate for deployments: what the policy of a link's tenant holds back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -33,7 +33,7 @@ struct Gate {
 
 /// Whether a deployment of the link may begin at `now`; if not, why. The planner decides by the same judgement.
 ///
-/// A repair waits like an upgrade if it is `unattended`, and passes if a person runs katkit.
+/// A repair waits like an upgrade if it is `unattended`, and passes if a user runs katkit.
 pub fn gate(
     manifest: &Manifest,
     link: &LinkId,
@@ -43,6 +43,13 @@ pub fn gate(
 ) -> Option<ClosedGate> {
     let (name, policy) = manifest.policy_of(link)?;
     Gate::of(name, policy, now).by_purpose(purpose, unattended).cloned()
+}
+
+/// The policies that hold deployments at `now`.
+pub fn closed_policies(manifest: &Manifest, now: Timestamp) -> BTreeSet<PolicyName> {
+    let is_closed = |policy: &Policy| policy.deployment(now).is_some();
+    let closed = manifest.policies.iter().filter(|(_, policy)| is_closed(policy));
+    closed.map(|(name, _)| name.clone()).collect()
 }
 
 impl<'m> Gates<'m> {
@@ -90,7 +97,8 @@ impl ClosedGate {
         Self { reasons: std::iter::once(first).chain(others).map(reason).collect(), until: opens }
     }
 
-    /// One hold for each condition that is not met; each names the time at which all of them are.
+    /// One hold for each condition that is not met; each has the time at which all of them are. The first says what to
+    /// do.
     pub fn holds(&self, link: &LinkId, scope: &HoldScope) -> Vec<Hold> {
         let hint = match &self.until {
             Some(at) => {
@@ -98,10 +106,11 @@ impl ClosedGate {
             }
             None => format!("`katkit calendar {link}` lists the windows"),
         };
+        let mut hint = Some(hint);
         let hold = |reason: &HoldReason| Hold {
             scope: scope.clone(),
             reason: reason.clone(),
-            hint: Some(hint.clone()),
+            hint: hint.take(),
             until: self.until.clone(),
         };
         self.reasons.iter().map(hold).collect()

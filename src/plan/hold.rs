@@ -18,7 +18,7 @@ pub struct Hold {
     /// How to resolve it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The earliest time at which it can end, if that is known. Whoever waits for it wakes up then.
+    /// The earliest time at which it can end, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Moment>,
 }

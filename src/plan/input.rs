@@ -27,7 +27,7 @@ pub struct PlanInput<'a> {
     pub orphans: Vec<OrphanedService>,
     /// The digest of every workflow in the manifest, computed once and not once per link.
     pub workflow_digests: BTreeMap<WorkflowName, String>,
-    /// Whether a job or a schedule runs katkit, and no person. Then a repair waits at a closed gate.
+    /// Whether a job or a schedule runs katkit, which no user attends. Then a repair waits at a closed gate.
     pub unattended: bool,
     /// Only bring the record in line with what runs; run and deploy nothing.
     pub refresh_only: bool,

@@ -14,8 +14,15 @@ use super::zone::Zone;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(Zoned);
 
+impl Zone {
+    /// An instant as the clocks show it here.
+    pub fn at(&self, instant: Timestamp) -> Moment {
+        Moment::new(instant, self)
+    }
+}
+
 impl Moment {
-    pub(super) fn new(at: Timestamp, zone: &Zone) -> Self {
+    fn new(at: Timestamp, zone: &Zone) -> Self {
         Self(at.to_zoned(zone.rules().clone()))
     }
 

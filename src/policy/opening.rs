@@ -39,7 +39,7 @@ impl Policy {
     }
 
     /// The first time after `from` at which the answer may change: a freeze begins or ends, or a window opens or
-    /// closes. `None` if nothing changes any more.
+    /// closes. `None` if nothing ever changes again.
     fn next_change(&self, from: Timestamp) -> Option<Timestamp> {
         let freezes = self.freezes.iter().map(|freeze| (&freeze.window, Reading::Longest));
         let allow = self.allow.iter().map(|window| (window, Reading::Shortest));

@@ -175,12 +175,17 @@ impl Weekdays {
         ("sun", Weekday::Sunday),
     ];
 
+    /// The whole names, in the same order.
+    pub const LONG: [&'static str; 7] =
+        ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
     /// Reads the name of a day: three letters or all of them, in any case.
     pub fn day(text: &str) -> Option<Weekday> {
         let text = text.to_ascii_lowercase();
-        let long = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-        let at =
-            Self::ORDER.iter().zip(long).position(|((short, _), long)| text == *short || text == long)?;
+        let at = Self::ORDER
+            .iter()
+            .zip(Self::LONG)
+            .position(|((short, _), long)| text == *short || text == long)?;
         Some(Self::ORDER[at].1)
     }
 

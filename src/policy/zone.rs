@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-
-use super::moment::Moment;
 
 /// A time zone of the IANA database, such as `Europe/Berlin`.
 ///
@@ -42,11 +39,6 @@ impl Zone {
     /// The name as the database spells it.
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
-    }
-
-    /// An instant as the clocks show it here.
-    pub fn at(&self, instant: Timestamp) -> Moment {
-        Moment::new(instant, self)
     }
 
     /// The rules of its clocks.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::causes;
-use crate::domain::{CommitSha, Head, LinkId, Request};
+use crate::domain::{CommitSha, Head, LinkId, PolicyName, Request};
 use crate::estate::Estate;
 use crate::inventory::{self, ObservedLease, Scope, Targets};
 use crate::manifest::{Loaded, Wanted};
@@ -69,6 +69,8 @@ pub enum StatusDepth {
 pub struct StatusFacts {
     record: RecordedLinks,
     contained: BTreeMap<LinkId, Contained>,
+    /// The policies that hold deployments now.
+    closed: BTreeSet<PolicyName>,
     /// What repositories and platforms add; only with [`StatusDepth::Plan`].
     pub checked: Option<Checked>,
     /// The number of forgotten links that were left out.
@@ -151,7 +153,8 @@ impl RecordedLinks {
             StatusDepth::Record | StatusDepth::Branches => None,
             StatusDepth::Plan => Some(check(estate, targets).await?),
         };
-        Ok(StatusFacts { record: self, contained, checked, forgotten })
+        let closed = plan::closed_policies(estate.manifest(), estate.clock.now());
+        Ok(StatusFacts { record: self, contained, closed, checked, forgotten })
     }
 
     /// Drops the links that left the manifest and are recorded as forgotten, except those in `named`.
@@ -171,6 +174,7 @@ impl StatusFacts {
             let asks = loaded.manifest.link(id).map(|(_, link)| &link.want);
             let resolved = self.checked.as_ref().and_then(|checked| checked.wants.get(id));
             let name = recorded_as.get(id).unwrap_or(id);
+            let policy = loaded.manifest.policy_of(id).map(|(name, _)| name);
             LinkStatus {
                 id,
                 recorded_as: recorded_as.get(id),
@@ -179,6 +183,7 @@ impl StatusFacts {
                 contained: self.contained.get(id),
                 head,
                 holder: holders.get(name).map_or(&Holder::Nobody, |held| &held.holder),
+                is_closed: policy.is_some_and(|policy| self.closed.contains(policy)),
                 requests: requests.get(name).map_or(&[], Vec::as_slice),
                 damage: damage.get(name).map(|it| Damage { text: &it.text, is_newer: it.is_newer }),
             }

@@ -148,7 +148,7 @@ fn a_rollback_passes() {
 #[test]
 fn an_unattended_repair_is_held_like_a_deployment() {
     let drifted = || World::wants('a').live('a').running('c').at_a_closed_gate();
-    assert_eq!(drifted().plan(), "Repair to a", "a person runs katkit");
+    assert_eq!(drifted().plan(), "Repair to a", "a user runs katkit");
     assert_snapshot!(drifted().unattended().plan(), @"! the repair waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday");
     // The link's own hold comes first: it lasts longer than a closed gate.
     let broken = World::wants('b').live('a').running('c').with_a_broken_commit();

@@ -24,7 +24,7 @@ pub struct PolicyCalendar<'a> {
     pub tenants: BTreeSet<&'a TenantName>,
     /// Why no deployment may begin at the start of the span; `None` if one may.
     pub closed: Option<Closed>,
-    /// If one may: when none may begin any more.
+    /// If one may: the time from which on none may begin.
     pub closes: Option<Moment>,
     /// Freezes and windows, ordered by start.
     pub entries: Vec<Entry>,

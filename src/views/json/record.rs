@@ -124,7 +124,19 @@ pub struct QuarantineJson<'a> {
 
 impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
     fn from(status: &LinkStatus<'a>) -> Self {
-        let LinkStatus { id, recorded_as, asks, want, contained, head, holder, requests, damage } = *status;
+        let LinkStatus {
+            id,
+            recorded_as,
+            asks,
+            want,
+            contained,
+            head,
+            holder,
+            // Part of the state.
+            is_closed: _,
+            requests,
+            damage,
+        } = *status;
         // `state` covers a deployment in flight, `previous` comes from the verified commits.
         let Head {
             generation,

@@ -28,6 +28,8 @@ pub struct LinkStatus<'a> {
     pub head: &'a Head,
     /// The holder of its lease.
     pub holder: &'a Holder,
+    /// Whether the policy of its tenant holds deployments now.
+    pub is_closed: bool,
     /// Pending requests.
     pub requests: &'a [Request],
     /// Set if the record cannot be read; the other fields are then unreliable.
@@ -76,6 +78,8 @@ pub enum LinkStateKind {
     Repairing,
     /// A process is working on the run.
     Running,
+    /// The deployment waits for the policy of the tenant; the phases before it are done.
+    Waiting,
     /// The wanted commit is not the one of the last run.
     Pending,
     /// Nothing ran or was deployed here yet.
@@ -101,6 +105,7 @@ impl LinkStateKind {
             Self::RollingBack => "rolling back",
             Self::Repairing => "repairing",
             Self::Running => "running",
+            Self::Waiting => "waiting",
             Self::Pending => "pending",
             Self::NeverRan => "never ran",
             Self::UpToDate => "up to date",
@@ -146,7 +151,7 @@ impl<'a> LinkStatus<'a> {
         if let Some(quarantine) = self.quarantine(run).filter(|_| run.ended.is_some()) {
             return plain(LinkStateKind::Quarantined, Some(quarantine.since));
         }
-        let Some((ended, outcome)) = run.ended else { return open(run, held) };
+        let Some((ended, outcome)) = run.ended else { return self.open(run, held) };
         if let Some(want) = self.want.filter(|want| **want != run.sha) {
             let live = deployed.as_ref().filter(|deployed| deployed.sha == *want);
             if let Some(deployed) = live.filter(|_| self.head.evidence(want).is_some()) {
@@ -171,6 +176,22 @@ impl<'a> LinkStatus<'a> {
         }
     }
 
+    fn open(&self, run: &'a RunState, held: bool) -> LinkState<'a> {
+        if held {
+            let running = run.phases.iter().find(|phase| phase.status == PhaseStatus::Running);
+            let since = running.map_or(Some(run.started), PhaseState::began);
+            return at(LinkStateKind::Running, running, since);
+        }
+        let last = run.phases.iter().filter_map(|phase| phase.finished().max(phase.began())).max();
+        let next = run.phases.iter().find(|phase| !phase.status.is_done());
+        let is_waiting = next.is_some_and(|phase| phase.deployment && phase.status == PhaseStatus::Pending);
+        let kind = match is_waiting && self.is_closed {
+            true => LinkStateKind::Waiting,
+            false => LinkStateKind::Interrupted,
+        };
+        at(kind, next, last.or(Some(run.started)))
+    }
+
     /// The wanted commit, if it is quarantined.
     pub(super) fn quarantined(&self) -> Option<&'a CommitSha> {
         let quarantine = self.quarantine(self.head.run.as_ref()?)?;
@@ -189,20 +210,6 @@ impl<'a> LinkStatus<'a> {
         // If the tip of the branch is unknown, the commit of the last run stands in for it.
         self.head.quarantine(self.want.unwrap_or(&run.sha))
     }
-}
-
-fn open(run: &RunState, held: bool) -> LinkState<'_> {
-    if !held {
-        let last = run.phases.iter().filter_map(|phase| phase.finished().max(phase.began())).max();
-        return at(
-            LinkStateKind::Interrupted,
-            run.phases.iter().find(|phase| !phase.status.is_done()),
-            last.or(Some(run.started)),
-        );
-    }
-    let running = run.phases.iter().find(|phase| phase.status == PhaseStatus::Running);
-    let since = running.map_or(Some(run.started), PhaseState::began);
-    at(LinkStateKind::Running, running, since)
 }
 
 fn at(kind: LinkStateKind, phase: Option<&PhaseState>, since: Option<Timestamp>) -> LinkState<'_> {

@@ -35,6 +35,7 @@ fn show_as(links: &[LinkRow<'_>], most_urgent_first: bool, style: Style) -> Stri
         want: asks.as_ref().and_then(Wanted::sha),
         head,
         holder,
+        is_closed: false,
         requests,
         damage: None,
     });
@@ -248,13 +249,14 @@ fn json_has_the_same_content() {
         want: None,
         head: &head,
         holder: &holder,
+        is_closed: false,
         requests: &[],
         damage: None,
     };
     assert!(head.run.as_ref().is_some_and(|run| run.started == beginning()));
     assert_snapshot!(Document::new(&StatusJson::of(&[status], 0)), @r#"
     {
-      "format_version": "2.0",
+      "format_version": "2.1",
       "katkit_version": "0.1.0",
       "links": [
         {

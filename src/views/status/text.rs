@@ -143,7 +143,7 @@ fn state(link: &LinkStatus<'_>, link_state: &LinkState<'_>) -> String {
     let LinkState { kind, phase, since: _ } = link_state;
     match (kind, phase) {
         (LinkStateKind::Running, Some(phase)) => format!("running {}", visible(phase.as_str())),
-        (LinkStateKind::Failed | LinkStateKind::Interrupted, Some(phase)) => {
+        (LinkStateKind::Failed | LinkStateKind::Interrupted | LinkStateKind::Waiting, Some(phase)) => {
             format!("{} at {}", kind.describe(), visible(phase.as_str()))
         }
         // Named because the deployed commit beside it may be another, healthy one.
@@ -163,7 +163,10 @@ fn ink(kind: LinkStateKind) -> TextStyle {
         | LinkStateKind::Quarantined
         | LinkStateKind::Interrupted => TextStyle::Red,
         LinkStateKind::Running | LinkStateKind::RollingBack | LinkStateKind::Repairing => TextStyle::Cyan,
-        LinkStateKind::Pending | LinkStateKind::Cancelled | LinkStateKind::NeverRan => TextStyle::Yellow,
+        LinkStateKind::Pending
+        | LinkStateKind::Waiting
+        | LinkStateKind::Cancelled
+        | LinkStateKind::NeverRan => TextStyle::Yellow,
         LinkStateKind::UpToDate | LinkStateKind::Contained => TextStyle::Green,
         LinkStateKind::Left => TextStyle::Dim,
     }

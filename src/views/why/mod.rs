@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use crate::domain::{AttemptNumber, CommitSha, Head, LinkId, PhaseName, Request};
 use crate::journal::PastRun;
 use crate::manifest::Wanted;
-use crate::plan::{Contained, Holder, LinkPlan, Problem};
+use crate::plan::{Contained, Hold, Holder, LinkPlan, Problem};
 use crate::views::LinkStatus;
 
 pub use json::WhyJson;
@@ -65,14 +65,26 @@ impl<'a> Why<'a> {
             head,
             holder,
             requests,
-            plan: _,
+            plan,
             run: _,
             tails: _,
             story: _,
             now: _,
         } = *self;
         let want = want.and_then(|want| want.as_ref().ok());
-        LinkStatus { id: link, recorded_as, asks, want, contained, head, holder, requests, damage: None }
+        let is_closed = plan.is_some_and(|plan| plan.holds.iter().any(Hold::is_at_gate));
+        LinkStatus {
+            id: link,
+            recorded_as,
+            asks,
+            want,
+            contained,
+            head,
+            holder,
+            is_closed,
+            requests,
+            damage: None,
+        }
     }
 }
 

@@ -14,11 +14,19 @@ fn json(world: &World, arguments: &[&str]) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// Gives the tenant a policy with these keys.
+fn govern(world: &World, keys: &str) {
+    world.edit(
+        "[tenants.dev]\n",
+        &format!("[policies.office]\n{keys}\n\n[tenants.dev]\npolicy = \"office\"\n"),
+    );
+}
+
 /// One link, whose tenant has a policy with these keys.
 fn office(keys: &str) -> World {
     let world = World::shop();
-    let text = world.read("katkit.toml");
-    world.manifest(&format!("{text}\n[policies.office]\n{keys}\n[tenants.dev]\npolicy = \"office\"\n"))
+    govern(&world, keys);
+    world
 }
 
 fn frozen() -> World {
@@ -28,18 +36,87 @@ fn frozen() -> World {
 #[test]
 fn the_build_runs_in_a_freeze_and_the_deployment_waits() {
     let world = frozen();
-    assert_snapshot!(world.run(["plan"]), @"");
-    assert_snapshot!(world.run(["apply", "--yes"]), @"");
-    assert_snapshot!(world.run(["apply", "--yes"]), @"");
+    assert_snapshot!(world.run(["plan"]), @"
+    dev/shop  → <first>
+      + run build  not run yet
+      ! held: `deploy` waits: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
+          hint: `katkit calendar dev/shop` lists the windows
+
+    Plan: 1 link to change (1 phase), 1 held, 0 up to date.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["apply", "--yes"]), @"
+    dev/shop  → <first>
+      + run build  not run yet
+      ! held: `deploy` waits: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
+          hint: `katkit calendar dev/shop` lists the windows
+
+    Plan: 1 link to change (1 phase), 1 held, 0 up to date.
+
+    dev/shop  held: `deploy` waits: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
+      hint: `katkit calendar dev/shop` lists the windows
+
+    Applied: 0 links done, 1 held in <time>.
+    ----- stderr -----
+    dev/shop  starting run for <first>
+    dev/shop  build  started
+    dev/shop  build  succeeded  <time>
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["apply", "--yes"]), @"
+    dev/shop  → <first>
+      ! held: `deploy` waits: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
+          hint: `katkit calendar dev/shop` lists the windows
+
+    Plan: nothing to change, 1 held, 0 up to date.
+    ----- exit 0
+    ");
     assert_eq!(world.run(["apply", "--yes", "--strict"]).code, 3);
     assert_eq!(world.ran().lines().count(), 1, "the build ran once");
-    assert_snapshot!(world.run(["status", "--check"]), @"");
+    assert_snapshot!(world.run(["status", "--check"]), @"
+    LINK      DEPLOYED    STATE              SINCE
+    dev/shop  -           waiting at deploy  just now
+
+    1 link: 1 waiting.
+    dev/shop  not yet: `deploy` waits: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
+    ----- exit 0
+    ");
     assert_eq!(world.run(["status", "--check", "--strict"]).code, 3);
-    assert_snapshot!(world.run(["why", "dev/shop"]), @"");
-    assert_snapshot!(world.run(["wait", "dev/shop", "--timeout", "1s"]), @"");
+    assert_snapshot!(world.run(["why", "dev/shop"]), @"
+    dev/shop
+    <first> is not live: `deploy` waits: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory.
+    hint: `katkit calendar dev/shop` lists the windows
+
+      wanted      <first>, the tip of `main`
+      deployed    nothing
+      run         for <first>, started just now, has not ended
+
+      build   succeeded after <time>
+      deploy  not started
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["wait", "dev/shop", "--timeout", "1s"]), @"
+    ----- stderr -----
+    dev/shop  not yet: `deploy` waits: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
+    timed out after 1s: 1 link is not there yet
+    ----- exit 124
+    ");
     // The policy is changed, and the same run goes on.
     world.edit("2999", "2001");
-    assert_snapshot!(world.run(["apply", "--yes"]), @"");
+    assert_snapshot!(world.run(["apply", "--yes"]), @r#"
+    dev/shop  → <first>
+      ~ deploy  `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
+
+    Plan: 1 link to change (1 deployment), 0 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    dev/shop  deploying <first>
+    dev/shop  <first> deployed  <time>
+    ----- exit 0
+    "#);
     assert_eq!(world.ran().lines().count(), 1, "the build ran once");
     assert_eq!(world.run(["status", "--check", "--strict"]).code, 0);
 }
@@ -49,32 +126,52 @@ fn a_rollback_passes_a_freeze_unless_the_freeze_says_otherwise() {
     let mut world = World::shop().applied();
     world.change("shop", |repo| repo.commit("second"));
     world.apply();
-    let text = world.read("katkit.toml");
-    let keys = FROZEN.replace(" }", ", rollback = false }");
-    world.write(
-        "katkit.toml",
-        &format!("{text}\n[policies.office]\nfreeze = [{keys}]\n[tenants.dev]\npolicy = \"office\"\n"),
-    );
-    assert_snapshot!(world.run(["rollback", "dev/shop", "--why", "it broke", "--apply"]), @"");
+    govern(&world, &format!("freeze = [{}]", FROZEN.replace(" }", ", rollback = false }")));
+    assert_snapshot!(world.run(["rollback", "dev/shop", "--why", "it broke", "--apply"]), @"
+    dev/shop  at <second>
+      ! held: the rollback waits: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
+          hint: `katkit calendar dev/shop` lists the windows
+
+    Plan: nothing to change, 1 held, 0 up to date.
+    ----- exit 0
+    ");
     world.edit("rollback = false", "rollback = true");
-    assert_snapshot!(world.run(["apply", "--yes"]), @"");
+    assert_snapshot!(world.run(["apply", "--yes"]), @r#"
+    dev/shop  <second> → <first>
+      ~ grant       ana asked to roll back from <second> to <first> (it broke)
+      ~ quarantine  <second>: it broke
+      ~ roll back   `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<second>-]{+<first>+}", "Replicas": 2 },
+
+    Plan: 1 link to change (1 deployment), 0 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    dev/shop  quarantined <second>: it broke
+    dev/shop  rolling back to <first>
+    dev/shop  <first> deployed  <time>
+    ----- exit 1
+    "#);
     let status = world.run(["status"]);
     assert!(status.to_string().contains("<first>"), "{status}");
 }
 
 #[test]
-fn a_job_does_not_repair_in_a_freeze_and_a_person_does() {
-    let world = World::shop().applied();
-    let text = world.read("katkit.toml");
-    world.write(
-        "katkit.toml",
-        &format!("{text}\n[policies.office]\nfreeze = [{FROZEN}]\n[tenants.dev]\npolicy = \"office\"\n"),
-    );
+fn only_a_user_repairs_in_a_freeze() {
+    let mut world = World::shop().applied();
+    govern(&world, &format!("freeze = [{FROZEN}]"));
     let file = ".katkit/platform/dev/shop.json";
     world.write(file, &world.read(file).replace(world.sha("first"), "hotfix"));
-    let mut world = world;
     world.with_variable("CI", "true");
-    assert_snapshot!(world.run(["apply", "--yes"]), @"");
+    assert_snapshot!(world.run(["apply", "--yes"]), @"
+    dev/shop  at <first>
+      ! held: the repair waits: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
+          hint: `katkit calendar dev/shop` lists the windows
+
+    Plan: nothing to change, 1 held, 0 up to date.
+    ----- exit 0
+    ");
     world.with_variable("CI", "false");
     assert_eq!(world.run(["apply", "--yes"]).code, 0);
     assert!(world.read(file).contains(world.sha("first")));
@@ -85,7 +182,12 @@ fn a_plan_that_was_saved_before_the_freeze_is_refused() {
     let world = office(&format!("freeze = [{}]", FROZEN.replace("2999", "2001")));
     world.run(["plan", "--out", "saved"]);
     world.edit("2001", "2999");
-    assert_snapshot!(world.run(["apply", "--plan", "saved"]), @"");
+    assert_snapshot!(world.run(["apply", "--plan", "saved"]), @"
+    ----- stderr -----
+    error: the saved plan is out of date for `dev/shop`: it deploys <first>, but a new plan has no such step: `deploy` waits: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
+     hint: plan again
+    ----- exit 1
+    ");
 }
 
 #[test]
@@ -94,8 +196,34 @@ fn simulate_plans_for_another_time() {
         r#"freeze = [{ start = "fri 16:00", end = "mon 08:00", zone = "Europe/Berlin", why = "weekend" }]
 allow = [{ days = ["mon-fri"], from = "09:00", to = "17:00", zone = "Europe/Berlin" }]"#,
     );
-    assert_snapshot!(world.run(["simulate", "--at", "2026-12-04 17:00", "--zone", "Europe/Berlin"]), @"");
-    assert_snapshot!(world.run(["simulate", "--at", "2026-12-02T10:00:00Z"]), @"");
+    assert_snapshot!(world.run(["simulate", "--at", "2026-12-04 17:00", "--zone", "Europe/Berlin"]), @"
+    At <date> <hour> UTC, for what is wanted and recorded now:
+
+    office (dev): closed until Mon <date> <hour> Europe/Berlin (freeze: weekend, outside the windows)
+
+    dev/shop  → <first>
+      + run build  not run yet
+      ! held: `deploy` waits: the policy `office` freezes deployments until Mon <date> <hour> Europe/Berlin: weekend
+          hint: run `katkit apply dev/shop` after Mon <date> <hour> Europe/Berlin; `katkit calendar dev/shop` lists the windows
+      ! held: `deploy` waits: the policy `office` allows no deployment before Mon <date> <hour> Europe/Berlin
+
+    Plan: 1 link to change (1 phase), 1 held, 0 up to date.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["simulate", "--at", "2026-12-02T10:00:00Z"]), @r#"
+    At <date> <hour> UTC, for what is wanted and recorded now:
+
+    office (dev): open until Wed <date> <hour> Europe/Berlin
+
+    dev/shop  → <first>
+      + run build  not run yet
+      ~ deploy     `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<hubtag>-]{+<first>+}", "Replicas": 2 },
+
+    Plan: 1 link to change (1 phase, 1 deployment), 0 up to date.
+    ----- exit 0
+    "#);
     let json = json(&world, &["simulate", "--at", "2026-12-04T16:00:00Z", "--format", "json"]);
     assert_eq!(json["at"], "2026-12-04T16:00:00Z");
     assert_eq!(json["policies"][0]["open"], false);
@@ -105,8 +233,20 @@ allow = [{ days = ["mon-fri"], from = "09:00", to = "17:00", zone = "Europe/Berl
         (&hold["kind"], &hold["policy"], &hold["until"]),
         (&"frozen".into(), &"office".into(), &"2026-12-07T08:00:00Z".into())
     );
-    assert_snapshot!(world.run(["simulate", "--at", "someday"]), @"");
-    assert_snapshot!(world.run(["simulate", "--at", "fri 17:00", "--zone", "Berlin"]), @"");
+    assert_snapshot!(world.run(["simulate", "--at", "someday"]), @"
+    ----- stderr -----
+    error: invalid value 'someday' for '--at <TIME>': expected a time such as `fri 17:00`, `2026-12-20 09:00` or RFC 3339, or a duration such as 2h
+
+    For more information, try '--help'.
+    ----- exit 64
+    ");
+    assert_snapshot!(world.run(["simulate", "--at", "fri 17:00", "--zone", "Berlin"]), @"
+    ----- stderr -----
+    error: invalid value 'Berlin' for '--zone <ZONE>': unknown time zone `Berlin`; expected a name such as Europe/Berlin
+
+    For more information, try '--help'.
+    ----- exit 64
+    ");
 }
 
 #[test]
@@ -127,17 +267,109 @@ fn calendar_lists_freezes_and_windows() {
 allow = [{ days = ["mon-fri"], from = "09:00", to = "17:00", zone = "Europe/Berlin" }]"#,
     );
     let calendar = ["calendar", "--from", "2026-12-16T12:00:00Z", "--days", "7"];
-    assert_snapshot!(world.run(calendar), @"");
+    assert_snapshot!(world.run(calendar), @"
+    office (dev): open until Wed <date> <hour> Europe/Berlin
+      Wed <date> <hour> - Wed <date> <hour>  open    Europe/Berlin
+      Thu <date> <hour> - Thu <date> <hour>  open    Europe/Berlin
+      Fri <date> <hour> - Fri <date> <hour>  open    Europe/Berlin
+      Fri <date> <hour> - Mon <date> <hour>  freeze  Europe/Berlin: weekend
+      Sun <date> <hour> - Sat <date> <hour>  freeze  Europe/Berlin: holidays, and the annual inventory of all warehouses (rollbacks wait too)
+      Mon <date> <hour> - Mon <date> <hour>  open    Europe/Berlin
+      Tue <date> <hour> - Tue <date> <hour>  open    Europe/Berlin
+      Wed <date> <hour> - Wed <date> <hour>  open    Europe/Berlin
+    ----- exit 0
+    ");
     let json =
         json(&world, &["calendar", "--from", "2026-12-16T12:00:00Z", "--days", "3", "--format", "json"]);
-    assert_snapshot!(serde_json::to_string_pretty(&json["policies"]).unwrap(), @"");
+    assert_snapshot!(serde_json::to_string_pretty(&json["policies"]).unwrap(), @r#"
+    [
+      {
+        "policy": "office",
+        "tenants": [
+          "dev"
+        ],
+        "open": true,
+        "opens": "2026-12-16T12:00:00Z",
+        "entries": [
+          {
+            "kind": "window",
+            "start": "2026-12-16T08:00:00Z",
+            "end": "2026-12-16T16:00:00Z",
+            "zone": "Europe/Berlin",
+            "why": null,
+            "holds_rollbacks": false
+          },
+          {
+            "kind": "window",
+            "start": "2026-12-17T08:00:00Z",
+            "end": "2026-12-17T16:00:00Z",
+            "zone": "Europe/Berlin",
+            "why": null,
+            "holds_rollbacks": false
+          },
+          {
+            "kind": "window",
+            "start": "2026-12-18T08:00:00Z",
+            "end": "2026-12-18T16:00:00Z",
+            "zone": "Europe/Berlin",
+            "why": null,
+            "holds_rollbacks": false
+          },
+          {
+            "kind": "freeze",
+            "start": "2026-12-18T15:00:00Z",
+            "end": "2026-12-21T07:00:00Z",
+            "zone": "Europe/Berlin",
+            "why": "weekend",
+            "holds_rollbacks": false
+          }
+        ]
+      }
+    ]
+    "#);
     let ical = world.run(["calendar", "--from", "2026-12-20T12:00:00Z", "--days", "1", "--format", "ical"]);
     let stable: Vec<_> = ical.stdout.lines().filter(|line| !line.starts_with("DTSTAMP")).collect();
-    assert_snapshot!(stable.join("\n"), @"");
+    assert_snapshot!(stable.join("\n"), @r"
+    BEGIN:VCALENDAR
+    VERSION:2.0
+    PRODID:-//katkit//katkit//EN
+    NAME:Deployments
+    BEGIN:VEVENT
+    UID:office-freeze-20261218T150000Z-20261221T070000Z@katkit
+    DTSTART:20261218T150000Z
+    DTEND:20261221T070000Z
+    SUMMARY:Freeze of dev: weekend
+    TRANSP:TRANSPARENT
+    END:VEVENT
+    BEGIN:VEVENT
+    UID:office-freeze-20261219T230000Z-20270102T070000Z@katkit
+    DTSTART:20261219T230000Z
+    DTEND:20270102T070000Z
+    SUMMARY:Freeze of dev: holidays\, and the annual inventory of all warehouse
+     s
+    TRANSP:TRANSPARENT
+    END:VEVENT
+    BEGIN:VEVENT
+    UID:office-window-20261221T080000Z-20261221T160000Z@katkit
+    DTSTART:20261221T080000Z
+    DTEND:20261221T160000Z
+    SUMMARY:Deployments to dev are allowed
+    TRANSP:TRANSPARENT
+    END:VEVENT
+    END:VCALENDAR
+    ");
 }
 
 #[test]
 fn calendar_says_where_no_policy_holds() {
-    assert_snapshot!(World::shop().run(["calendar"]), @"");
-    assert_snapshot!(World::shop().run(["calendar", "prod"]), @"");
+    assert_snapshot!(World::shop().run(["calendar"]), @"
+    No policy holds deployments in dev.
+    ----- exit 0
+    ");
+    assert_snapshot!(World::shop().run(["calendar", "prod"]), @"
+    ----- stderr -----
+    error: `prod` matches no link in the manifest
+     hint: `katkit status` lists the links
+    ----- exit 64
+    ");
 }

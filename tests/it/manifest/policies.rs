@@ -32,7 +32,12 @@ allow = [
         )
     });
     let windows = policy.allow.iter().map(|window| format!("allow {window}"));
-    assert_snapshot!(freezes.chain(windows).collect::<Vec<_>>().join("\n"), @"");
+    assert_snapshot!(freezes.chain(windows).collect::<Vec<_>>().join("\n"), @"
+    freeze fri 16:00 to mon 08:00 Europe/Berlin [weekend]
+    freeze 2026-12-20 00:00 to 2027-01-02 08:00 Europe/Berlin [] rollbacks too
+    allow mon-thu,sat 09:00-17:00 America/New_York
+    allow mon-sun 22:00-24:00 UTC
+    ");
     let prod = loaded.manifest.links().next();
     assert!(prod.is_none());
     let tenant = loaded.manifest.tenants.values().next().unwrap();
@@ -57,7 +62,33 @@ fn mistakes_in_windows_are_reported_together() {
   { from = "09:00", to = "10:00" },
 ]"#,
     );
-    assert_snapshot!(files.complaints(), @"");
+    assert_snapshot!(files.complaints(), @r#"
+    katkit.toml:4: not the edge of a window
+        write a day of every week, `"fri 16:00"`, or a date, `"2026-12-20 00:00"`
+    katkit.toml:5: `start` and `end` of different kinds
+        write both as days of every week, or both as dates
+    katkit.toml:6: a window that never opens: it ends before it starts
+    katkit.toml:7: a time with an offset
+        write a day of every week, `"fri 16:00"`, or a date, `"2026-12-20 00:00"`
+    katkit.toml:8: not the edge of a window
+        write a day of every week, `"fri 16:00"`, or a date, `"2026-12-20 00:00"`
+    katkit.toml:9: two kinds of windows in one
+        a window has either `days`, `from` and `to`, or `start` and `end`
+    katkit.toml:10: missing key `to`
+        a window has either `days`, `from` and `to`, or `start` and `end`
+    katkit.toml:11: missing key `end`
+        a window has either `days`, `from` and `to`, or `start` and `end`
+    katkit.toml:12: a window that never opens: it ends when it starts
+    katkit.toml:13: `firday` is no day, did you mean `friday`?
+        write a day or a span of days: `"mon"`, `"mon-thu"`
+    katkit.toml:13: not a time of day
+        write hours and minutes, from `"00:00"` to `"24:00"`
+    katkit.toml:13: not a time of day
+        write hours and minutes, from `"00:00"` to `"24:00"`
+    katkit.toml:14: missing key `from`
+        a window has either `days`, `from` and `to`, or `start` and `end`
+    katkit.toml:15: missing key `zone`
+    "#);
 }
 
 #[test]
@@ -65,20 +96,35 @@ fn an_unknown_zone_gets_a_suggestion() {
     let zone = |name: &str| {
         policy(&format!("allow = [{{ from = '09:00', to = '17:00', zone = '{name}' }}]")).complaints()
     };
-    assert_snapshot!(zone("Berlin"), @"");
-    assert_snapshot!(zone("Europe/Berln"), @"");
-    assert_snapshot!(zone("+01:00"), @"");
+    assert_snapshot!(zone("Berlin"), @"
+    katkit.toml:3: unknown time zone `Berlin`, did you mean `Europe/Berlin`?
+        write its name in the IANA database, such as `Europe/Berlin` or `UTC`
+    ");
+    assert_snapshot!(zone("Europe/Berln"), @"
+    katkit.toml:3: unknown time zone `Europe/Berln`, did you mean `Europe/Berlin`?
+        write its name in the IANA database, such as `Europe/Berlin` or `UTC`
+    ");
+    assert_snapshot!(zone("+01:00"), @"
+    katkit.toml:3: unknown time zone `+01:00`
+        write its name in the IANA database, such as `Europe/Berlin` or `UTC`
+    ");
 }
 
 #[test]
 fn a_policy_that_never_allows_a_deployment_is_refused() {
-    assert_snapshot!(policy("allow = []").complaints(), @"");
+    assert_snapshot!(policy("allow = []").complaints(), @"
+    katkit.toml:3: a list without windows
+        leave `allow` out to allow deployments at any time; a `freeze` stops them
+    ");
     let frozen = "allow = [{ days = ['sat'], from = '09:00', to = '17:00', zone = 'UTC' }]\n\
                   freeze = [{ start = 'fri 16:00', end = 'mon 08:00', zone = 'Europe/Berlin' }]";
-    assert_snapshot!(policy(frozen).complaints(), @"");
+    assert_snapshot!(policy(frozen).complaints(), @"
+    katkit.toml:2: the policy `production` never allows a deployment
+        leave a time of the week that no `freeze` covers and, if there is `allow`, one of its windows does
+    ");
     // A dated window is over some day, which is no mistake.
     let dated = "allow = [{ start = '2020-01-01 00:00', end = '2020-02-01 00:00', zone = 'UTC' }]";
-    assert_eq!(policy(dated).complaints(), "");
+    policy(dated).load();
 }
 
 #[test]
@@ -86,5 +132,9 @@ fn an_unknown_policy_gets_a_suggestion() {
     let files = Files::new(
         "version = 1\n[policies.production]\n[tenants.prod]\npolicy = 'prodcution'\n[tenants.dev]\npolicy = 'x'\n",
     );
-    assert_snapshot!(files.complaints(), @"");
+    assert_snapshot!(files.complaints(), @"
+    katkit.toml:4: there is no policy `prodcution`, did you mean `production`?
+    katkit.toml:6: there is no policy `x`
+        there is only `production`
+    ");
 }

@@ -148,6 +148,11 @@ fn a_json_schema_validator_agrees() {
         ("tenants.dev.platform.kind = 'esc'", "/tenants/dev/platform/kind"),
         ("workflows.w.phases = [{ name = 'a', order = '0' }]", "/workflows/w/phases/0/order"),
         ("moved = [{ from = 'dev/x' }]", "/moved/0"),
+        ("policies.x.allow = [{ from = '9:00', to = '17:00', zone = 'UTC' }]", "/policies/x/allow/0/from"),
+        (
+            "policies.x.freeze = [{ start = 'fri', end = 'mon 08:00', zone = 'UTC' }]",
+            "/policies/x/freeze/0/start",
+        ),
     ] {
         assert_eq!(wrong(text), [at], "{text}");
     }
@@ -207,6 +212,9 @@ fn the_reader_and_the_schema_know_the_same_keys() {
         ("phase", "workflows.x.phases = [{ no-such-key = 1 }]"),
         ("fleet", "fleets.x.no-such-key = 1"),
         ("tenant", "tenants.x.no-such-key = 1"),
+        ("policy", "policies.x.no-such-key = 1"),
+        ("freeze", "policies.x.freeze = [{ no-such-key = 1 }]"),
+        ("window", "policies.x.allow = [{ no-such-key = 1 }]"),
         ("platform", "tenants.x.platform.no-such-key = 1"),
         ("link", "tenants.x.links.x.no-such-key = 1"),
         ("moved", "moved = [{ no-such-key = 1 }]"),

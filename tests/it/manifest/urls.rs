@@ -200,7 +200,7 @@ fn credentials_are_never_shown_in_quoted_lines() {
     let files = Files::new(
         "version = 1\n# https://hunter2@github.com/acme/shop\nurls = 'ssh://git:hunter2@github.com/a'\n",
     );
-    assert_snapshot!(files.complaint(), @r"
+    assert_snapshot!(files.complaint(), @"
       × unknown key `urls`
        ╭─[katkit.toml:3:1]
      2 │ # https://***@github.com/acme/shop
@@ -209,8 +209,8 @@ fn credentials_are_never_shown_in_quoted_lines() {
        ·   ╰── not a key of a manifest
        ╰────
       help: the keys of a manifest are `version`, `include`, `state`, `blobs`,
-            `cache`, `repos`, `workflows`, `fleets`, `templates`, `tenants` and
-            `moved`
+            `cache`, `repos`, `workflows`, `fleets`, `policies`, `templates`,
+            `tenants` and `moved`
 
     1 error
     ");
