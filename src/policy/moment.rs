@@ -12,7 +12,7 @@ use super::zone::Zone;
 /// Shown as `Mon 2026-11-30 08:00 Europe/Berlin`. Serialized as RFC 9557 has it, and read with [`Zone::new`], which knows
 /// zones that the machine's database may lack.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(Zoned);
+pub struct Moment(Box<Zoned>);
 
 impl Zone {
     /// An instant as the clocks show it here.
@@ -23,7 +23,7 @@ impl Zone {
 
 impl Moment {
     fn new(at: Timestamp, zone: &Zone) -> Self {
-        Self(at.to_zoned(zone.rules().clone()))
+        Self(Box::new(at.to_zoned(zone.rules().clone())))
     }
 
     /// The instant.

@@ -39,13 +39,8 @@ pub(in crate::cli) struct Arguments {
     /// Limit to `tenant/link`, `tenant`, or a pattern such as `*/shop`
     #[arg(value_name = "LINK")]
     patterns: Vec<String>,
-    /// Also query repositories and platforms; exit with 0 if everything is live, 1 if a link failed or is held, 3 if
-    /// one is not live yet
-    #[arg(long)]
-    check: bool,
-    /// With `--check`: exit with 3 if a deployment waits for a policy
-    #[arg(long, requires = "check")]
-    strict: bool,
+    #[command(flatten)]
+    checks: Checks,
     /// Redraw every two seconds, from the record alone
     #[arg(short, long, conflicts_with_all = ["check", "format"])]
     watch: bool,
@@ -55,6 +50,18 @@ pub(in crate::cli) struct Arguments {
     /// Output format: text, or json (schema: `katkit schema status`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
+}
+
+/// Whether to compare the record with what is wanted
+#[derive(Clone, Copy, Debug, Args)]
+struct Checks {
+    /// Also query repositories and platforms; exit with 0 if everything is live, 1 if a link failed or is held, 3 if
+    /// one is not live yet
+    #[arg(long)]
+    check: bool,
+    /// With `--check`: exit with 3 if a deployment waits for a policy
+    #[arg(long, requires = "check")]
+    strict: bool,
 }
 
 pub(in crate::cli) async fn run(
@@ -137,7 +144,7 @@ async fn draw(
 async fn look(estate: &Estate, arguments: &Arguments, style: Style) -> Result<ShownStatus, CommandError> {
     let record = RecordedLinks::read(estate).await?;
     let targets = link::targets(&arguments.patterns, &record.ids(), "link")?;
-    let depth = match (arguments.watch, arguments.check) {
+    let depth = match (arguments.watch, arguments.checks.check) {
         // Do not query repositories every two seconds.
         (true, _) => StatusDepth::Record,
         (false, false) => StatusDepth::Branches,
@@ -164,7 +171,7 @@ async fn look(estate: &Estate, arguments: &Arguments, style: Style) -> Result<Sh
         _ if is_damaged => ExitStatus::Failure,
         Some(Checked { is_held: true, .. }) => ExitStatus::Failure,
         Some(Checked { is_all_live: false, .. }) => ExitStatus::Unfinished,
-        Some(Checked { is_waiting: true, .. }) if arguments.strict => ExitStatus::Unfinished,
+        Some(Checked { is_waiting: true, .. }) if arguments.checks.strict => ExitStatus::Unfinished,
         Some(_) | None => ExitStatus::Success,
     };
     let is_held = |link: &&LinkStatus<'_>| matches!(link.holder, Holder::Other(_));

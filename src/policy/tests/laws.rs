@@ -77,7 +77,9 @@ fn by_the_clock(window: &Window, instant: Timestamp) -> Option<bool> {
     let minute = |day: &str, clock: &str| {
         let (hours, minutes) = clock.split_once(':').unwrap();
         let day = Weekdays::ORDER.iter().position(|(name, _)| *name == day).unwrap();
-        day as i64 * 1440 + hours.parse::<i64>().unwrap() * 60 + minutes.parse::<i64>().unwrap()
+        i64::try_from(day).unwrap() * 1440
+            + hours.parse::<i64>().unwrap() * 60
+            + minutes.parse::<i64>().unwrap()
     };
     let week = 7 * 1440;
     let here = i64::from(now.weekday().to_monday_zero_offset()) * 1440
