@@ -168,7 +168,7 @@ impl FinalizedDeployment {
                 self.purpose == DeployPurpose::Upgrade && plan.want.as_ref() == Some(&self.sha)
             }
             HoldScope::Repair => self.purpose == DeployPurpose::Repair,
-            HoldScope::Rollback => self.purpose == DeployPurpose::Rollback,
+            HoldScope::Rollback { .. } => self.purpose == DeployPurpose::Rollback,
         });
         is_planned || is_held
     }

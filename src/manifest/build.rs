@@ -116,7 +116,12 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
     }
     let mut policies = BTreeMap::new();
     for (name, it) in &all.policies {
-        policies.extend(checked::<PolicyName>(name, it).zip(policies::policy(name, *it)));
+        let policy = checked::<PolicyName>(name, it).zip(policies::policy(name, *it));
+        // Without its policy, a tenant would be open: never for a reason that was not reported.
+        if policy.is_none() && !report.failed() {
+            it.reader.error(it.key, format!("the policy `{name}` cannot be read"), "has a mistake");
+        }
+        policies.extend(policy);
     }
     let templates = Templates::read(all.templates);
     templates.check_used(all.tenants.values().flat_map(TenantParts::used));

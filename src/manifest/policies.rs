@@ -20,7 +20,12 @@ pub(super) fn policy(name: &str, it: NamedTable<'_, '_>) -> Option<Arc<Policy>> 
     let declared = [freezes.map(|list| list.value.len()), windows.map(|list| list.value.len())];
     if let Some(allow) = allow.as_ref().filter(|allow| allow.value.is_empty()) {
         let help = "leave `allow` out to allow deployments at any time; a `freeze` stops them";
-        it.reader.error_with_help(allow.span, "a list without windows", "never opens", help);
+        it.reader.error_with_help(
+            allow.span,
+            "`allow` lists no windows",
+            "no deployment is ever allowed",
+            help,
+        );
         return None;
     }
     let freezes: Vec<_> =
@@ -80,9 +85,15 @@ fn window(keys: WindowKeys<'_>, at: Span, reader: &Reader<'_>) -> Option<Window>
         return None;
     };
     let days = match days {
-        // A mistake in one of them was reported.
-        Some(days) if days.value.is_empty() => return None,
-        Some(days) => days.value.iter().fold(Weekdays::default(), |all, days| all.and(days.value.weekdays())),
+        Some(days) if days.value.is_empty() => {
+            let help = "leave `days` out for every day";
+            reader.error_with_help(days.span, "a window without days", "empty", help);
+            return None;
+        }
+        Some(days) => {
+            let all = days.value.iter().map(|days| days.value.weekdays());
+            all.collect::<Option<Vec<_>>>()?.into_iter().fold(Weekdays::default(), Weekdays::and)
+        }
         None => Weekdays::parse("mon-sun")?,
     };
     checked(Window::daily(days, from.value.0?, to.value.0?, zone), at, reader)
@@ -111,7 +122,7 @@ fn checked(
     match window {
         Ok(window) => Some(window),
         Err(error) => {
-            reader.error(at, format!("a window that never opens: {error}"), "empty");
+            reader.error(at, format!("a window that is never in force: {error}"), "never in force");
             None
         }
     }

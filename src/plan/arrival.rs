@@ -82,7 +82,8 @@ pub fn arrival(input: &LinkInput, planned: Option<&LinkPlan>, goal: &Goal) -> Ar
 
 /// What keeps a planned link from being done, apart from steps that say so themselves: a hold, drift, or a closed gate.
 pub fn obstacle(planned: &LinkPlan) -> Option<Arrival> {
-    lasting(planned).map(Arrival::Held).or_else(|| drift(planned)).or_else(|| at_gate(planned))
+    let waits = || at_gate(planned).filter(|_| planned.steps.is_empty());
+    lasting(planned).map(Arrival::Held).or_else(|| drift(planned)).or_else(waits)
 }
 
 /// Whether the plan repairs drift, or holds the repair.

@@ -1,6 +1,7 @@
 //! The gate for deployments: what the policy of a link's tenant holds back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -45,11 +46,12 @@ pub fn gate(
     Gate::of(name, policy, now).by_purpose(purpose, unattended).cloned()
 }
 
-/// The policies that hold deployments at `now`.
-pub fn closed_policies(manifest: &Manifest, now: Timestamp) -> BTreeSet<PolicyName> {
-    let is_closed = |policy: &Policy| policy.deployment(now).is_some();
-    let closed = manifest.policies.iter().filter(|(_, policy)| is_closed(policy));
-    closed.map(|(name, _)| name.clone()).collect()
+/// The policies that hold deployments at `now`, and why.
+pub fn closed_gates(manifest: &Manifest, now: Timestamp) -> BTreeMap<PolicyName, ClosedGate> {
+    let gate = |(name, policy): (&PolicyName, &Arc<Policy>)| {
+        Some((name.clone(), ClosedGate::of(name, policy.deployment(now)?)))
+    };
+    manifest.policies.iter().filter_map(gate).collect()
 }
 
 impl<'m> Gates<'m> {
@@ -94,15 +96,23 @@ impl ClosedGate {
                 HoldReason::OutsideWindows { policy: policy.clone(), opens }
             }
         };
-        Self { reasons: std::iter::once(first).chain(others).map(reason).collect(), until: opens }
+        let mut reasons: Vec<_> = std::iter::once(first).chain(others).map(reason).collect();
+        // Two windows that say the same.
+        reasons.dedup();
+        Self { reasons, until: opens }
+    }
+
+    /// The first condition that is not met, and the time at which all of them are: a lowercase fragment.
+    pub fn describe(&self, link: &LinkId) -> String {
+        self.holds(link, &HoldScope::Link).first().map(Hold::describe).unwrap_or_default()
     }
 
     /// One hold for each condition that is not met; each has the time at which all of them are. The first says what to
     /// do.
     pub fn holds(&self, link: &LinkId, scope: &HoldScope) -> Vec<Hold> {
         let hint = match &self.until {
-            Some(at) => {
-                format!("run `katkit apply {link}` after {at}; `katkit calendar {link}` lists the windows")
+            Some(_) => {
+                format!("run `katkit apply {link}` then; `katkit calendar {link}` lists the windows")
             }
             None => format!("`katkit calendar {link}` lists the windows"),
         };

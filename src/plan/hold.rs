@@ -38,7 +38,10 @@ pub enum HoldScope {
     /// The repair of drift.
     Repair,
     /// A requested rollback.
-    Rollback,
+    Rollback {
+        /// The commit to go back to.
+        to: CommitSha,
+    },
 }
 
 /// Why something is held.
@@ -133,18 +136,26 @@ impl From<Problem> for Hold {
 impl Hold {
     /// One lowercase fragment for display.
     pub fn describe(&self) -> String {
-        let reason = self.reason.describe();
+        let mut reason = self.reason.describe();
+        if let Some(until) = self.until.as_ref().filter(|until| Some(*until) != self.reason.ends()) {
+            reason = format!("{reason}; not before {until}");
+        }
         match &self.scope {
             HoldScope::Link => reason,
             HoldScope::Phase { name } => format!("`{name}` waits: {reason}"),
             HoldScope::Repair => format!("the repair waits: {reason}"),
-            HoldScope::Rollback => format!("the rollback waits: {reason}"),
+            HoldScope::Rollback { to } => format!("the rollback to {} waits: {reason}", to.short()),
         }
     }
 
     /// Whether only a deployment waits, and starts by itself once its gate opens. That is not a failure.
     pub fn is_at_gate(&self) -> bool {
         !self.scope.is_link() && !self.reason.is_error()
+    }
+
+    /// Whether a requested rollback waits.
+    pub fn is_of_rollback(&self) -> bool {
+        matches!(self.scope, HoldScope::Rollback { .. })
     }
 
     /// Whether someone has to act: neither the end of another process nor an open gate ends the hold.
@@ -195,13 +206,21 @@ impl HoldReason {
                 let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
                 format!("the policy `{policy}` freezes deployments until {until}{why}")
             }
-            Self::OutsideWindows { policy, opens: Some(opens) } => {
-                format!("the policy `{policy}` allows no deployment before {opens}")
+            Self::OutsideWindows { policy, opens: Some(_) } => {
+                format!("no deployment window of the policy `{policy}` is open")
             }
             Self::OutsideWindows { policy, opens: None } => {
-                format!("the last window of the policy `{policy}` for deployments is over")
+                format!("the last deployment window of the policy `{policy}` has passed")
             }
             Self::Unavailable(problem) => problem.what.clone(),
+        }
+    }
+
+    /// When the condition itself is met, if the text tells it.
+    fn ends(&self) -> Option<&Moment> {
+        match self {
+            Self::Frozen { until, .. } => Some(until),
+            _ => None,
         }
     }
 

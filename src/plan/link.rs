@@ -6,7 +6,7 @@ use super::gate::Gates;
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
-use super::{HoldReason, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests};
+use super::{HoldReason, HoldScope, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests};
 use crate::domain::{CommitSha, Event, Generation, Head, Phase, PhaseStatus, RunOutcome, RunState};
 use crate::manifest::Manifest;
 
@@ -100,7 +100,11 @@ pub(super) fn plan_link(
         draft = drafted(all, input, (claims, gates), plan, draft.broken);
     }
     // Those of the link first: they say more than what waits at a gate besides.
-    draft.plan.holds.sort_by_key(|hold| !hold.scope.is_link());
+    draft.plan.holds.sort_by_key(|hold| match hold.scope {
+        HoldScope::Link => 0,
+        HoldScope::Phase { .. } | HoldScope::Rollback { .. } => 1,
+        HoldScope::Repair => 2,
+    });
     moved::move_first(&mut draft);
     if let (Observed::Running { left, .. }, true) =
         (&input.observed, draft.plan.steps.iter().any(is_deployment))

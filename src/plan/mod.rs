@@ -31,7 +31,7 @@ mod tests;
 pub use arrival::{Arrival, Goal, arrival, is_repair, lasting, obstacle};
 pub use compare::difference;
 pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};
-pub use gate::{ClosedGate, closed_policies, gate};
+pub use gate::{ClosedGate, closed_gates, gate};
 pub use hold::{Hold, HoldReason, HoldScope};
 pub use input::{CommitFacts, Holder, LinkInput, Observed, OrphanedService, PlanInput, Problem, Taint};
 pub use link::{needs_commit, needs_what_runs};

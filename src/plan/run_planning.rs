@@ -72,6 +72,10 @@ fn plan_deployment(draft: &mut PlanDraft<'_>, facts: &CommitFacts, want: &Commit
                 draft.plan.on_failure = deploy::rollback_step(draft, &step);
             }
             draft.deploy(step);
+            // What is live stays so for as long as the deployment waits.
+            if draft.closed_gate(DeployPurpose::Upgrade).is_some() {
+                deploy::repair(draft);
+            }
         }
         Err(problem) => draft.broken = Some(problem),
     }

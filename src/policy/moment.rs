@@ -36,6 +36,11 @@ impl Moment {
         self.0.time_zone().iana_name().unwrap_or("UTC")
     }
 
+    /// The date: `2026-11-30`.
+    pub fn date(&self) -> String {
+        self.0.strftime("%Y-%m-%d").to_string()
+    }
+
     /// Without the zone: `Mon 2026-11-30 08:00`.
     pub fn civil(&self) -> String {
         self.0.strftime("%a %Y-%m-%d %H:%M").to_string()

@@ -75,9 +75,12 @@ impl Window {
             self.zone().rules().to_ambiguous_timestamp(end),
         );
         let (start, end) = match reading {
-            Reading::Longest => (start.earlier().ok()?, end.later().ok()?),
-            Reading::Shortest => (start.later().ok()?, end.earlier().ok()?),
+            Reading::Longest => (start.earlier(), end.later()),
+            Reading::Shortest => (start.later(), end.earlier()),
         };
+        // Beyond what can be represented at either end of time: `9999-12-31 23:59`.
+        let start = start.unwrap_or(Timestamp::MIN);
+        let end = end.unwrap_or(Timestamp::MAX);
         (start < end).then_some(Span { start, end })
     }
 }

@@ -25,7 +25,7 @@ impl Zone {
     pub fn new(name: &str) -> Result<Self, UnknownZone> {
         let found = TimeZone::get(name).or_else(|_| TimeZoneDatabase::bundled().get(name));
         match found {
-            Ok(zone) if !zone.is_unknown() && zone.iana_name().is_some() => Ok(Self(zone)),
+            Ok(zone) if !zone.is_unknown() && zone.iana_name().is_some_and(is_place) => Ok(Self(zone)),
             Ok(_) | Err(_) => Err(UnknownZone(name.to_owned())),
         }
     }
@@ -45,6 +45,11 @@ impl Zone {
     pub fn rules(&self) -> &TimeZone {
         &self.0
     }
+}
+
+/// Whether this names a zone: the database has entries that only programs use.
+fn is_place(name: &str) -> bool {
+    !["Factory", "posixrules", "localtime"].iter().any(|other| name.eq_ignore_ascii_case(other))
 }
 
 impl PartialEq for Zone {

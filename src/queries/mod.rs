@@ -10,6 +10,7 @@ mod calendar;
 mod history;
 mod journal_pages;
 mod outages;
+mod replay;
 mod status;
 mod why;
 
@@ -22,5 +23,6 @@ pub use calendar::{CalendarFacts, calendar};
 pub use history::{KnownLinks, MergedEvents, deployments, history};
 pub use journal_pages::{EventRange, past_run, past_runs, usual_durations};
 pub use outages::{MAX_OUTAGE, OutageTimers, WaitState};
+pub use replay::replay;
 pub use status::{Checked, RecordedLinks, StatusDepth, StatusFacts, StatusQuestion};
-pub use why::{WhyError, WhyFacts, why};
+pub use why::{WhyError, WhyFacts, WhyQuestion, why};

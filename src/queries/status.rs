@@ -8,7 +8,7 @@ use crate::domain::{CommitSha, Head, LinkId, PolicyName, Request};
 use crate::estate::Estate;
 use crate::inventory::{self, ObservedLease, Scope, Targets};
 use crate::manifest::{Loaded, Wanted};
-use crate::plan::{self, Arrival, Contained, Hold, Holder, LinkPlan};
+use crate::plan::{self, Arrival, ClosedGate, Contained, Hold, Holder, LinkPlan};
 use crate::state::{StateError, Survey};
 use crate::views::{Damage, LinkStatus};
 
@@ -48,6 +48,8 @@ pub struct StatusQuestion {
     pub named: BTreeSet<LinkId>,
     /// Whether to report all links that left the manifest and are recorded as forgotten.
     pub forgotten: bool,
+    /// Whether a job or a schedule asks, and no user: what would wait for it is reported as waiting.
+    pub unattended: bool,
     /// What to query besides the record.
     pub depth: StatusDepth,
 }
@@ -70,7 +72,7 @@ pub struct StatusFacts {
     record: RecordedLinks,
     contained: BTreeMap<LinkId, Contained>,
     /// The policies that hold deployments now.
-    closed: BTreeSet<PolicyName>,
+    closed: BTreeMap<PolicyName, ClosedGate>,
     /// What repositories and platforms add; only with [`StatusDepth::Plan`].
     pub checked: Option<Checked>,
     /// The number of forgotten links that were left out.
@@ -135,7 +137,7 @@ impl RecordedLinks {
         estate: &Estate,
         question: StatusQuestion,
     ) -> Result<StatusFacts, StateError> {
-        let StatusQuestion { targets, named, forgotten, depth } = question;
+        let StatusQuestion { targets, named, forgotten, unattended, depth } = question;
         self.heads.retain(|id, _| targets.contain(id));
         let before = self.heads.len();
         if !forgotten {
@@ -151,9 +153,9 @@ impl RecordedLinks {
         };
         let checked = match depth {
             StatusDepth::Record | StatusDepth::Branches => None,
-            StatusDepth::Plan => Some(check(estate, targets).await?),
+            StatusDepth::Plan => Some(check(estate, targets, unattended).await?),
         };
-        let closed = plan::closed_policies(estate.manifest(), estate.clock.now());
+        let closed = plan::closed_gates(estate.manifest(), estate.clock.now());
         Ok(StatusFacts { record: self, contained, closed, checked, forgotten })
     }
 
@@ -183,7 +185,8 @@ impl StatusFacts {
                 contained: self.contained.get(id),
                 head,
                 holder: holders.get(name).map_or(&Holder::Nobody, |held| &held.holder),
-                is_closed: policy.is_some_and(|policy| self.closed.contains(policy)),
+                has_policy: policy.is_some(),
+                gate: policy.and_then(|policy| self.closed.get(policy)),
                 requests: requests.get(name).map_or(&[], Vec::as_slice),
                 damage: damage.get(name).map(|it| Damage { text: &it.text, is_newer: it.is_newer }),
             }
@@ -197,8 +200,8 @@ impl StatusFacts {
     }
 }
 
-async fn check(estate: &Estate, targets: Targets) -> Result<Checked, StateError> {
-    let input = estate.inventory(&Scope { targets, ..Scope::default() }).await?;
+async fn check(estate: &Estate, targets: Targets, unattended: bool) -> Result<Checked, StateError> {
+    let input = estate.inventory(&Scope { targets, unattended, ..Scope::default() }).await?;
     let plan = plan::plan(&input);
     let wants = input.links.into_iter().filter_map(|link| Some((link.id, link.want?.ok()?))).collect();
     let is_done = |link: &LinkPlan| link.steps.is_empty() && link.holds.iter().all(Hold::is_at_gate);

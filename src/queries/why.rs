@@ -49,17 +49,24 @@ pub enum WhyError {
     Commit(#[from] CommitPrefixError),
 }
 
+/// What to explain.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WhyQuestion<'q> {
+    /// The sha of a commit, or a prefix of it; `None` for the wanted commit.
+    pub commit: Option<&'q str>,
+    /// Whether a job or a schedule asks, and no user.
+    pub unattended: bool,
+}
+
 /// Gathers everything about a link whose recorded head is `head`.
-///
-/// `commit` is the sha of a commit to explain, or a prefix of it; without one, the wanted commit is explained.
 pub async fn why(
     estate: &Estate,
     link: &LinkId,
     head: Head,
-    commit: Option<&str>,
+    WhyQuestion { commit, unattended }: WhyQuestion<'_>,
 ) -> Result<WhyFacts, WhyError> {
     let targets = Targets::default().and_only(BTreeSet::from([link.clone()]));
-    let input = estate.inventory(&Scope { targets, ..Scope::default() }).await?;
+    let input = estate.inventory(&Scope { targets, unattended, ..Scope::default() }).await?;
     let plan = plan::plan(&input).links.into_iter().next();
     let found = input.links.into_iter().next();
     let (loaded, link) = (Arc::clone(&estate.loaded), link.clone());

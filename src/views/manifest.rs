@@ -1,4 +1,4 @@
-//! A valid manifest, summarized in one line.
+//! A valid manifest, summarized.
 
 use std::fmt;
 
@@ -27,6 +27,12 @@ impl fmt::Display for ManifestText<'_> {
                 format!("{} repositories", manifest.repos.len())
             },
             count(self.loaded.files.len(), "file"),
-        )
+        )?;
+        let ungoverned = manifest.tenants.iter().filter(|(_, tenant)| tenant.policy.is_none());
+        let ungoverned: Vec<_> = ungoverned.map(|(name, _)| name.as_str()).collect();
+        if ungoverned.len() < manifest.tenants.len() && !ungoverned.is_empty() {
+            writeln!(f, "No policy holds deployments in {}.", ungoverned.join(", "))?;
+        }
+        Ok(())
     }
 }

@@ -36,7 +36,7 @@ impl fmt::Display for SummaryText<'_> {
         let mut reported: BTreeSet<&LinkId> = BTreeSet::new();
         for LinkReport { link, result } in links {
             // The others are reported together with the first of their group.
-            let same = if reported.contains(link) { Vec::new() } else { alike(links, result) };
+            let same = if reported.contains(link) { Vec::new() } else { alike(links, (link, result)) };
             reported.extend(&same);
             if same.is_empty() {
                 continue;
@@ -45,6 +45,9 @@ impl fmt::Display for SummaryText<'_> {
                 LinkResult::Done { .. } | LinkResult::Interrupted | LinkResult::KeptBack { .. } => {}
                 LinkResult::Held { deployed: _, reason, hint } => {
                     f.write_str(&self.sentence(&same, &format!("held: {reason}")))?;
+                    let hint = hint
+                        .as_ref()
+                        .map(|hint| if same.len() > 1 { general(hint, link) } else { hint.clone() });
                     self.hint(f, hint.as_ref())?;
                 }
                 LinkResult::Failed(failure) => self.failure(f, &same, failure)?,
@@ -216,18 +219,26 @@ impl SummaryText<'_> {
 }
 
 /// The links whose text would be the same as for `result`.
-fn alike<'a>(links: &'a [LinkReport], result: &LinkResult) -> Vec<&'a LinkId> {
-    let same = links.iter().filter(|report| is_alike(&report.result, result));
+fn alike<'a>(links: &'a [LinkReport], (link, result): (&LinkId, &LinkResult)) -> Vec<&'a LinkId> {
+    let same = links.iter().filter(|report| is_alike((&report.link, &report.result), (link, result)));
     same.map(|report| &report.link).collect()
 }
 
-fn is_alike(one: &LinkResult, other: &LinkResult) -> bool {
+/// A hint for several links, with `LINK` in its commands.
+fn general(hint: &str, link: &LinkId) -> String {
+    hint.replace(&format!(" {link}`"), " LINK`")
+}
+
+fn is_alike((link, one): (&LinkId, &LinkResult), (other_link, other): (&LinkId, &LinkResult)) -> bool {
     match (one, other) {
         (LinkResult::Failed(one), LinkResult::Failed(other)) => is_same(one, other),
         (
-            LinkResult::Held { deployed: _, reason, hint },
+            LinkResult::Held { deployed: _, reason, hint: hint_of },
             LinkResult::Held { deployed: _, reason: other, hint: instead },
-        ) => (reason, hint) == (other, instead),
+        ) => {
+            let hint = |hint: &Option<String>, link| hint.as_ref().map(|hint| general(hint, link));
+            (reason, hint(hint_of, link)) == (other, hint(instead, other_link))
+        }
         (LinkResult::Cancelled(one), LinkResult::Cancelled(other)) => one == other,
         (LinkResult::Overtaken { by: one }, LinkResult::Overtaken { by: other }) => one == other,
         (LinkResult::Refused { error, hint }, LinkResult::Refused { error: other, hint: instead }) => {

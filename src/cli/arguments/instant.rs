@@ -66,7 +66,7 @@ pub(in crate::cli) fn parse(text: &str) -> Result<Instant, String> {
 
 /// The error for a time that cannot be represented.
 pub(in crate::cli) fn too_far() -> CommandError {
-    CommandError::usage("the time is too far away", "name an earlier one".to_owned())
+    CommandError::usage("the time is out of range", "use an earlier one".to_owned())
 }
 
 /// Parses the name of a time zone.

@@ -27,6 +27,9 @@ pub(in crate::cli) struct Arguments {
     /// When to start: `fri 17:00`, `2026-12-20 09:00`, a duration from now such as `2h`, or RFC 3339 [default: now]
     #[arg(long, value_name = "TIME", value_parser = instant::parse)]
     from: Option<Instant>,
+    /// The time zone of TIME, if it has none
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = instant::zone, requires = "from")]
+    zone: Zone,
     /// How many days to show
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=400))]
     days: u16,
@@ -58,7 +61,7 @@ pub(in crate::cli) async fn run(
     let targets = link::in_manifest(estate, &arguments.links)?;
     let now = estate.clock.now();
     let from = match &arguments.from {
-        Some(from) => from.resolve(now, &Zone::UTC).ok_or_else(instant::too_far)?,
+        Some(from) => from.resolve(now, &arguments.zone).ok_or_else(instant::too_far)?,
         None => now,
     };
     let days = SignedDuration::from_hours(24 * i64::from(arguments.days));

@@ -96,9 +96,15 @@ pub(in crate::cli) async fn run(
     }
     if *apply {
         let plan = plan::make(&opened, &selection, true).await?;
+        let waits = plan.links.iter().flat_map(|link| &link.holds).any(|hold| hold.is_of_rollback());
         let is_refused = plan.links.iter().any(|link| requests::refuses(&link.steps, &submitted));
         let status = carry_out(&opened, plan, options, output).await?;
-        return Ok(if is_refused && status == ExitStatus::Success { ExitStatus::Failure } else { status });
+        return Ok(match status {
+            ExitStatus::Success if is_refused => ExitStatus::Failure,
+            // The rollback is still requested.
+            ExitStatus::Success if waits => ExitStatus::Unfinished,
+            status => status,
+        });
     }
     let targets: String = selection.targets.iter().map(|id| format!(" {id}")).collect();
     if let Some(next) = command.next(&format!("`katkit apply{targets}`")) {

@@ -70,11 +70,12 @@ pub(in crate::cli) async fn run(
     host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let estate = global.look(host, output).await?.estate;
+    let opened = global.look(host, output).await?;
+    let (estate, unattended) = (opened.estate, !opened.actor.is_person());
     if arguments.watch {
         return watch(estate, arguments, global, host, output).await;
     }
-    let shown = look(&estate, arguments, output.style()).await?;
+    let shown = look(&estate, arguments, unattended, output.style()).await?;
     output.show(shown.text)?;
     Ok(shown.status)
 }
@@ -120,7 +121,7 @@ async fn draw(
             return Err(CommandError::refused("`--watch` needs a terminal", hint));
         };
         let shown = tokio::select! {
-            shown = look(&estate, arguments, output.style()) => shown?,
+            shown = look(&estate, arguments, false, output.style()) => shown?,
             _ = &mut pressed => return Ok(ExitStatus::Interrupted),
         };
         let mut text = shown.text;
@@ -141,7 +142,12 @@ async fn draw(
     }
 }
 
-async fn look(estate: &Estate, arguments: &Arguments, style: Style) -> Result<ShownStatus, CommandError> {
+async fn look(
+    estate: &Estate,
+    arguments: &Arguments,
+    unattended: bool,
+    style: Style,
+) -> Result<ShownStatus, CommandError> {
     let record = RecordedLinks::read(estate).await?;
     let targets = link::targets(&arguments.patterns, &record.ids(), "link")?;
     let depth = match (arguments.watch, arguments.checks.check) {
@@ -151,7 +157,7 @@ async fn look(estate: &Estate, arguments: &Arguments, style: Style) -> Result<Sh
         (false, true) => StatusDepth::Plan,
     };
     let named = arguments.patterns.iter().filter_map(|pattern| pattern.parse().ok()).collect();
-    let question = StatusQuestion { targets, named, forgotten: arguments.forgotten, depth };
+    let question = StatusQuestion { targets, named, forgotten: arguments.forgotten, unattended, depth };
     let facts = record.status(estate, question).await?;
     let (links, forgotten) = (facts.links(), facts.forgotten);
     let mut text = match arguments.format {

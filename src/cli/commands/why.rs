@@ -7,7 +7,7 @@ use crate::cli::ExitStatus;
 use crate::cli::arguments::{Format, Global, link};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::queries;
+use crate::queries::{self, WhyQuestion};
 use crate::views::{WhyJson, WhyText};
 
 /// Explain why a commit is live, or why it is not
@@ -41,7 +41,8 @@ pub(in crate::cli) async fn run(
         let what = format!("`{id}` is called `{to}` in the manifest");
         return Err(CommandError::refused(what, format!("use `katkit why {to}`")));
     }
-    let facts = queries::why(estate, &id, head, arguments.sha.as_deref()).await?;
+    let question = WhyQuestion { commit: arguments.sha.as_deref(), unattended: !opened.actor.is_person() };
+    let facts = queries::why(estate, &id, head, question).await?;
     let why = facts.why(estate.clock.now());
     match arguments.format {
         Format::Text => output.show(WhyText { why, style: output.style() })?,

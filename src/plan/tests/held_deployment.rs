@@ -159,6 +159,28 @@ fn an_unattended_repair_is_held_like_a_deployment() {
 }
 
 #[test]
+fn what_is_live_is_repaired_while_the_next_commit_waits() {
+    let drifted = || World::wants('b').live('a').running('c').at_a_closed_gate();
+    assert_snapshot!(drifted().plan(), @"
+    start b
+    run build: NotRunYet
+    Repair to a
+    ! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday
+    ");
+    assert_snapshot!(drifted().unattended().plan(), @"
+    start b
+    run build: NotRunYet
+    ! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday
+    ! the repair waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday
+    ");
+    let phases = [("deploy", 0, true), ("verify", 1, false)];
+    assert_snapshot!(drifted().with_phases(&phases).plan(), @"
+    Repair to a
+    ! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday
+    ");
+}
+
+#[test]
 fn a_converged_link_does_not_mention_the_gate() {
     assert_eq!(World::wants('a').live('a').at_a_closed_gate().plan(), "nothing to do");
 }
@@ -183,7 +205,7 @@ fn a_hold_at_a_gate_tells_the_time_at_which_it_can_end() {
     let plan = plan(&built().at_a_closed_gate().input(false));
     let [hold] = plan.links[0].holds.as_slice() else { panic!("{plan:?}") };
     assert_eq!(hold.until.as_ref().map(ToString::to_string).as_deref(), Some("Mon 2026-01-05 08:00 UTC"));
-    assert_snapshot!(hold.hint.as_deref().unwrap_or_default(), @"run `katkit apply dev/web` after Mon 2026-01-05 08:00 UTC; `katkit calendar dev/web` lists the windows");
+    assert_snapshot!(hold.hint.as_deref().unwrap_or_default(), @"run `katkit apply dev/web` then; `katkit calendar dev/web` lists the windows");
 }
 
 #[test]
@@ -194,7 +216,7 @@ fn a_rollback_waits_if_the_freeze_says_so_and_stays_requested() {
     for policy in manifest.policies.values_mut() {
         Arc::make_mut(policy).freezes[0].holds_rollbacks = true;
     }
-    assert_snapshot!(world.plan(), @"! the rollback waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday");
+    assert_snapshot!(world.plan(), @"! the rollback to aaaaaaaaaa waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday");
     // One that was granted and interrupted is finished.
     let why = "it broke".to_owned();
     let quarantined = Event::Quarantined { sha: sha('b'), why, good: Some(sha('a')), alone: false };

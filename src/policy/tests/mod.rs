@@ -135,6 +135,37 @@ fn a_policy_that_never_opens_again_says_so() {
 }
 
 #[test]
+fn a_freeze_until_the_end_of_time_holds() {
+    for zone_name in ["UTC", "Europe/Berlin", "Pacific/Honolulu"] {
+        let forever = once("2026-01-01T00:00", "9999-12-31T23:59", zone_name);
+        let policy = Policy { freezes: vec![freeze(forever, "until further notice")], allow: Vec::new() };
+        assert!(policy.deployment(at("2026-11-29T12:00:00Z")).is_some(), "{zone_name}");
+        let always = once("0000-01-01T00:00", "9999-12-31T23:59", zone_name);
+        let policy = Policy { freezes: Vec::new(), allow: vec![always] };
+        assert!(policy.deployment(at("2026-11-29T12:00:00Z")).is_none(), "{zone_name}");
+    }
+}
+
+#[test]
+fn the_agenda_has_the_windows_that_no_freeze_covers() {
+    let day = |policy: &Policy, from, until| {
+        let entries = policy.agenda(at(from), at(until)).into_iter().map(|entry| {
+            let kind = entry.freeze.map_or("open".to_owned(), |freeze| freeze.why.unwrap_or_default());
+            format!("{} - {}  {kind}  {}", entry.start.civil(), entry.end.civil(), entry.key)
+        });
+        entries.collect::<Vec<_>>().join("\n")
+    };
+    let mut policy = office();
+    policy.freezes.push(freeze(daily("mon-sun 12:00-13:00", "Europe/Berlin"), "lunch"));
+    assert_snapshot!(day(&policy, "2026-11-27T06:00:00Z", "2026-11-28T06:00:00Z"), @"
+    Fri 2026-11-27 09:00 - Fri 2026-11-27 12:00  open  window-0-2026-11-27-0
+    Fri 2026-11-27 12:00 - Fri 2026-11-27 13:00  lunch  freeze-1-2026-11-27
+    Fri 2026-11-27 13:00 - Fri 2026-11-27 16:00  open  window-0-2026-11-27-1
+    Fri 2026-11-27 16:00 - Mon 2026-11-30 08:00  weekend  freeze-0-2026-11-27
+    ");
+}
+
+#[test]
 fn only_freezes_that_say_so_hold_rollbacks() {
     let mut policy = office();
     let saturday = at("2026-11-28T12:00:00Z");

@@ -6,10 +6,16 @@ use super::world::{adopted, estate, head, id, phase, record, sha, start_build};
 use crate::blobs::BlobKey;
 use crate::domain::{AttemptNumber, Event, Outcome, RunOutcome};
 use crate::estate::Estate;
-use crate::queries::{WhyError, WhyFacts, why};
+use crate::queries::{WhyError, WhyFacts, WhyQuestion, why};
 
 async fn explained(estate: &Estate, commit: Option<&str>) -> Result<WhyFacts, WhyError> {
-    why(estate, &id("dev/shop"), head(estate, "dev/shop").await, commit).await
+    why(
+        estate,
+        &id("dev/shop"),
+        head(estate, "dev/shop").await,
+        WhyQuestion { commit, ..WhyQuestion::default() },
+    )
+    .await
 }
 
 #[tokio::test]

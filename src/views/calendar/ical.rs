@@ -12,8 +12,8 @@ use crate::policy::{Entry, FreezeEntry};
 
 /// The freezes and windows of all policies as one calendar.
 ///
-/// Times are in UTC, so that no reader needs the rules of a zone. An event keeps its UID as long as its policy and its
-/// times stay the same, so a calendar that is imported again updates its events.
+/// Times are in UTC, so that no reader needs the rules of a zone. An event keeps its UID while its window keeps its place
+/// in the policy and begins on the same day, so a calendar that is imported again updates its events.
 #[derive(Clone, Copy, Debug)]
 pub struct CalendarIcal<'a> {
     /// The calendars.
@@ -36,10 +36,9 @@ impl fmt::Display for CalendarIcal<'_> {
 }
 
 fn event<'a>(policy: &PolicyCalendar<'_>, entry: &'a Entry, now: Timestamp) -> Event<'a> {
-    let Entry { start, end, freeze } = entry;
+    let Entry { start, end, freeze, key } = entry;
     let (start, end) = (utc(start.timestamp()), utc(end.timestamp()));
-    let kind = if freeze.is_some() { "freeze" } else { "window" };
-    let mut event = Event::new(format!("{}-{kind}-{start}-{end}@katkit", policy.name), utc(now));
+    let mut event = Event::new(format!("{}-{key}@katkit", policy.name), utc(now));
     let tenants: Vec<_> = policy.tenants.iter().map(|tenant| tenant.as_str()).collect();
     let tenants = tenants.join(", ");
     let summary = match freeze {

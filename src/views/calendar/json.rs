@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Calendar, PolicyCalendar};
+use super::{Calendar, PolicyCalendar, Replay, ReplayJson};
 use crate::plan::Plan;
 use crate::policy::{Entry, FreezeEntry};
 use crate::views::PlanJson;
@@ -26,17 +26,21 @@ pub struct CalendarJson<'a> {
     pub ungoverned: Vec<&'a str>,
 }
 
-/// What a plan would be at another time.
+/// What a plan would be at another time, or what the policies would have done with past deployments.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SimulationJson<'a> {
     /// The version of this format.
     pub format_version: &'static str,
-    /// The time of the simulation.
-    pub at: String,
+    /// The version of katkit that wrote it.
+    pub katkit_version: &'static str,
+    /// The time of the plan; null with `--past`.
+    pub at: Option<String>,
     /// The policies at that time, without their entries.
     pub policies: Vec<PolicyCalendarJson<'a>>,
-    /// The plan at that time, for what is wanted and recorded now.
-    pub plan: PlanJson<'a>,
+    /// The plan at that time, for what is wanted and recorded now; null with `--past`.
+    pub plan: Option<PlanJson<'a>>,
+    /// The past deployments; null with `--at`.
+    pub past: Option<ReplayJson<'a>>,
 }
 
 /// One policy.
@@ -103,15 +107,25 @@ impl<'a> SimulationJson<'a> {
     /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.0";
 
-    /// The simulation as JSON.
+    /// A plan for another time.
     pub fn of(calendar: Calendar<'a>, plan: &'a Plan) -> Self {
         let Calendar { policies, ungoverned: _, from, until: _ } = calendar;
         Self {
-            format_version: Self::FORMAT_VERSION,
-            at: from.to_string(),
+            at: Some(from.to_string()),
             policies: policies.iter().map(|policy| policy_json(policy, from)).collect(),
-            plan: PlanJson::from(plan),
+            plan: Some(PlanJson::from(plan)),
+            ..Self::empty()
         }
+    }
+
+    /// Past deployments.
+    pub fn of_past(replay: &'a Replay) -> Self {
+        Self { past: Some(replay.into()), ..Self::empty() }
+    }
+
+    fn empty() -> Self {
+        let (format_version, katkit_version) = (Self::FORMAT_VERSION, KATKIT_VERSION);
+        Self { format_version, katkit_version, at: None, policies: Vec::new(), plan: None, past: None }
     }
 }
 
@@ -130,7 +144,7 @@ fn policy_json<'a>(policy: &'a PolicyCalendar<'a>, from: jiff::Timestamp) -> Pol
     }
 }
 
-fn entry(Entry { start, end, freeze }: &Entry) -> CalendarEntryJson<'_> {
+fn entry(Entry { start, end, freeze, key: _ }: &Entry) -> CalendarEntryJson<'_> {
     let (kind, why, holds_rollbacks) = match freeze {
         Some(FreezeEntry { why, holds_rollbacks }) => {
             (EntryKindJson::Freeze, why.as_deref(), *holds_rollbacks)

@@ -1,7 +1,8 @@
-//! The output of `calendar` and `simulate`: when policies allow deployments.
+//! The output of `calendar` and `simulate`: when policies allow deployments, and when they would have.
 
 mod ical;
 mod json;
+mod replay;
 mod text;
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 
 pub use ical::CalendarIcal;
 pub use json::{CalendarEntryJson, CalendarJson, EntryKindJson, PolicyCalendarJson, SimulationJson};
+pub use replay::{HeldRelease, HeldReleaseJson, Replay, ReplayJson, ReplayText};
 pub use text::{CalendarText, SimulationText};
 
 use crate::domain::{PolicyName, TenantName};

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use super::{Calendar, PolicyCalendar};
 use crate::domain::TenantName;
 use crate::plan::Plan;
-use crate::policy::{Condition, Entry, FreezeEntry};
+use crate::policy::{Condition, Entry, FreezeEntry, Moment};
 use crate::views::moment::minute;
-use crate::views::terminal::hang;
+use crate::views::terminal::{beside, hang};
 use crate::views::{PlanText, Style, TextStyle};
 
 /// The calendars of policies, one after the other.
@@ -27,6 +27,8 @@ pub struct CalendarText<'a> {
 pub struct SimulationText<'a> {
     /// The policies at that time.
     pub calendar: Calendar<'a>,
+    /// That time, as the user's zone shows it.
+    pub at: &'a Moment,
     /// The plan at that time, for what is wanted and recorded now.
     pub plan: &'a Plan,
     /// Width and colour.
@@ -42,10 +44,15 @@ impl fmt::Display for CalendarText<'_> {
             }
             f.write_str(&verdict(policy, calendar.from, style))?;
             if policy.entries.is_empty() {
-                f.write_str(&hang("  ", 2, &format!("nothing before {}", minute(calendar.until)), style))?;
+                let nothing = format!("no freezes or windows until {}", minute(calendar.until));
+                f.write_str(&hang("  ", 2, &nothing, style))?;
+            }
+            let zones: BTreeSet<_> = policy.entries.iter().map(|entry| entry.start.zone()).collect();
+            if let (1, Some(zone)) = (zones.len(), zones.first()) {
+                f.write_str(&hang("  ", 2, &format!("times in {zone}:"), style))?;
             }
             for entry in &policy.entries {
-                f.write_str(&line(entry, style))?;
+                f.write_str(&line(entry, zones.len() > 1, style))?;
             }
         }
         f.write_str(&ungoverned(calendar, style))
@@ -54,8 +61,8 @@ impl fmt::Display for CalendarText<'_> {
 
 impl fmt::Display for SimulationText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { calendar, plan, style } = *self;
-        let heading = format!("At {}, for what is wanted and recorded now:", minute(calendar.from));
+        let Self { calendar, at, plan, style } = *self;
+        let heading = format!("At {}, for what is wanted and recorded now:", at);
         f.write_str(&hang("", 0, &heading, style))?;
         writeln!(f)?;
         for policy in calendar.policies {
@@ -98,20 +105,20 @@ fn reason(condition: &Condition) -> String {
     }
 }
 
-fn line(entry: &Entry, style: Style) -> String {
-    let Entry { start, end, freeze } = entry;
+fn line(entry: &Entry, has_zone: bool, style: Style) -> String {
+    let Entry { start, end, freeze, key: _ } = entry;
     let kind = if freeze.is_some() { "freeze" } else { "open" };
-    let zone = start.zone();
-    let about = match freeze {
-        Some(FreezeEntry { why, holds_rollbacks }) => {
-            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            let rollbacks = if *holds_rollbacks { " (rollbacks wait too)" } else { "" };
-            format!("{zone}{why}{rollbacks}")
-        }
-        None => zone.to_owned(),
-    };
-    let head = format!("  {} - {}  {kind:6}  ", start.civil(), end.civil());
-    hang(&head, head.len(), &about, style)
+    let mut about: Vec<String> = Vec::new();
+    about.extend(has_zone.then(|| start.zone().to_owned()));
+    if let Some(FreezeEntry { why, holds_rollbacks }) = freeze {
+        about.extend(why.clone());
+        about.extend(holds_rollbacks.then(|| "rollbacks wait too".to_owned()));
+    }
+    let head = format!("  {} - {}  {kind}", start.civil(), end.civil());
+    match about.is_empty() {
+        true => format!("{head}\n"),
+        false => beside(&format!("{head:54}"), 54, &about.join(", "), style),
+    }
 }
 
 fn ungoverned(calendar: Calendar<'_>, style: Style) -> String {

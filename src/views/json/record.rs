@@ -132,8 +132,9 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             contained,
             head,
             holder,
-            // Part of the state.
-            is_closed: _,
+            // Part of the state, and of the plan.
+            has_policy: _,
+            gate: _,
             requests,
             damage,
         } = *status;

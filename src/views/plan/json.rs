@@ -68,7 +68,7 @@ pub struct HoldJson<'a> {
     pub hint: Option<&'a str>,
     /// Whether the hold is an error and fails the command.
     pub is_error: bool,
-    /// The commit the hold is about; null if none.
+    /// The commit the hold is about, or to which a rollback goes; null if none.
     pub sha: Option<&'a str>,
     /// The failed or waiting phase; null if the hold concerns no single phase.
     pub phase: Option<&'a str>,
@@ -198,11 +198,15 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::OutsideWindows { .. } => (Kind::OutsideWindows, None, None, None),
             HoldReason::Unavailable(_) => (Kind::Unavailable, None, None, None),
         };
+        let to = match scope {
+            HoldScope::Rollback { to } => Some(to),
+            HoldScope::Link | HoldScope::Phase { .. } | HoldScope::Repair => None,
+        };
         let (scope, waits) = match scope {
             HoldScope::Link => (HoldScopeJson::Link, None),
             HoldScope::Phase { name } => (HoldScopeJson::Phase, Some(name)),
             HoldScope::Repair => (HoldScopeJson::Repair, None),
-            HoldScope::Rollback => (HoldScopeJson::Rollback, None),
+            HoldScope::Rollback { .. } => (HoldScopeJson::Rollback, None),
         };
         Self {
             scope,
@@ -210,7 +214,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             message: reason.describe(),
             hint: hint.as_deref(),
             is_error: reason.is_error(),
-            sha: sha.map(CommitSha::as_str),
+            sha: sha.or(to).map(CommitSha::as_str),
             phase: waits.or(phase).map(PhaseName::as_str),
             since: since.map(ToString::to_string),
             policy: reason.policy().map(PolicyName::as_str),

@@ -9,7 +9,7 @@ use crate::domain::{
     RunOutcome, RunState,
 };
 use crate::manifest::Wanted;
-use crate::plan::{Contained, Holder};
+use crate::plan::{ClosedGate, Contained, Holder};
 
 /// The recorded facts about one link.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +28,10 @@ pub struct LinkStatus<'a> {
     pub head: &'a Head,
     /// The holder of its lease.
     pub holder: &'a Holder,
-    /// Whether the policy of its tenant holds deployments now.
-    pub is_closed: bool,
+    /// Whether its tenant has a policy, so that a run without a process waits at its deployment.
+    pub has_policy: bool,
+    /// Why the policy holds deployments now, if it does.
+    pub gate: Option<&'a ClosedGate>,
     /// Pending requests.
     pub requests: &'a [Request],
     /// Set if the record cannot be read; the other fields are then unreliable.
@@ -185,7 +187,8 @@ impl<'a> LinkStatus<'a> {
         let last = run.phases.iter().filter_map(|phase| phase.finished().max(phase.began())).max();
         let next = run.phases.iter().find(|phase| !phase.status.is_done());
         let is_waiting = next.is_some_and(|phase| phase.deployment && phase.status == PhaseStatus::Pending);
-        let kind = match is_waiting && self.is_closed {
+        let is_left = matches!(self.holder, Holder::Dead(_));
+        let kind = match is_waiting && self.has_policy && !is_left {
             true => LinkStateKind::Waiting,
             false => LinkStateKind::Interrupted,
         };

@@ -35,7 +35,8 @@ fn show_as(links: &[LinkRow<'_>], most_urgent_first: bool, style: Style) -> Stri
         want: asks.as_ref().and_then(Wanted::sha),
         head,
         holder,
-        is_closed: false,
+        has_policy: false,
+        gate: None,
         requests,
         damage: None,
     });
@@ -249,7 +250,8 @@ fn json_has_the_same_content() {
         want: None,
         head: &head,
         holder: &holder,
-        is_closed: false,
+        has_policy: false,
+        gate: None,
         requests: &[],
         damage: None,
     };

@@ -188,6 +188,9 @@ fn notes(link: &LinkStatus<'_>, link_state: &LinkState<'_>, now: Timestamp) -> V
         let by = run.cancelled.as_ref().map(|cancelled| format!(" {}", cancelled.describe()));
         notes.push(format!("the run for {} was cancelled{}", run.sha.short(), by.unwrap_or_default()));
     }
+    if let (LinkStateKind::Waiting, Some(gate)) = (link_state.kind, link.gate) {
+        notes.push(gate.describe(link.id));
+    }
     match link.holder {
         Holder::Nobody => {}
         Holder::Other(owner) => notes.push(format!("held by {}", who(owner))),

@@ -72,7 +72,7 @@ impl<'a> Why<'a> {
             now: _,
         } = *self;
         let want = want.and_then(|want| want.as_ref().ok());
-        let is_closed = plan.is_some_and(|plan| plan.holds.iter().any(Hold::is_at_gate));
+        let has_policy = plan.is_some_and(|plan| plan.holds.iter().any(Hold::is_at_gate));
         LinkStatus {
             id: link,
             recorded_as,
@@ -81,7 +81,9 @@ impl<'a> Why<'a> {
             contained,
             head,
             holder,
-            is_closed,
+            has_policy,
+            // The answer tells it.
+            gate: None,
             requests,
             damage: None,
         }

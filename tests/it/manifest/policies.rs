@@ -14,10 +14,10 @@ fn freezes_and_windows_are_weekly_or_dated() {
     let files = policy(
         r#"freeze = [
   { start = "fri 16:00", end = "mon 08:00", zone = "Europe/Berlin", why = "weekend" },
-  { start = "2026-12-20 00:00", end = 2027-01-02T08:00:00, zone = "Europe/Berlin", rollback = false },
+  { start = "2026-12-20 00:00", end = "2027-01-02T08:00", zone = "Europe/Berlin", rollback = false },
 ]
 allow = [
-  { days = ["mon-thu", "sat"], from = "09:00", to = 17:00:00, zone = "America/New_York" },
+  { days = ["mon-thu", "sat"], from = "09:00", to = "17:00", zone = "America/New_York" },
   { from = "22:00", to = "24:00", zone = "UTC" },
 ]"#,
     );
@@ -58,19 +58,23 @@ fn mistakes_in_windows_are_reported_together() {
   { start = "fri 16:00", zone = "UTC" },
   { days = ["fri"], from = "16:00", to = "16:00", zone = "UTC" },
   { days = ["firday"], from = "9:00", to = "25:00", zone = "UTC" },
+  { days = [], from = "09:00", to = "10:00", zone = "UTC" },
+  { days = ["fri", 5], from = 900, to = "10:00", zone = "UTC" },
+  { days = ["Fri"], from = "09:00", to = 10:00:00, zone = "UTC" },
+  { start = "2026-12-20 00:00:30", end = 2026-12-21T00:00:00, zone = "UTC" },
   { zone = "UTC" },
   { from = "09:00", to = "10:00" },
 ]"#,
     );
     assert_snapshot!(files.complaints(), @r#"
-    katkit.toml:4: not the edge of a window
+    katkit.toml:4: not a valid start or end
         write a day of every week, `"fri 16:00"`, or a date, `"2026-12-20 00:00"`
     katkit.toml:5: `start` and `end` of different kinds
         write both as days of every week, or both as dates
-    katkit.toml:6: a window that never opens: it ends before it starts
+    katkit.toml:6: a window that is never in force: it ends before it starts
     katkit.toml:7: a time with an offset
         write a day of every week, `"fri 16:00"`, or a date, `"2026-12-20 00:00"`
-    katkit.toml:8: not the edge of a window
+    katkit.toml:8: not a valid start or end
         write a day of every week, `"fri 16:00"`, or a date, `"2026-12-20 00:00"`
     katkit.toml:9: two kinds of windows in one
         a window has either `days`, `from` and `to`, or `start` and `end`
@@ -78,16 +82,30 @@ fn mistakes_in_windows_are_reported_together() {
         a window has either `days`, `from` and `to`, or `start` and `end`
     katkit.toml:11: missing key `end`
         a window has either `days`, `from` and `to`, or `start` and `end`
-    katkit.toml:12: a window that never opens: it ends when it starts
-    katkit.toml:13: `firday` is no day, did you mean `friday`?
+    katkit.toml:12: a window that is never in force: it ends when it starts
+    katkit.toml:13: `firday` is not a day, did you mean `friday`?
         write a day or a span of days: `"mon"`, `"mon-thu"`
     katkit.toml:13: not a time of day
         write hours and minutes, from `"00:00"` to `"24:00"`
     katkit.toml:13: not a time of day
         write hours and minutes, from `"00:00"` to `"24:00"`
-    katkit.toml:14: missing key `from`
+    katkit.toml:14: a window without days
+        leave `days` out for every day
+    katkit.toml:15: expected a string, found an integer
+        put it in quotes: `"5"`
+    katkit.toml:15: expected a string, found an integer
+        put it in quotes: `"900"`
+    katkit.toml:16: `Fri` is not a day, did you mean `fri`?
+        write a day or a span of days: `"mon"`, `"mon-thu"`
+    katkit.toml:16: expected a string, found a date
+        put it in quotes: `"10:00:00"`
+    katkit.toml:17: not a valid start or end
+        write a day of every week, `"fri 16:00"`, or a date, `"2026-12-20 00:00"`
+    katkit.toml:17: expected a string, found a date
+        put it in quotes: `"2026-12-21T00:00:00"`
+    katkit.toml:18: missing key `from`
         a window has either `days`, `from` and `to`, or `start` and `end`
-    katkit.toml:15: missing key `zone`
+    katkit.toml:19: missing key `zone`
     "#);
 }
 
@@ -113,7 +131,7 @@ fn an_unknown_zone_gets_a_suggestion() {
 #[test]
 fn a_policy_that_never_allows_a_deployment_is_refused() {
     assert_snapshot!(policy("allow = []").complaints(), @"
-    katkit.toml:3: a list without windows
+    katkit.toml:3: `allow` lists no windows
         leave `allow` out to allow deployments at any time; a `freeze` stops them
     ");
     let frozen = "allow = [{ days = ['sat'], from = '09:00', to = '17:00', zone = 'UTC' }]\n\

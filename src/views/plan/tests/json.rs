@@ -201,7 +201,7 @@ fn every_kind_of_hold_in_a_line() {
     {"scope":"link","kind":"lease_held","message":"ann (process 7 on laptop) is working on it","hint":"wait for it, or `katkit cancel dev/shop`","is_error":false,"sha":null,"phase":null,"since":null,"policy":null,"until":null}
     {"scope":"link","kind":"quarantined","message":"2222222222 has been quarantined since 2026-01-02 03:04 UTC: it lost orders","hint":null,"is_error":false,"sha":"SHA2","phase":null,"since":"2026-01-02T03:04:05Z","policy":null,"until":null}
     {"scope":"link","kind":"move_waits","message":"the record of `old/shop`, which is moved here, is in use: ann (process 7 on laptop) is working on it","hint":"wait for it, then apply again","is_error":false,"sha":null,"phase":null,"since":null,"policy":null,"until":null}
-    {"scope":"link","kind":"outside_windows","message":"the last window of the policy `office` for deployments is over","hint":null,"is_error":false,"sha":null,"phase":null,"since":null,"policy":"office","until":null}
+    {"scope":"link","kind":"outside_windows","message":"the last deployment window of the policy `office` has passed","hint":null,"is_error":false,"sha":null,"phase":null,"since":null,"policy":"office","until":null}
     {"scope":"link","kind":"unavailable","message":"branch `man` is not in the repository","hint":"`git ls-remote` shows which there are","is_error":true,"sha":null,"phase":null,"since":null,"policy":null,"until":null}
     "#);
 }

@@ -212,7 +212,7 @@ fn every_kind_of_step_and_hold() {
     - **held**: 2222222222 has been quarantined since 2026-01-02 03&#58;04 UTC&#58; it lost orders
     - **held**: the record of <code>old/shop</code>, which is moved here, is in use&#58; ann &#40;process 7 on laptop&#41; is working on it
       - hint: wait for it, then apply again
-    - **held**: the last window of the policy <code>office</code> for deployments is over
+    - **held**: the last deployment window of the policy <code>office</code> has passed
     - **error**: branch <code>man</code> is not in the repository
       - hint: <code>git ls-remote</code> shows which there are
     - note: the workflow was edited

@@ -106,7 +106,7 @@ fn every_kind_of_hold() {
       ! held: the record of `old/shop`, which is moved here, is in use: ann (process
               7 on laptop) is working on it
           hint: wait for it, then apply again
-      ! held: the last window of the policy `office` for deployments is over
+      ! held: the last deployment window of the policy `office` has passed
       ! error: branch `man` is not in the repository
           hint: `git ls-remote` shows which there are
       · note: the workflow was edited
@@ -195,7 +195,7 @@ fn a_link_that_was_never_deployed_and_one_that_cannot_be_resolved() {
       ! held: the record of `old/shop`, which is moved here, is in use: ann (process
               7 on laptop) is working on it
           hint: wait for it, then apply again
-      ! held: the last window of the policy `office` for deployments is over
+      ! held: the last deployment window of the policy `office` has passed
       ! error: branch `man` is not in the repository
           hint: `git ls-remote` shows which there are
 
