@@ -40,7 +40,7 @@ pub enum HoldScope {
     /// A requested rollback.
     Rollback {
         /// The commit to go back to.
-        to: CommitSha,
+        to: Box<CommitSha>,
     },
 }
 

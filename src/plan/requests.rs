@@ -143,7 +143,7 @@ fn follow(draft: &mut PlanDraft<'_>, request: &Request) -> Result<(), Vec<Hold>>
                 end_run(draft, RunOutcome::Cancelled);
             }
             if let Some(gate) = draft.closed_gate(DeployPurpose::Rollback) {
-                return Err(gate.holds(&draft.input.id, &HoldScope::Rollback { to: to.clone() }));
+                return Err(gate.holds(&draft.input.id, &HoldScope::Rollback { to: Box::new(to.clone()) }));
             }
             let why = request.why.clone().unwrap_or_else(|| format!("rolled back by {}", request.by));
             deploy::roll_back(draft, from, to, why, false)

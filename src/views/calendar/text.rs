@@ -62,7 +62,7 @@ impl fmt::Display for CalendarText<'_> {
 impl fmt::Display for SimulationText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { calendar, at, plan, style } = *self;
-        let heading = format!("At {}, for what is wanted and recorded now:", at);
+        let heading = format!("At {at}, for what is wanted and recorded now:");
         f.write_str(&hang("", 0, &heading, style))?;
         writeln!(f)?;
         for policy in calendar.policies {

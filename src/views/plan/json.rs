@@ -199,7 +199,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::Unavailable(_) => (Kind::Unavailable, None, None, None),
         };
         let to = match scope {
-            HoldScope::Rollback { to } => Some(to),
+            HoldScope::Rollback { to } => Some(&**to),
             HoldScope::Link | HoldScope::Phase { .. } | HoldScope::Repair => None,
         };
         let (scope, waits) = match scope {
