@@ -69,13 +69,11 @@ pub(super) async fn deploy(
         images,
         saved_plan: session.saved_plan.clone(),
     };
-    {
-        let mut record = record.lock().await;
-        // The plan may be older than the freeze. A rollback was decided when it was granted.
-        if step.purpose != DeployPurpose::Rollback && session.closed_gate(link, step.purpose).is_some() {
-            return Ok(None);
-        }
-        record.record(intent).await?;
+    // The plan may be older than a freeze. A rollback was decided when it was granted.
+    let may_begin =
+        |at| step.purpose == DeployPurpose::Rollback || session.gate_at(link, purpose, at).is_none();
+    if !record.lock().await.record_if(intent, may_begin).await? {
+        return Ok(None);
     }
     session.listener.hear(&Progress::DeployStarted { link: link.clone(), purpose, sha: sha.clone() });
     let began = session.estate().clock.elapsed();

@@ -31,7 +31,7 @@ impl LinkExecutor<'_> {
     }
 
     fn closed_gate(self, purpose: DeployPurpose) -> Option<ClosedGate> {
-        self.session.closed_gate(&self.plan.link, purpose)
+        self.session.gate_at(&self.plan.link, purpose, self.session.estate().clock.now())
     }
 
     fn held(self, gate: &ClosedGate, scope: &HoldScope, head: &Head) -> LinkResult {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::clock::Clock;
 use crate::domain::{
     Actor, Epoch, Event, Generation, Head, LinkId, RecordedEvent, Request, RequestId, RunId, RunOutcome,
@@ -71,8 +73,12 @@ impl Record {
 
     /// Folds an event; the next `flush` writes it.
     pub fn stage(&mut self, event: Event) -> Result<(), ApplyError> {
+        self.stage_at(self.clock.now(), event)
+    }
+
+    fn stage_at(&mut self, at: Timestamp, event: Event) -> Result<(), ApplyError> {
         let generation = Generation(self.head.generation.0 + 1);
-        let recorded = RecordedEvent { generation, at: self.clock.now(), by: self.by.clone(), event };
+        let recorded = RecordedEvent { generation, at, by: self.by.clone(), event };
         self.head = journal::step(&self.head, &recorded)?;
         self.staged.push(recorded);
         Ok(())
@@ -156,6 +162,21 @@ impl Record {
         self.written = head.generation;
         self.head = head;
         Ok(())
+    }
+
+    /// Records an event if it may happen at the very time that it is recorded with. Returns whether it may.
+    pub(super) async fn record_if(
+        &mut self,
+        event: Event,
+        may_happen: impl FnOnce(Timestamp) -> bool,
+    ) -> Result<bool, ApplyError> {
+        let at = self.clock.now();
+        if !may_happen(at) {
+            return Ok(false);
+        }
+        self.stage_at(at, event)?;
+        self.flush().await?;
+        Ok(true)
     }
 
     /// Folds and writes an event, with everything staged before it.

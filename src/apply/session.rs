@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{Executor, FailureLimit, Listener};
@@ -37,10 +38,9 @@ impl Session {
         report
     }
 
-    /// What a deployment of the link waits for now, if it has to.
-    pub(super) fn closed_gate(&self, link: &LinkId, purpose: DeployPurpose) -> Option<ClosedGate> {
-        let estate = self.estate();
-        plan::gate(estate.manifest(), link, purpose, estate.clock.now(), !self.actor.is_person())
+    /// What a deployment of the link would wait for at this time, if it had to.
+    pub(super) fn gate_at(&self, link: &LinkId, purpose: DeployPurpose, at: Timestamp) -> Option<ClosedGate> {
+        plan::gate(self.estate().manifest(), link, purpose, at, !self.actor.is_person())
     }
 
     pub(super) fn estate(&self) -> &Estate {

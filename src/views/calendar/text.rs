@@ -10,8 +10,11 @@ use crate::domain::TenantName;
 use crate::plan::Plan;
 use crate::policy::{Condition, Entry, FreezeEntry, Moment};
 use crate::views::moment::minute;
-use crate::views::terminal::{beside, hang};
+use crate::views::terminal::hang;
 use crate::views::{PlanText, Style, TextStyle};
+
+/// The columns that a reason needs beside its times.
+const ABOUT: usize = 20;
 
 /// The calendars of policies, one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -115,9 +118,10 @@ fn line(entry: &Entry, has_zone: bool, style: Style) -> String {
         about.extend(holds_rollbacks.then(|| "rollbacks wait too".to_owned()));
     }
     let head = format!("  {} - {}  {kind}", start.civil(), end.civil());
-    match about.is_empty() {
-        true => format!("{head}\n"),
-        false => beside(&format!("{head:54}"), 54, &about.join(", "), style),
+    let (head, about) = (format!("{head:54}"), about.join(", "));
+    match style.columns() >= 54 + ABOUT || about.is_empty() {
+        true => hang(&head, 54, &about, style),
+        false => format!("{}\n{}", head.trim_end(), hang("    ", 4, &about, style)),
     }
 }
 

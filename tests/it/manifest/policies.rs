@@ -57,7 +57,7 @@ fn mistakes_in_windows_are_reported_together() {
   { days = ["fri"], from = "16:00", zone = "UTC" },
   { start = "fri 16:00", zone = "UTC" },
   { days = ["fri"], from = "16:00", to = "16:00", zone = "UTC" },
-  { days = ["firday"], from = "9:00", to = "25:00", zone = "UTC" },
+  { days = ["fryday"], from = "9:00", to = "25:00", zone = "UTC" },
   { days = [], from = "09:00", to = "10:00", zone = "UTC" },
   { days = ["fri", 5], from = 900, to = "10:00", zone = "UTC" },
   { days = ["Fri"], from = "09:00", to = 10:00:00, zone = "UTC" },
@@ -83,7 +83,7 @@ fn mistakes_in_windows_are_reported_together() {
     katkit.toml:11: missing key `end`
         a window has either `days`, `from` and `to`, or `start` and `end`
     katkit.toml:12: a window that is never in force: it ends when it starts
-    katkit.toml:13: `firday` is not a day, did you mean `friday`?
+    katkit.toml:13: `fryday` is not a day, did you mean `friday`?
         write a day or a span of days: `"mon"`, `"mon-thu"`
     katkit.toml:13: not a time of day
         write hours and minutes, from `"00:00"` to `"24:00"`

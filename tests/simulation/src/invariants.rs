@@ -109,8 +109,8 @@ pub async fn waits(world: &World, plan: &Plan) {
     let heads: BTreeMap<_, _> = world.state.heads(None).await.unwrap_or_default().into_iter().collect();
     holds(world, plan, &heads);
     let ends = world.freeze.map(|freeze| freeze.end);
-    let untils = plan.links.iter().flat_map(|link| &link.holds).filter(|hold| hold.is_at_gate());
-    for until in untils.map(|hold| hold.until.as_ref().map(|until| until.timestamp())) {
+    let waiting = plan.links.iter().flat_map(|link| &link.holds).filter(|hold| hold.is_at_gate());
+    for until in waiting.map(|hold| hold.until.as_ref().map(|until| until.timestamp())) {
         if until != ends {
             world.violated(6, format!("a deployment waits until {until:?}, the freeze ends at {ends:?}"));
         }
