@@ -33,7 +33,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = instant::parse, required_unless_present = "past")]
     at: Option<Instant>,
     /// Judge the deployments since this time instead: `2h` or `30d` ago, `2026-01-02`, or RFC 3339
-    #[arg(long, value_name = "TIME", value_parser = moment::parse, conflicts_with_all = ["at", "zone"])]
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, conflicts_with_all = ["at", "zone", "against", "refresh_only"])]
     past: Option<Moment>,
     /// The time zone of TIME, if it has none
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = instant::zone)]

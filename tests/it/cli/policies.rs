@@ -263,8 +263,8 @@ fn simulate_judges_past_deployments_by_other_policies() {
     assert_snapshot!(world.run(["simulate", "--past", "1d"]), @"
     The policies would have held 2 of 2 deployments since <date> <hour> UTC:
 
-    <date> 22:31:16  dev/shop <first> by ana: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
-    <date> 22:31:16  dev/shop <second> by ana: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
+    <date> 22:49:45  dev/shop <first> by ana: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
+    <date> 22:49:45  dev/shop <second> by ana: the policy `office` freezes deployments until Tue <date> <hour> Europe/Berlin: inventory
     ----- exit 0
     ");
     let json = json(&world, &["simulate", "--past", "1d", "--format", "json"]);
