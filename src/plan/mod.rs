@@ -5,7 +5,7 @@
 //! their execution needs, down to the new text of the service description.
 //!
 //! Equal inputs give equal plans, and planning again after a plan was applied gives no steps. The time is an input, but
-//! the plan depends on it only through the gate for deployments ([`gate`]), which the policies close.
+//! the plan depends on it only through the gate for deployments ([`gate()`]), which the policies close.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod arrival;
