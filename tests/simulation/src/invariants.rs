@@ -24,6 +24,7 @@ use katkit::domain::{
 use katkit::journal;
 use katkit::plan::{HoldReason, Plan};
 use katkit::platform::Upgrade;
+use katkit::policy::Moment;
 use katkit::state::{Leases, Links, Requests, State};
 
 use crate::order;
@@ -110,7 +111,7 @@ pub async fn waits(world: &World, plan: &Plan) {
     holds(world, plan, &heads);
     let ends = world.freeze.map(|freeze| freeze.end);
     let waiting = plan.links.iter().flat_map(|link| &link.holds).filter(|hold| hold.is_at_gate());
-    for until in waiting.map(|hold| hold.until.as_ref().map(|until| until.timestamp())) {
+    for until in waiting.map(|hold| hold.until.as_ref().map(Moment::timestamp)) {
         if until != ends {
             world.violated(6, format!("a deployment waits until {until:?}, the freeze ends at {ends:?}"));
         }
