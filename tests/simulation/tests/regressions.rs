@@ -1,5 +1,6 @@
 //! Histories that once broke something, each named after its effect on a user.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -31,12 +32,12 @@ fn holds(make: impl Fn(u64) -> Scenario) {
     }
 }
 
-/// When a process dies in this history.
-fn death(scenario: &Scenario) -> Duration {
+/// When a process dies in this history, if one does.
+fn death(scenario: &Scenario) -> Option<Duration> {
     let story = run(scenario, true).story;
-    let line = story.iter().find(|line| line.ends_with("is dead")).expect("a process dies");
-    let seconds = line.split_whitespace().next().and_then(|seconds| seconds.parse().ok());
-    Duration::from_secs_f64(seconds.expect("a line begins with its time"))
+    let line = story.iter().find(|line| line.ends_with("is dead"))?;
+    let seconds = line.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_secs_f64(seconds))
 }
 
 #[test]
@@ -50,12 +51,18 @@ fn a_deployment_whose_request_outlives_its_process_is_not_repeated() {
     let died = [(0, "platform.upgrade", Fault::DieInFlight)];
     holds(|seed| history(seed, 1, &[(0, Event::Apply), (40 + seed % 60, Event::Apply)], &died));
     // Another process checks before the request arrives, because it need not wait for the lease.
+    let reached = Cell::new(0);
     holds(|seed| {
         let mut scenario = history(seed, 1, &[(0, Event::Apply)], &died);
-        let soon = death(&scenario) + Duration::from_millis(10 + 400 * (seed % 10));
-        scenario.events.extend([(soon, Event::Unlock(0)), (soon, Event::Apply)]);
+        // In some histories a phase fails, and nothing is deployed.
+        if let Some(death) = death(&scenario) {
+            reached.set(reached.get() + 1);
+            let soon = death + Duration::from_millis(10 + 400 * (seed % 10));
+            scenario.events.extend([(soon, Event::Unlock(0)), (soon, Event::Apply)]);
+        }
         scenario
     });
+    assert!(reached.get() > 100, "{} histories", reached.get());
 }
 
 #[test]
