@@ -17,7 +17,7 @@ use crate::policy::Zone;
 use crate::queries::{self, CalendarFacts};
 use crate::views::{Calendar, ReplayText, SimulationJson, SimulationText};
 
-/// Show what `plan` would show at another time, or which past deployments the policies would have held
+/// Show the plan at another time, or judge past deployments
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
