@@ -8,36 +8,54 @@ use crate::plan::{ClosedGate, HoldScope, Step};
 use crate::report::LinkResult;
 
 impl LinkExecutor<'_> {
-    /// The result of the link if the phases in `group` contain a deployment that has not begun and now must wait. The
-    /// run stays open, and a later apply resumes it.
-    pub(super) async fn held_since_planned(self, group: &[Step]) -> Result<Option<LinkResult>, ApplyError> {
-        if !limit::deploys(group) {
+    /// The result of the link if the phases in `group` contain a deployment that must wait now. The run stays open, and
+    /// a later apply resumes it.
+    pub(super) async fn held_before(self, group: &[Step]) -> Result<Option<LinkResult>, ApplyError> {
+        match limit::deploys(group) && self.closed_gate(DeployPurpose::Upgrade).is_some() {
+            true => self.held_after(group).await,
+            false => Ok(None),
+        }
+    }
+
+    /// The same after `group` ran, if its deployment did not begin: even if the gate has opened since, the phases after
+    /// it must not run.
+    pub(super) async fn held_after(self, group: &[Step]) -> Result<Option<LinkResult>, ApplyError> {
+        if !limit::deploys(group) || self.stop.is_set() {
             return Ok(None);
         }
-        let Some(gate) = self.closed_gate(DeployPurpose::Upgrade) else { return Ok(None) };
         let mut record = self.record.lock().await;
         let waits = |phase: &&PhaseState| phase.deployment && phase.status == PhaseStatus::Pending;
         let waiting = record.head().open_run().and_then(|run| run.phases.iter().find(waits));
         let Some(name) = waiting.map(|phase| phase.name.clone()) else { return Ok(None) };
         record.flush().await?;
-        Ok(Some(self.held(&gate, &HoldScope::Phase { name }, record.head())))
+        let gate = self.closed_gate(DeployPurpose::Upgrade);
+        Ok(Some(self.held(gate, &HoldScope::Phase { name }, record.head())))
     }
 
-    /// The same for a repair that has not begun.
+    /// The result of the link if its repair did not begin.
     pub(super) async fn held_repair(self) -> Option<LinkResult> {
-        let gate = self.closed_gate(DeployPurpose::Repair).filter(|_| !self.stop.is_set())?;
+        if self.stop.is_set() {
+            return None;
+        }
         let record = self.record.lock().await;
-        Some(self.held(&gate, &HoldScope::Repair, record.head()))
+        Some(self.held(self.closed_gate(DeployPurpose::Repair), &HoldScope::Repair, record.head()))
     }
 
     fn closed_gate(self, purpose: DeployPurpose) -> Option<ClosedGate> {
         self.session.gate_at(&self.plan.link, purpose, self.session.estate().clock.now())
     }
 
-    fn held(self, gate: &ClosedGate, scope: &HoldScope, head: &Head) -> LinkResult {
+    fn held(self, gate: Option<ClosedGate>, scope: &HoldScope, head: &Head) -> LinkResult {
+        let link = &self.plan.link;
         let deployed = head.deployed.as_ref().map(|deployed| deployed.sha.clone());
-        let holds = gate.holds(&self.plan.link, scope);
-        let reason = holds.first().map(crate::plan::Hold::describe).unwrap_or_default();
-        LinkResult::Held { deployed, reason, hint: holds.into_iter().next().and_then(|hold| hold.hint) }
+        let hold = gate.and_then(|gate| gate.holds(link, scope).into_iter().next());
+        match hold {
+            Some(hold) => LinkResult::Held { deployed, reason: hold.describe(), hint: hold.hint },
+            None => LinkResult::Held {
+                deployed,
+                reason: "its policy did not allow the deployment when it was about to begin".to_owned(),
+                hint: Some(format!("`katkit apply {link}` deploys it now")),
+            },
+        }
     }
 }

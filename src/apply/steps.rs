@@ -39,13 +39,11 @@ impl LinkExecutor<'_> {
                     self.record.lock().await.flush().await?;
                     return Ok(LinkResult::KeptBack { after: failed });
                 }
-                if let Some(held) = self.held_since_planned(group).await? {
+                if let Some(held) = self.held_before(group).await? {
                     return Ok(held);
                 }
                 self.phases(group).await?;
-                if !self.stop.is_set()
-                    && let Some(held) = self.held_since_planned(group).await?
-                {
+                if let Some(held) = self.held_after(group).await? {
                     return Ok(held);
                 }
                 after

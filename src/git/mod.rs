@@ -15,9 +15,9 @@
 //! thousand of them have their own file: a reader finds each one either loose or packed.
 //!
 //! A fetch adds whole packs (`fetch.unpackLimit=1`). A lookup may search all of them, so the fetch that makes them too
-//! many also merges the small ones (`repack`), after the callers that share it have its result. No object is ever
-//! dropped: one that was readable stays readable, even after a force push. Each requested sha is kept by its own
-//! reference, in case someone runs `git gc` there.
+//! many also merges the small ones (`repack`), after the callers that share it have its result. Objects are
+//! never dropped, so a commit that could be read once can always be read, even after a force push. A reference of its
+//! own keeps each requested sha, in case someone runs `git gc` there.
 //!
 //! A repack removes old packs as soon as the new one is complete, and readers carry on. A pack that libgit2 has read
 //! from stays open; katkit raises its limit of open files for that (`hardening`). If libgit2 cannot open a pack that it

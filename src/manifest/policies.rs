@@ -16,8 +16,10 @@ use crate::policy::{Freeze, Policy, Weekdays, Window, Zone};
 /// The policy of a table; `None` if it has a mistake.
 pub(super) fn policy(name: &str, it: NamedTable<'_, '_>) -> Option<Arc<Policy>> {
     let PolicyKeys { freeze, allow } = it.read()?;
-    let (freezes, windows) = (freeze.as_ref(), allow.as_ref());
-    let declared = [freezes.map(|list| list.value.len()), windows.map(|list| list.value.len())];
+    let declared = [
+        freeze.as_ref().map_or(0, |list| list.value.len()),
+        allow.as_ref().map_or(0, |list| list.value.len()),
+    ];
     if let Some(allow) = allow.as_ref().filter(|allow| allow.value.is_empty()) {
         let help = "leave `allow` out to allow deployments at any time; a `freeze` stops them";
         it.reader.error_with_help(
@@ -30,10 +32,10 @@ pub(super) fn policy(name: &str, it: NamedTable<'_, '_>) -> Option<Arc<Policy>> 
     }
     let freezes: Vec<_> =
         freeze.into_iter().flat_map(|list| list.value).filter_map(|keys| frozen(keys, &it.reader)).collect();
-    let windows: Vec<_> =
-        allow.into_iter().flat_map(|list| list.value).filter_map(|keys| allowed(keys, &it.reader)).collect();
+    let windows = allow.into_iter().flat_map(|list| list.value);
+    let windows: Vec<_> = windows.filter_map(|keys| window(keys.value, keys.span, &it.reader)).collect();
     // Mistakes in a window were reported.
-    if declared != [freezes.len(), windows.len()].map(|count| (count > 0).then_some(count)) {
+    if declared != [freezes.len(), windows.len()] {
         return None;
     }
     let policy = Policy { freezes, allow: windows };
@@ -51,10 +53,6 @@ fn frozen(keys: Located<FreezeKeys<'_>>, reader: &Reader<'_>) -> Option<Freeze> 
     let window = window(WindowKeys { days, from, to, start, end, zone }, keys.span, reader)?;
     let why = why.map(|why| why.value.trim().to_owned()).filter(|why| !why.is_empty());
     Some(Freeze { window, why, holds_rollbacks: rollback.is_some_and(|passes| !passes.value) })
-}
-
-fn allowed(keys: Located<WindowKeys<'_>>, reader: &Reader<'_>) -> Option<Window> {
-    window(keys.value, keys.span, reader)
 }
 
 /// A window from `days`, `from` and `to`, or from `start` and `end`.

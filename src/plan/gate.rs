@@ -43,7 +43,13 @@ pub fn gate(
     unattended: bool,
 ) -> Option<ClosedGate> {
     let (name, policy) = manifest.policy_of(link)?;
-    Gate::of(name, policy, now).by_purpose(purpose, unattended).cloned()
+    let closed = match purpose {
+        DeployPurpose::Upgrade => policy.deployment(now),
+        DeployPurpose::Repair if unattended => policy.deployment(now),
+        DeployPurpose::Repair => None,
+        DeployPurpose::Rollback => policy.rollback(now),
+    };
+    closed.map(|closed| ClosedGate::of(name, closed))
 }
 
 /// The policies that hold deployments at `now`, and why.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::zone::Zone;
 
-/// An instant, with the zone that it is shown in. Ordered by the instant alone.
+/// An instant and the zone to show it in. The zone does not affect the order.
 ///
 /// Shown as `Mon 2026-11-30 08:00 Europe/Berlin`. Serialized as RFC 9557 has it, and read with [`Zone::new`], which knows
 /// zones that the machine's database may lack.

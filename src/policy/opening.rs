@@ -50,7 +50,7 @@ impl Policy {
         next.min()
     }
 
-    /// The zone in which times of the whole policy are told: that of its first window.
+    /// The zone for times that concern the whole policy: that of its first window.
     pub(super) fn zone(&self) -> Zone {
         let windows = self.freezes.iter().map(|freeze| &freeze.window).chain(&self.allow);
         windows.map(Window::zone).next().cloned().unwrap_or(Zone::UTC)

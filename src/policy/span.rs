@@ -24,13 +24,6 @@ pub enum Reading {
     Shortest,
 }
 
-impl Span {
-    /// Whether an instant is in it.
-    pub fn contains(&self, at: Timestamp) -> bool {
-        self.start <= at && at < self.end
-    }
-}
-
 impl Window {
     /// The spans that end after `at`, ordered by their starts; endless for a weekly window.
     pub fn spans(&self, at: Timestamp, reading: Reading) -> impl Iterator<Item = Span> + '_ {
@@ -58,7 +51,7 @@ impl Window {
         once.into_iter().chain(weekly).filter_map(read).filter(move |span| span.end > at)
     }
 
-    /// The span that contains `at`, if any. Of several, the one that ends last.
+    /// The span that contains `at`; if several do, the last one to end.
     pub fn active(&self, at: Timestamp, reading: Reading) -> Option<Span> {
         let started = self.spans(at, reading).take_while(|span| span.start <= at);
         started.max_by_key(|span| span.end)
@@ -69,18 +62,20 @@ impl Window {
         self.spans(at, reading).find(|span| span.start > at)
     }
 
-    fn read(&self, start: DateTime, end: DateTime, reading: Reading) -> Option<Span> {
-        let (start, end) = (
-            self.zone().rules().to_ambiguous_timestamp(start),
-            self.zone().rules().to_ambiguous_timestamp(end),
-        );
+    fn read(&self, first: DateTime, last: DateTime, reading: Reading) -> Option<Span> {
+        let rules = self.zone().rules();
+        let (start, end) = (rules.to_ambiguous_timestamp(first), rules.to_ambiguous_timestamp(last));
         let (start, end) = match reading {
             Reading::Longest => (start.earlier(), end.later()),
             Reading::Shortest => (start.later(), end.earlier()),
         };
-        // Beyond what can be represented at either end of time: `9999-12-31 23:59`.
-        let start = start.unwrap_or(Timestamp::MIN);
-        let end = end.unwrap_or(Timestamp::MAX);
+        let start = start.unwrap_or_else(|_| beyond(first));
+        let end = end.unwrap_or_else(|_| beyond(last));
         (start < end).then_some(Span { start, end })
     }
+}
+
+/// The instant that stands for a time that no timestamp can hold, such as `9999-12-31 23:59`.
+fn beyond(at: DateTime) -> Timestamp {
+    if at.year() > 0 { Timestamp::MAX } else { Timestamp::MIN }
 }

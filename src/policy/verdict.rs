@@ -18,7 +18,7 @@ pub struct Policy {
 /// A window in which nothing may be deployed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Freeze {
-    /// When.
+    /// The window that it covers.
     pub window: Window,
     /// The reason, for people.
     pub why: Option<String>,
@@ -33,8 +33,8 @@ pub struct Closed {
     pub first: Condition,
     /// The other conditions that are not met.
     pub others: Vec<Condition>,
-    /// The earliest time at which all conditions are met, in the zone of the policy's first window. `None` if that is more than
-    /// [`Policy::HORIZON_DAYS`] away, or never.
+    /// The earliest time at which all conditions are met, in the zone of the policy's first window. `None` if that is
+    /// more than [`Policy::HORIZON_DAYS`] away, or never.
     pub opens: Option<Moment>,
 }
 
@@ -59,7 +59,7 @@ impl Policy {
     /// How far ahead the earliest time is looked for.
     pub const HORIZON_DAYS: i64 = 400;
 
-    /// Whether a deployment may begin at `now`: an upgrade, or a repair that nobody asked for.
+    /// Whether a deployment may begin at `now`: an upgrade, or an unattended repair.
     pub fn deployment(&self, now: Timestamp) -> Option<Closed> {
         let frozen = self.freezes.iter().filter_map(|freeze| freeze.condition(now));
         let mut conditions: Vec<_> = frozen.chain(self.outside_windows(now)).collect();

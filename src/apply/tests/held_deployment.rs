@@ -46,12 +46,17 @@ branch = "main"
 #[derive(Debug)]
 struct Calendar {
     now: Mutex<Timestamp>,
+    /// After how many questions the freeze is in force for a single one.
+    blink: Mutex<Option<usize>>,
     machine: SystemClock,
 }
 
 impl Clock for Calendar {
     fn now(&self) -> Timestamp {
-        *self.now.lock().unwrap()
+        let mut blink = self.blink.lock().unwrap();
+        let is_frozen = *blink == Some(0);
+        *blink = blink.and_then(|left| left.checked_sub(1));
+        if is_frozen { SATURDAY.parse().unwrap() } else { *self.now.lock().unwrap() }
     }
 
     fn elapsed(&self) -> Duration {
@@ -171,8 +176,11 @@ fn office(resumed: DeployOutcome) -> Office {
     let fleet: Arc<dyn Fleet> = Arc::new(InstantFleet(Arc::clone(&estate.blobs)));
     let fleets = [(tenant.fleet.clone(), fleet)].into();
     let platforms = [(name.clone(), Arc::new(InstantPlatform(resumed)) as Arc<dyn Platform>)].into();
-    let clock =
-        Arc::new(Calendar { now: Mutex::new(SATURDAY.parse().unwrap()), machine: SystemClock::new() });
+    let clock = Arc::new(Calendar {
+        now: Mutex::new(SATURDAY.parse().unwrap()),
+        blink: Mutex::default(),
+        machine: SystemClock::new(),
+    });
     let estate = Estate { fleets, platforms, clock: Arc::clone(&clock) as Arc<dyn Clock>, ..estate };
     Office { session: session(estate, Arc::default()), clock }
 }
@@ -285,6 +293,35 @@ async fn a_freeze_that_began_after_the_plan_holds_the_deployment() {
     office.on(TUESDAY);
     let result = apply(session, planned(session).await).await;
     assert!(matches!(&result, LinkResult::Done { deployed: Some(live) } if *live == sha()), "{result:?}");
+}
+
+#[tokio::test]
+async fn no_phase_runs_behind_a_deployment_that_the_gate_refused_for_a_moment() {
+    use PhaseStatus::{Pending, Succeeded};
+    let mut refused = 0;
+    for questions in 0..80 {
+        let office = office(DeployOutcome::Deployed);
+        let session = &office.session;
+        office.on(TUESDAY);
+        let plan = planned(session).await;
+        *office.clock.blink.lock().unwrap() = Some(questions);
+        let result = apply(session, plan).await;
+        *office.clock.blink.lock().unwrap() = None;
+        match result {
+            LinkResult::Done { deployed } => {
+                assert_eq!(deployed, Some(sha()), "{questions}");
+                continue;
+            }
+            LinkResult::Held { deployed: None, reason, .. } => {
+                assert_eq!(statuses(&head(session).await), (vec![Succeeded, Pending, Pending], None));
+                refused += usize::from(reason.contains("when it was about to begin"));
+            }
+            other => panic!("{questions}: {other:?}"),
+        }
+        let result = apply(session, planned(session).await).await;
+        assert!(matches!(&result, LinkResult::Done { deployed: Some(live) } if *live == sha()), "{result:?}");
+    }
+    assert!(refused > 0, "the gate was never closed at the intent alone");
 }
 
 /// Another process issued the deployment before the freeze began, and died.

@@ -76,6 +76,20 @@ impl Selection {
         self.links.iter().chain(&self.targets).cloned().collect()
     }
 
+    /// Opens the manifest for reading, and shows its warnings. `--against` implies `--base`: it treats the manifest as a
+    /// proposal, and the revision as trusted.
+    pub(in crate::cli) async fn look(
+        &self,
+        global: &Global,
+        host: &Host,
+        output: &mut Output,
+    ) -> Result<Opened, CommandError> {
+        let base = global.base.as_deref().or(self.against.as_deref());
+        let opened = global.look_against(base, host, output).await?;
+        output.warnings(&opened.estate.loaded.warnings);
+        Ok(opened)
+    }
+
     /// The selection as an inventory scope.
     pub(in crate::cli) async fn scope(&self, opened: &Opened, patient: bool) -> Result<Scope, CommandError> {
         let estate = &*opened.estate;
@@ -104,11 +118,7 @@ pub(in crate::cli) async fn run(
     host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    // `--against` implies `--base`: it treats the manifest as a proposal, and the revision as trusted.
-    let base = global.base.as_deref().or(arguments.selection.against.as_deref());
-    let opened = global.look_against(base, host, output).await?;
-    let estate = &*opened.estate;
-    output.warnings(&estate.loaded.warnings);
+    let opened = arguments.selection.look(global, host, output).await?;
     let plan = make(&opened, &arguments.selection, false).await?;
     let style = output.style();
     match arguments.format {

@@ -49,10 +49,8 @@ pub(in crate::cli) async fn run(
     host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let base = global.base.as_deref().or(arguments.selection.against.as_deref());
-    let opened = global.look_against(base, host, output).await?;
+    let opened = arguments.selection.look(global, host, output).await?;
     let estate = &*opened.estate;
-    output.warnings(&estate.loaded.warnings);
     if let Some(past) = arguments.past {
         return replayed(arguments, past, estate, output).await;
     }

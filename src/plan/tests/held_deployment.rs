@@ -217,7 +217,7 @@ fn a_rollback_waits_if_the_freeze_says_so_and_stays_requested() {
         Arc::make_mut(policy).freezes[0].holds_rollbacks = true;
     }
     assert_snapshot!(world.plan(), @"! the rollback to aaaaaaaaaa waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday");
-    // One that was granted and interrupted is finished.
+    // A rollback that was interrupted after it was granted is completed.
     let why = "it broke".to_owned();
     let quarantined = Event::Quarantined { sha: sha('b'), why, good: Some(sha('a')), alone: false };
     let (requests, world) = (Vec::new(), world.then(quarantined).left_by_the_dead());

@@ -144,6 +144,10 @@ fn a_freeze_until_the_end_of_time_holds() {
         let policy = Policy { freezes: Vec::new(), allow: vec![always] };
         assert!(policy.deployment(at("2026-11-29T12:00:00Z")).is_none(), "{zone_name}");
     }
+    // What begins beyond it never does.
+    let beyond = once("9999-12-31T22:00", "9999-12-31T23:59", "America/New_York");
+    let policy = Policy { freezes: Vec::new(), allow: vec![beyond] };
+    assert!(policy.deployment(at("2026-11-29T12:00:00Z")).is_some());
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub struct CalendarEntryJson<'a> {
 pub enum EntryKindJson {
     /// Nothing is deployed.
     Freeze,
-    /// Deployments are allowed, unless a freeze is in force.
+    /// Deployments are allowed; without the parts that a freeze covers.
     Window,
 }
 

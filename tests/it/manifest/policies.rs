@@ -143,6 +143,7 @@ fn a_policy_that_never_allows_a_deployment_is_refused() {
     // A dated window is over some day, which is no mistake.
     let dated = "allow = [{ start = '2020-01-01 00:00', end = '2020-02-01 00:00', zone = 'UTC' }]";
     policy(dated).load();
+    policy("freeze = []").load();
 }
 
 #[test]
