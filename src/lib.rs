@@ -22,6 +22,7 @@ pub mod description;
 pub mod journal;
 pub mod lenient_json;
 pub mod manifest;
+pub mod pipeline;
 pub mod plan;
 pub mod policy;
 pub mod report;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, FleetName, FormerName,
-    Generation, Handle, Images, LinkId, Outcome, PhaseName, Pruned, RunId, RunOutcome, Token,
+    Generation, Handle, Images, LinkId, Outcome, PhaseName, Promotion, Pruned, RunId, RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -31,6 +31,9 @@ pub struct Head {
     /// Commits that must not be deployed here, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<Quarantine>,
+    /// The commit that an actor chose, until a commit is verified or the chosen one is rolled back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<Box<Promotion>>,
     /// The link left the manifest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,

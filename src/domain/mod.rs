@@ -38,8 +38,8 @@ pub use head::{
 pub use ids::{AttemptNumber, DeploymentName, Epoch, Generation, Handle, RequestId, RunId, Token};
 pub use images::Images;
 pub use name::{
-    COMMITS, FleetName, LinkId, LinkName, NameError, PROBE, PhaseName, PolicyName, RepoName, TenantName,
-    WorkflowName,
+    COMMITS, FleetName, LinkId, LinkName, NameError, PROBE, PhaseName, PipelineName, PolicyName, RepoName,
+    StageName, TenantName, WorkflowName,
 };
 pub use outcome::{DeployOutcome, LostCause, Outcome, RunOutcome};
 pub use owner::{Lease, Owner};
@@ -49,7 +49,7 @@ pub use phase::{
 pub(crate) use prune::removes;
 pub use prune::{CutMark, HistoryCut, Pruned};
 pub use rename::FormerName;
-pub use request::{Request, RequestKind};
+pub use request::{Promotion, Request, RequestKind};
 pub use sha::{CommitSha, ShaError};
 pub use spec::{PhaseSpec, ReplicaStatus, Source, Tag};
 pub use template::{BadTemplate, NameTemplate};

@@ -142,6 +142,10 @@ names! {
     FleetName by check;
     /// The name of a policy in the manifest.
     PolicyName by check;
+    /// The name of a pipeline in the manifest.
+    PipelineName by check;
+    /// The name of a stage inside its pipeline.
+    StageName by check;
     /// The name of a phase inside its workflow.
     PhaseName by check_phase;
 }

@@ -49,6 +49,7 @@ impl Head {
             deploying,
             run,
             quarantined,
+            promoted,
             forgotten: _,
             formerly: _,
             moved_to: _,
@@ -59,6 +60,7 @@ impl Head {
             && deploying.is_none()
             && run.is_none()
             && quarantined.is_empty()
+            && promoted.is_none()
     }
 
     /// The link's former names, oldest first.

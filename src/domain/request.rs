@@ -61,6 +61,11 @@ pub enum RequestKind {
         /// The commit to deploy: one of [`super::Head::rollback_targets`].
         to: CommitSha,
     },
+    /// Run a commit next, whichever one the link's pipeline would choose.
+    Promote {
+        /// The commit to run.
+        sha: CommitSha,
+    },
     /// Withdraw a request that is not granted yet.
     Withdraw {
         /// The request to withdraw.
@@ -82,7 +87,23 @@ impl RequestKind {
             Self::Cancel { .. } => "cancel",
             Self::Rollback { .. } => "rollback",
             Self::Release { .. } => "release",
+            Self::Promote { .. } => "promotion",
             Self::Withdraw { .. } => "withdraw",
         }
     }
+}
+
+/// A granted promotion: the next commit of a link in a pipeline, as an actor chose it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promotion {
+    /// The chosen commit.
+    pub sha: CommitSha,
+    /// Who chose it.
+    pub by: Actor,
+    /// When it was granted.
+    pub at: Timestamp,
+    /// The reason they gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }

@@ -131,6 +131,9 @@ pub(super) fn quarantined(
     let (why, good) = (why.to_owned(), good.cloned());
     let quarantine = Quarantine { sha: sha.clone(), since: at, why, good, alone, cleared: Vec::new() };
     head.quarantined.push(quarantine);
+    if head.promoted.as_ref().is_some_and(|promoted| promoted.sha == *sha) {
+        head.promoted = None;
+    }
     // A rollback outweighs earlier evidence.
     head.verified.retain(|evidence| evidence.sha != *sha);
 }

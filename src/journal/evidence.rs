@@ -30,6 +30,7 @@ pub(super) fn verified(
     let deployment = deployed_by(head, run)?.cloned();
     let live = deployment.as_ref().and_then(|deployment| deployment.token.as_ref());
     ensure(live == token, || "another deployment is live".to_owned())?;
+    head.promoted = None;
     remember(head, Evidence { sha: sha.clone(), at, run: Some(id.clone()), deployment });
     // The fault of an earlier commit is not in this one.
     for quarantine in &mut head.quarantined {

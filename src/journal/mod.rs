@@ -101,7 +101,7 @@ fn transition(head: &mut Head, recorded: &RecordedEvent) -> Move {
         Event::RunStarted { run, sha, reason: _, phases, workflow, saved_plan: _ } => {
             run::start(head, recorded.generation, run, sha, phases, workflow, at)
         }
-        Event::Requested { ask, from, why } => run::requested(head, ask, from, why.as_deref()),
+        Event::Requested { ask, from, why } => run::requested(head, ask, (from, why.as_deref()), at),
         // These record refusals, lease changes and the removal of orphans; none of them changes the head.
         Event::Refused { .. }
         | Event::Withdrawn { .. }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{Move, ensure};
 use crate::domain::{
-    Actor, Cancellation, CommitSha, Generation, Head, PhaseName, PhaseState, PhaseStatus, Quarantine,
-    RequestKind, RunId, RunOutcome, RunPhase, RunState,
+    Actor, Cancellation, CommitSha, Generation, Head, PhaseName, PhaseState, PhaseStatus, Promotion,
+    Quarantine, RequestKind, RunId, RunOutcome, RunPhase, RunState,
 };
 
 pub(super) fn start(
@@ -77,7 +77,12 @@ pub(super) fn start(
     Ok(())
 }
 
-pub(super) fn requested(head: &mut Head, ask: &RequestKind, from: &Actor, why: Option<&str>) -> Move {
+pub(super) fn requested(
+    head: &mut Head,
+    ask: &RequestKind,
+    (from, why): (&Actor, Option<&str>),
+    at: Timestamp,
+) -> Move {
     let cancellation = || Some(Box::new(Cancellation { by: from.clone(), why: why.map(str::to_owned) }));
     match ask {
         RequestKind::Retry { sha, phase } => retry(head, sha, phase),
@@ -93,12 +98,19 @@ pub(super) fn requested(head: &mut Head, ask: &RequestKind, from: &Actor, why: O
             let verified = head.rollback_targets().any(|(evidence, _)| evidence.sha == *to);
             ensure(verified, || format!("{} was not verified before {}", to.short(), from.short()))?;
             pass_over(head, to);
+            head.promoted = None;
             if let Some(run) = head.run.as_mut().filter(|run| run.ended.is_none()) {
                 run.cancelled = cancellation();
             }
             Ok(())
         }
         RequestKind::Release { sha } => release(head, sha),
+        RequestKind::Promote { sha } => {
+            ensure(head.quarantine(sha).is_none(), || format!("{} is quarantined", sha.short()))?;
+            let (by, why) = (from.clone(), why.map(str::to_owned));
+            head.promoted = Some(Box::new(Promotion { sha: sha.clone(), by, at, why }));
+            Ok(())
+        }
         RequestKind::Withdraw { .. } => Err("a withdrawal has its own event".to_owned()),
     }
 }

@@ -92,7 +92,8 @@ pub(super) fn needed(head: &Head, requests: &[Request]) -> BTreeSet<CommitSha> {
             RequestKind::Retry { sha, .. }
             | RequestKind::Skip { sha, .. }
             | RequestKind::Cancel { sha }
-            | RequestKind::Release { sha } => {
+            | RequestKind::Release { sha }
+            | RequestKind::Promote { sha } => {
                 needed.insert(sha.clone());
             }
             RequestKind::Rollback { from, to } => needed.extend([from.clone(), to.clone()]),

@@ -73,8 +73,8 @@ mod tests {
         assert_eq!(event(r#"{"event":"approved","by":"x"}"#), newer("unknown variant `approved`"));
         assert_eq!(event(r#"{"event":"taken-over","from":"x","to":"y"}"#), newer("unknown field `to`"));
         let request =
-            r#"{"id":"1","link":"dev/shop","at":"1970-01-01T00:00:00Z","by":"x","ask":{"ask":"promote"}}"#;
-        assert_eq!(decode::<Request>(request).unwrap_err(), newer("unknown variant `promote`"));
+            r#"{"id":"1","link":"dev/shop","at":"1970-01-01T00:00:00Z","by":"x","ask":{"ask":"approve"}}"#;
+        assert_eq!(decode::<Request>(request).unwrap_err(), newer("unknown variant `approve`"));
         for damaged in ["", "{", "{}", r#"{"generation":"x"}"#, r#"{"generation":-1}"#, "[]"] {
             assert!(matches!(head(damaged), Unreadable::Damaged(_)), "{damaged}");
         }

@@ -1,0 +1,214 @@
+//! Chooses the commit that a link runs next.
+
+use std::collections::BTreeSet;
+
+use super::{BranchHistory, Missing, Pipeline, Records, Requirement, Take};
+use crate::domain::{CommitSha, Head, LinkId, RunOutcome};
+
+/// What the choice for one link depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The link.
+    pub link: &'a LinkId,
+    /// Its pipeline.
+    pub pipeline: &'a Pipeline,
+    /// The link's own record.
+    pub head: &'a Head,
+    /// The commit that the manifest pins the link to.
+    pub pin: Option<&'a CommitSha>,
+    /// The commit that an actor promoted.
+    pub promoted: Option<&'a CommitSha>,
+    /// The record of the pipeline's links.
+    pub records: &'a Records,
+    /// The home branch.
+    pub branch: &'a BranchHistory,
+}
+
+/// The commit that a link runs next, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The first of these commits that contains no rolled-back commit; if all do, the first. Never empty.
+    Candidates(Vec<CommitSha>),
+    /// This commit: pinned, promoted, or already live.
+    Commit(CommitSha),
+    /// None, for this reason.
+    Nothing(Refusal),
+}
+
+/// Why a link must not run a commit, or has none to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nothing is live yet, so an actor must promote the first commit; this one may run.
+    FirstPromotion(CommitSha),
+    /// Nothing is live yet, and no commit has passed the stages before.
+    NothingVerified(Vec<Missing>),
+    /// The branch does not contain what is live: it was rewritten. This commit may run once an actor promotes it.
+    LeftBranch {
+        /// The live commit.
+        live: CommitSha,
+        /// The newest commit that may run; `None` if no commit has passed the stages before.
+        next: Option<CommitSha>,
+    },
+    /// The pinned or promoted commit is not one of the branch's first-parent commits.
+    NotOnBranch(CommitSha),
+    /// The pinned commit is older than the live one.
+    Older {
+        /// The pinned commit.
+        sha: CommitSha,
+        /// The live commit.
+        live: CommitSha,
+    },
+    /// The pinned or promoted commit has not passed the stages before.
+    NotVerified {
+        /// The commit.
+        sha: CommitSha,
+        /// What it lacks.
+        missing: Vec<Missing>,
+    },
+}
+
+/// Chooses the commit that a link runs next.
+///
+/// A pin outweighs a promotion, and a promotion what the pipeline would choose by itself, but all must have passed the
+/// stages before. Without either, only commits that contain what is live are candidates: a pipeline never goes back.
+pub fn choose(question: &Question<'_>) -> Choice {
+    let Question { pin, promoted, head, branch, .. } = *question;
+    let base = question.base();
+    if let Some(sha) = pin {
+        return question.named(sha, base).map_or_else(Choice::Nothing, |()| Choice::Commit(sha.clone()));
+    }
+    let automatic = question.automatic(base);
+    if let Some(sha) = promoted
+        && question.newer_than_base(sha, base)
+        && !question.is_passed_over(sha, &automatic)
+    {
+        return match question.named(sha, base) {
+            Ok(()) => Choice::Commit(sha.clone()),
+            Err(refusal) => Choice::Nothing(refusal),
+        };
+    }
+    let first = || automatic.first().cloned();
+    let Some(base) = base else {
+        return match first() {
+            // Nothing is lost if the first stage begins by itself.
+            Some(_) if question.requirements().is_empty() => Choice::Candidates(automatic),
+            Some(sha) => Choice::Nothing(Refusal::FirstPromotion(sha)),
+            None => {
+                let missing = branch.tip().map(|tip| question.missing(tip)).unwrap_or_default();
+                Choice::Nothing(Refusal::NothingVerified(missing))
+            }
+        };
+    };
+    if !branch.contains(base) {
+        return Choice::Nothing(Refusal::LeftBranch { live: base.clone(), next: first() });
+    }
+    if automatic.is_empty() {
+        return Choice::Commit(base.clone());
+    }
+    // What is quarantined here comes last: another candidate may be free of it.
+    let (free, held): (Vec<_>, Vec<_>) =
+        automatic.into_iter().partition(|sha| head.quarantine(sha).is_none());
+    Choice::Candidates(free.into_iter().chain(held).collect())
+}
+
+/// What is live; if the workflow deploys nothing, the commit that was verified last.
+pub fn base(head: &Head) -> Option<&CommitSha> {
+    let live = head.deployed.as_ref().map(|deployed| &deployed.sha);
+    live.or_else(|| head.verified.last().map(|evidence| &evidence.sha))
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn base(&self) -> Option<&'a CommitSha> {
+        base(self.head)
+    }
+
+    /// The commits that the pipeline may choose by itself, the preferred one first.
+    fn automatic(&self, base: Option<&CommitSha>) -> Vec<CommitSha> {
+        let take = self.pipeline.stage_of(self.link).map(|stage| stage.take).unwrap_or_default();
+        let newer = match base.map(|base| self.branch.newer_than(base)) {
+            Some(Some(newer)) => newer,
+            // What is live left the branch: commits that it contains would go back.
+            Some(None) => base.map_or(&[][..], |base| self.branch.not_in(base)),
+            None => self.branch.commits(),
+        };
+        let requirements = self.requirements();
+        let mut candidates: Vec<CommitSha> = match (requirements.first(), take) {
+            // Every newer commit contains what the tip contains, and more.
+            (None, Take::Newest) => newer.first().cloned().into_iter().collect(),
+            (None, Take::Each) if base.is_none() => newer.first().cloned().into_iter().collect(),
+            (None, Take::Each) => newer.to_vec(),
+            (Some(first), _) => {
+                let may = |sha: &CommitSha| {
+                    self.branch.number(sha).is_some_and(|at| at < newer.len()) && self.missing(sha).is_empty()
+                };
+                let mut verified: Vec<_> = self.verified(first).into_iter().filter(may).collect();
+                verified.sort_by_key(|sha| self.branch.number(sha));
+                verified
+            }
+        };
+        if take == Take::Each {
+            // A commit whose run failed is passed over once there is a newer one; those before it had their turn.
+            if let Some(failed) = self.stopped()
+                && let Some(newer) = self.branch.newer_than(failed)
+            {
+                match candidates.iter().filter(|sha| newer.contains(sha)).count() {
+                    0 => candidates.retain(|sha| sha == failed),
+                    newer => candidates.truncate(newer),
+                }
+            }
+            candidates.reverse();
+        }
+        candidates
+    }
+
+    /// The commit of the last run, if that ended without success.
+    fn stopped(&self) -> Option<&'a CommitSha> {
+        let run = self.head.run.as_ref()?;
+        matches!(run.ended, Some((_, RunOutcome::Failed | RunOutcome::Cancelled))).then_some(&run.sha)
+    }
+
+    /// Every commit that a link of the requirement has verified.
+    fn verified(&self, requirement: &Requirement<'_>) -> BTreeSet<CommitSha> {
+        let records = requirement.links().filter_map(|link| self.records.get(link));
+        records.flat_map(|record| record.verified.iter().map(|(sha, _)| sha.clone())).collect()
+    }
+
+    pub(super) fn requirements(&self) -> Vec<Requirement<'a>> {
+        self.pipeline.requirements(self.link)
+    }
+
+    /// What a commit lacks before the link may run it.
+    pub(super) fn missing(&self, sha: &CommitSha) -> Vec<Missing> {
+        self.requirements().iter().filter_map(|requirement| requirement.missing(sha, self.records)).collect()
+    }
+
+    /// Whether the link may run a commit that the manifest or an actor names.
+    fn named(&self, sha: &CommitSha, base: Option<&CommitSha>) -> Result<(), Refusal> {
+        if base == Some(sha) {
+            return Ok(());
+        }
+        let Some(at) = self.branch.number(sha) else {
+            return Err(Refusal::NotOnBranch(sha.clone()));
+        };
+        if let Some(base) = base
+            && at >= self.branch.newer_than(base).unwrap_or_else(|| self.branch.not_in(base)).len()
+        {
+            return Err(Refusal::Older { sha: sha.clone(), live: base.clone() });
+        }
+        match self.missing(sha) {
+            missing if missing.is_empty() => Ok(()),
+            missing => Err(Refusal::NotVerified { sha: sha.clone(), missing }),
+        }
+    }
+
+    /// Whether a promotion is still to be carried out: its commit is not live, nor older than what is.
+    fn newer_than_base(&self, sha: &CommitSha, base: Option<&CommitSha>) -> bool {
+        base != Some(sha) && !matches!(self.named(sha, base), Err(Refusal::Older { .. }))
+    }
+
+    /// Whether the run of a promoted commit ended without success and a newer candidate exists.
+    fn is_passed_over(&self, sha: &CommitSha, automatic: &[CommitSha]) -> bool {
+        self.stopped() == Some(sha)
+            && self.branch.newer_than(sha).is_some_and(|newer| automatic.iter().any(|it| newer.contains(it)))
+    }
+}

@@ -1,0 +1,179 @@
+//! A pipeline as the manifest defines it, and what a commit needs before a link may run it.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::Records;
+use crate::domain::{CommitSha, LinkId, PhaseName, RepoName, StageName};
+
+/// The stages that a commit of one repository travels through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pipeline {
+    /// The repository. Its home branch brings the commits.
+    pub repo: RepoName,
+    /// Its stages, each after those that it names. Free of cycles, and no link is in two of them.
+    pub stages: Vec<Stage>,
+}
+
+/// A stage of a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Unique in its pipeline.
+    pub name: StageName,
+    /// Its links, in waves: a wave takes a commit once all links of the wave before it have verified it. Never empty.
+    pub waves: Vec<Vec<LinkId>>,
+    /// The stages that verify a commit first. If empty, the stage takes its commits from the branch.
+    pub after: Vec<StageName>,
+    /// How many links of each stage in `after` must have verified a commit; `None`: all of them.
+    pub need: Option<usize>,
+    /// Which of the commits that it may run it runs.
+    pub take: Take,
+}
+
+/// Which commit a stage takes if there are several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Take {
+    /// The newest. Those before it are superseded.
+    #[default]
+    Newest,
+    /// Each of them, the oldest first.
+    Each,
+}
+
+/// Links that must have verified a commit before another link may run it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requirement<'p> {
+    /// The stage of the links.
+    pub stage: &'p StageName,
+    /// Its links, or those of one wave.
+    links: &'p [Vec<LinkId>],
+    /// How many of them must have verified the commit.
+    need: usize,
+    /// The wave that they are, from 1.
+    wave: Option<usize>,
+}
+
+/// A requirement that a commit does not meet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// The stage that has not verified the commit.
+    pub stage: StageName,
+    /// The links that have not.
+    pub links: Vec<LinkId>,
+    /// How many of them must still verify it.
+    pub need: usize,
+    /// The wave of the stage that they are, from 1; `None`: the whole stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wave: Option<usize>,
+    /// Those of them whose run for the commit succeeded except for this phase, which was skipped on request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<(LinkId, PhaseName)>,
+}
+
+impl Pipeline {
+    /// The stage of a link.
+    pub fn stage_of(&self, link: &LinkId) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.links().any(|other| other == link))
+    }
+
+    /// Every link of the pipeline, stage by stage.
+    pub fn links(&self) -> impl Iterator<Item = &LinkId> {
+        self.stages.iter().flat_map(Stage::links)
+    }
+
+    /// What a commit must meet before the link runs it.
+    pub fn requirements(&self, link: &LinkId) -> Vec<Requirement<'_>> {
+        let Some(stage) = self.stage_of(link) else { return Vec::new() };
+        let before = stage.after.iter().filter_map(|name| self.stage(name));
+        let mut requirements: Vec<_> = before.map(|before| before.required(stage.need)).collect();
+        let wave = stage.waves.iter().position(|wave| wave.contains(link)).unwrap_or_default();
+        if let Some(before) = wave.checked_sub(1) {
+            let links = &stage.waves[before..=before];
+            let (need, wave) = (links[0].len(), Some(wave));
+            requirements.push(Requirement { stage: &stage.name, links, need, wave });
+        }
+        requirements
+    }
+
+    /// The links where a rollback also holds back the commit at `link`: those of its stage and of all stages before
+    /// it.
+    pub fn upstream(&self, link: &LinkId) -> BTreeSet<&LinkId> {
+        let (mut seen, mut next) = (BTreeSet::new(), Vec::new());
+        next.extend(self.stage_of(link));
+        while let Some(stage) = next.pop() {
+            if seen.insert(&stage.name) {
+                next.extend(stage.after.iter().filter_map(|name| self.stage(name)));
+            }
+        }
+        let stages = self.stages.iter().filter(|stage| seen.contains(&stage.name));
+        stages.flat_map(Stage::links).filter(|other| *other != link).collect()
+    }
+
+    fn stage(&self, name: &StageName) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.name == *name)
+    }
+}
+
+impl Stage {
+    /// Its links, wave by wave.
+    pub fn links(&self) -> impl Iterator<Item = &LinkId> {
+        self.waves.iter().flatten()
+    }
+
+    fn required(&self, need: Option<usize>) -> Requirement<'_> {
+        let all = self.links().count();
+        let need = need.unwrap_or(all).min(all);
+        Requirement { stage: &self.name, links: &self.waves, need, wave: None }
+    }
+}
+
+impl<'p> Requirement<'p> {
+    /// The links, wave by wave.
+    pub fn links(&self) -> impl Iterator<Item = &'p LinkId> + use<'p> {
+        self.links.iter().flatten()
+    }
+
+    /// What is missing for `sha`, if anything is.
+    pub fn missing(&self, sha: &CommitSha, records: &Records) -> Option<Missing> {
+        let (mut verified, mut links, mut skipped) = (0, Vec::new(), Vec::new());
+        for link in self.links() {
+            if records.has_verified(link, sha) {
+                verified += 1;
+                continue;
+            }
+            links.push(link.clone());
+            let run = records.get(link).and_then(|record| record.skipped.as_ref());
+            skipped.extend(run.filter(|(of, _)| of == sha).map(|(_, phase)| (link.clone(), phase.clone())));
+        }
+        let (need, wave) = (self.need.saturating_sub(verified), self.wave);
+        (need > 0).then(|| Missing { stage: self.stage.clone(), links, need, wave, skipped })
+    }
+}
+
+/// How many links a sentence names.
+const NAMED: usize = 4;
+
+impl Missing {
+    /// As a lowercase fragment, to follow a commit: `is not verified in …`.
+    pub fn describe(&self) -> String {
+        let Self { stage, links, need, wave, skipped } = self;
+        let mut names: Vec<_> = links.iter().take(NAMED).map(|link| format!("`{link}`")).collect();
+        if links.len() > NAMED {
+            names.push(format!("{} more", links.len() - NAMED));
+        }
+        let names = names.join(", ");
+        let place = match wave {
+            Some(wave) => format!("wave {wave} of the stage `{stage}`"),
+            None => format!("stage `{stage}`"),
+        };
+        let text = match *need == links.len() {
+            true => format!("is not verified in {names} ({place})"),
+            false => format!("needs {need} more of {names} ({place}) to verify it"),
+        };
+        match skipped.first() {
+            Some((link, phase)) => format!("{text}, because `{phase}` was skipped in `{link}`"),
+            None => text,
+        }
+    }
+}

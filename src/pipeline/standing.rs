@@ -1,0 +1,80 @@
+//! Where a link stands in its pipeline, and what became of each commit there.
+
+use super::{BranchHistory, Missing, Question};
+use crate::domain::{CommitSha, Head, RunOutcome};
+
+/// Where a link stands in its pipeline: for the commands that explain it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The tip of the home branch.
+    pub tip: Option<CommitSha>,
+    /// How many first-parent commits of the branch are newer than what is live; `None` if nothing is live, or the
+    /// branch does not contain it.
+    pub behind: Option<usize>,
+    /// What the tip lacks before the link may run it.
+    pub missing: Vec<Missing>,
+}
+
+/// What became of a commit at a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitState {
+    /// A run for it is in progress.
+    Running,
+    /// It runs next.
+    Candidate,
+    /// It is live.
+    Live,
+    /// It is older than what is live, which contains it.
+    Past,
+    /// A newer commit runs in its place.
+    Superseded,
+    /// It has not passed the stages before, or something holds it.
+    Held,
+    /// Its run failed or was cancelled.
+    Failed,
+    /// It was rolled back here.
+    RolledBack,
+    /// The branch's first-parent history does not have it.
+    OffBranch,
+}
+
+impl Standing {
+    /// Where the link stands.
+    pub fn of(question: &Question<'_>) -> Self {
+        let tip = question.branch.tip().cloned();
+        let base = question.base().filter(|base| question.branch.contains(base));
+        let behind = base.map(|base| question.branch.not_in(base).len());
+        let missing = tip.as_ref().map(|tip| question.missing(tip)).unwrap_or_default();
+        Self { tip, behind, missing }
+    }
+}
+
+impl CommitState {
+    /// What became of `sha` at the link, which runs `want` next or has it live.
+    pub fn of(head: &Head, branch: &BranchHistory, want: Option<&CommitSha>, sha: &CommitSha) -> Self {
+        let base = super::base(head);
+        if head.open_run().is_some_and(|run| run.sha == *sha) {
+            return Self::Running;
+        }
+        if head.quarantine(sha).is_some() {
+            return Self::RolledBack;
+        }
+        if base == Some(sha) {
+            return Self::Live;
+        }
+        let stopped = head.run.as_ref().filter(|run| run.sha == *sha).and_then(|run| run.ended);
+        if let Some((_, RunOutcome::Failed | RunOutcome::Cancelled)) = stopped {
+            return Self::Failed;
+        }
+        if want == Some(sha) {
+            return Self::Candidate;
+        }
+        let Some(at) = branch.number(sha) else { return Self::OffBranch };
+        if at >= base.map_or(usize::MAX, |base| branch.not_in(base).len()) {
+            return Self::Past;
+        }
+        let wanted = want.or(base);
+        let newer = wanted.and_then(|wanted| branch.newer_than(wanted)).map_or(0, <[_]>::len);
+        if wanted.is_some() && at >= newer { Self::Superseded } else { Self::Held }
+    }
+}
