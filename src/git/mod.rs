@@ -55,6 +55,7 @@ mod command;
 mod compared;
 mod contents;
 mod error;
+mod first_parents;
 mod history;
 mod index;
 mod mirror;
@@ -93,6 +94,7 @@ pub use clone::clone;
 pub use compared::PathComparison;
 pub use contents::Unsupported;
 pub use error::GitError;
+pub use first_parents::{BesideBranch, FirstParents};
 pub use history::{CommitLine, Commits};
 pub use index::TrackedFiles;
 pub use pack::Packed;
@@ -334,6 +336,16 @@ impl Repositories for Mirrors {
             limit,
         };
         self.read(url, move |repository, place| history::commits(repository, place, &range)).await
+    }
+
+    async fn first_parents(
+        &self,
+        url: &str,
+        tip: &CommitSha,
+        until: &[CommitSha],
+    ) -> Result<FirstParents, GitError> {
+        let (tip, until) = (tip.clone(), until.to_vec());
+        self.read(url, move |repository, place| first_parents::walk(repository, place, &tip, &until)).await
     }
 
     async fn tainted(&self, url: &str, sha: &CommitSha, rollback: &Rollback) -> Result<Tainted, GitError> {

@@ -7,7 +7,8 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use super::{
-    CommitLine, Commits, GitError, Packed, PathComparison, Rollback, Tainted, Unsupported, redacted,
+    CommitLine, Commits, FirstParents, GitError, Packed, PathComparison, Rollback, Tainted, Unsupported,
+    redacted,
 };
 use crate::domain::{CommitSha, Tag};
 
@@ -68,6 +69,17 @@ pub trait Repositories: fmt::Debug + Send + Sync {
         paths: &[String],
         limit: usize,
     ) -> Result<Commits, GitError>;
+
+    /// The first-parent commits of `tip`, newest first, back to the oldest of `until`; see [`FirstParents`]. Commits of
+    /// `until` that the history or the repository lacks are left out.
+    ///
+    /// Fails with [`GitError::Missing`] if `tip` is not readable; see [`Repositories::ensure`].
+    async fn first_parents(
+        &self,
+        url: &str,
+        tip: &CommitSha,
+        until: &[CommitSha],
+    ) -> Result<FirstParents, GitError>;
 
     /// Whether `sha` contains the rolled-back commit, or one with the same change, without a later revert or
     /// `Fixes:` trailer. Examines the newest 5 000 commits, and compares changes of at most 1 000 files.

@@ -1,12 +1,14 @@
 //! Repositories: branch tips move, and each commit contains all earlier ones. Half of them fix everything that was
 //! wrong before; otherwise they are alike.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
 use katkit::domain::{CommitSha, Head, Quarantine, Tag};
 use katkit::git::{
-    CommitLine, Commits, GitError, Packed, PathComparison, Repositories, Rollback, Tainted, Tips, Unsupported,
+    CommitLine, Commits, FirstParents, GitError, Packed, PathComparison, Repositories, Rollback, Tainted,
+    Tips, Unsupported,
 };
 
 use crate::gate::Gate;
@@ -60,6 +62,16 @@ impl Repositories for GatedRepositories {
     async fn resolve(&self, url: &str, text: &str) -> Result<CommitSha, GitError> {
         let (place, text) = (url.to_owned(), text.to_owned());
         Err(GitError::Unknown { place, text, near: Vec::new() })
+    }
+
+    /// No link of these worlds follows a pipeline.
+    async fn first_parents(
+        &self,
+        _: &str,
+        tip: &CommitSha,
+        _: &[CommitSha],
+    ) -> Result<FirstParents, GitError> {
+        Ok(FirstParents { commits: vec![tip.clone()], others: BTreeMap::new() })
     }
 
     async fn one_line(&self, _: &str, sha: &CommitSha) -> Result<CommitLine, GitError> {
