@@ -13,6 +13,7 @@ use super::known::Known;
 use super::model::{DockerConfig, FleetConfig, FleetKind, Manifest, Repo};
 use super::moved;
 use super::moves::Moves;
+use super::pipelines::{self, Pipelines};
 use super::policies;
 use super::reader::{Keys, Located, Reader, Section};
 use super::settings;
@@ -31,6 +32,7 @@ struct NamedTables<'i, 'r> {
     workflows: Definitions<'i, 'r>,
     fleets: Definitions<'i, 'r>,
     policies: Definitions<'i, 'r>,
+    pipelines: Definitions<'i, 'r>,
     templates: Definitions<'i, 'r>,
     tenants: BTreeMap<&'i str, TenantParts<'i, 'r>>,
 }
@@ -58,6 +60,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
             workflows,
             fleets,
             policies,
+            pipelines,
             templates,
             tenants,
             moved: renamed,
@@ -84,6 +87,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         define(&mut all.workflows, workflows, "workflow", reader);
         define(&mut all.fleets, fleets, "fleet", reader);
         define(&mut all.policies, policies, "policy", reader);
+        define(&mut all.pipelines, pipelines, "pipeline", reader);
         define(&mut all.templates, templates, "template", reader);
         tenants::collect(&mut all.tenants, tenants, reader);
         moved::read(renamed, &reader, &mut moves);
@@ -123,6 +127,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         }
         policies.extend(policy);
     }
+    let pipelines = Pipelines::read(&all.pipelines, &all.repos);
     let templates = Templates::read(all.templates);
     templates.check_used(all.tenants.values().flat_map(TenantParts::used));
     let known = Known {
@@ -131,6 +136,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         flows,
         templates,
         policies: all.policies.keys().copied().collect(),
+        pipelines: all.pipelines.keys().copied().collect(),
     };
     let mut spans = Vec::new();
     after::check(&all.tenants.iter().map(|(name, parts)| (*name, parts.named())).collect());
@@ -147,6 +153,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         workflows: built,
         fleets,
         policies,
+        pipelines: pipelines.built,
         tenants,
         moved: moves.0,
         digest: gathered.digest.clone(),
@@ -154,6 +161,12 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
     // If a tenant was refused, its links are missing, and these checks would report false errors.
     if manifest.links().count() == spans.len() {
         shared::check(&manifest, &spans, report);
+    }
+    // What a link follows is known only if it has no mistake.
+    if !report.failed() {
+        pipelines::check(&manifest, &pipelines.places, &spans, report);
+    }
+    if manifest.links().count() == spans.len() {
         moved::check(&manifest, &moves.1, report);
     }
     Some((manifest, spans.into_iter().map(|span| span.file).collect()))

@@ -11,8 +11,8 @@ pub enum EditError {
     /// The text is not TOML.
     #[error("the manifest cannot be parsed: {0}")]
     Syntax(String),
-    /// The link has both keys, so it is not clear which to replace.
-    #[error("link `{0}` has both `sha` and `branch`")]
+    /// The link has several keys, so it is not clear which to replace.
+    #[error("link `{0}` has several of `sha`, `branch` and `pipeline`")]
     Both(LinkId),
     /// The edited text would not say what was intended.
     #[error("cannot set the commit of link `{0}` in place")]
@@ -24,7 +24,7 @@ impl EditError {
     pub fn hint(&self) -> String {
         match self {
             Self::Syntax(_) => "`katkit validate` shows where".to_owned(),
-            Self::Both(_) => "remove one of them".to_owned(),
+            Self::Both(_) => "keep one of them".to_owned(),
             Self::Misplaced(_) => "edit the file by hand".to_owned(),
         }
     }
@@ -32,7 +32,7 @@ impl EditError {
 
 /// The text with `want` set for a link; `None` if the text does not define the link.
 ///
-/// If the link has `sha` or `branch`, only the bytes of its value change, and of its key if the other key is needed.
+/// If the link has one of `sha`, `branch` or `pipeline`, only the bytes of its value change, and of its key if the other key is needed.
 /// The rest, with its comments, order, blanks and line breaks, stays as it is. A link that gets its commit from a
 /// template gets the key in its own table, which is created if needed.
 pub fn set_want(text: &str, link: &LinkId, want: &Wanted) -> Result<Option<String>, EditError> {
@@ -44,11 +44,12 @@ pub fn set_want(text: &str, link: &LinkId, want: &Wanted) -> Result<Option<Strin
             Ok(None)
         };
     };
-    let (key, value) = match (table.get_key_value("sha"), table.get_key_value("branch")) {
-        (Some(_), Some(_)) => return Err(EditError::Both(link.clone())),
-        (Some(found), None) | (None, Some(found)) => found,
+    let found: Vec<_> = KEYS.into_iter().filter_map(|key| table.get_key_value(key)).collect();
+    let (key, value) = match found.as_slice() {
+        [found] => *found,
         // The template has the key.
-        (None, None) => return add(text, link, want).map(Some),
+        [] => return add(text, link, want).map(Some),
+        _ => return Err(EditError::Both(link.clone())),
     };
     let (name, new) = named(want);
     if key.get_ref() == name && matches!(value.get_ref(), DeValue::String(old) if old == new) {
@@ -101,11 +102,15 @@ fn is_from_template(document: &DeTable<'_>, link: &LinkId) -> bool {
     used().is_some_and(|used| used.iter().any(is_it))
 }
 
+/// The keys that say what should run; a link has one of them.
+const KEYS: [&str; 3] = ["sha", "branch", "pipeline"];
+
 /// The key of a wanted commit and its value.
 fn named(want: &Wanted) -> (&'static str, &str) {
     match want {
         Wanted::Sha(sha) => ("sha", sha.as_str()),
         Wanted::Branch(branch) => ("branch", branch),
+        Wanted::Pipeline { name, pin: _ } => ("pipeline", name.as_str()),
     }
 }
 
@@ -119,11 +124,11 @@ fn find<'t>(document: &'t DeTable<'t>, link: &LinkId) -> Option<&'t DeTable<'t>>
 /// Whether the edited text still parses and sets the link to `want`.
 fn says(text: &str, link: &LinkId, want: &Wanted) -> bool {
     let (name, value) = named(want);
-    let other = if name == "sha" { "branch" } else { "sha" };
     DeTable::parse(text).is_ok_and(|document| {
         find(document.get_ref(), link).is_some_and(|table| {
             let found = table.get(name).map(toml::Spanned::get_ref);
-            matches!(found, Some(DeValue::String(found)) if found == value) && !table.contains_key(other)
+            let is_only = KEYS.into_iter().all(|key| key == name || !table.contains_key(key));
+            matches!(found, Some(DeValue::String(found)) if found == value) && is_only
         })
     })
 }

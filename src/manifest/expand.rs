@@ -2,7 +2,7 @@
 
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
-use super::model::{Link, Manifest, Wanted};
+use super::model::{Link, Manifest, Pin, Wanted};
 
 /// `[tenants.NAME.links.NAME]` for every link, in TOML.
 pub fn expanded(manifest: &Manifest) -> String {
@@ -40,6 +40,13 @@ fn table(link: &Link) -> Table {
     match want {
         Wanted::Sha(sha) => table.insert("sha", value(sha.as_str())),
         Wanted::Branch(branch) => table.insert("branch", value(branch.as_str())),
+        Wanted::Pipeline { name, pin } => {
+            if let Some(Pin { sha, why }) = pin {
+                let keys = [("sha", sha.as_str()), ("why", why.as_str())];
+                table.insert("pin", value(keys.into_iter().collect::<toml_edit::InlineTable>()));
+            }
+            table.insert("pipeline", value(name.as_str()))
+        }
     };
     if let Some(watch) = watch {
         table.insert("watch", value(watch.iter().map(String::as_str).collect::<Array>()));

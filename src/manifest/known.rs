@@ -13,4 +13,5 @@ pub(super) struct Known<'i, 'r> {
     pub flows: BTreeMap<&'i str, WorkflowTable<'i>>,
     pub templates: Templates<'i, 'r>,
     pub policies: Vec<&'i str>,
+    pub pipelines: Vec<&'i str>,
 }

@@ -10,6 +10,7 @@ use super::model::{
 };
 use super::moves::Name;
 use crate::domain::{FleetName, LinkId, PolicyName, Workflow};
+use crate::pipeline::Pipeline;
 use crate::policy::Policy;
 
 /// The settings of one link, from anywhere in the manifest. They are equal for two manifests if the changes between
@@ -31,6 +32,8 @@ pub struct LinkSettings<'m> {
     build_fleet: (&'m str, Option<&'m FleetConfig>),
     /// With its name, which holds tell.
     policy: Option<(&'m PolicyName, &'m Policy)>,
+    /// Its name and the pin are in `link`.
+    pipeline: Option<&'m Pipeline>,
     /// Its former names in `moved`, or those of its tenant.
     was: Vec<&'m Name>,
 }
@@ -48,6 +51,7 @@ impl Manifest {
             workflows,
             fleets,
             policies: _,
+            pipelines: _,
             tenants,
             moved,
             digest: _,
@@ -80,6 +84,7 @@ impl Manifest {
             fleet: named(fleet),
             build_fleet: named(build_fleet.as_ref().unwrap_or(fleet)),
             policy: self.policy_of(id),
+            pipeline: self.pipeline_of(id).map(|(_, pipeline, _)| pipeline),
             was: moved.to(id).map(|moved| &moved.from).collect(),
         })
     }

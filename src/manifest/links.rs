@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::commit::Folder;
+use super::checks::filled;
+use super::commit::{Branch, Folder};
 use super::definitions::{NamedTable, unknown};
 use super::diagnostic::Diagnostic;
 use super::known::Known;
-use super::model::{Link, Wanted};
+use super::model::{Link, Pin, Wanted};
 use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::{nearest, quoted};
-use super::tables::LinkKeys;
+use super::tables::{LinkKeys, PinKeys};
 use super::templates;
 use super::words::Changes;
-use crate::domain::PhaseName;
+use crate::domain::{CommitSha, PhaseName};
 
 /// Reports a link without a repository. An invalid one was reported already.
 fn missing_repo(it: &NamedTable<'_, '_>, is_table: bool) {
@@ -28,11 +29,19 @@ fn missing_repo(it: &NamedTable<'_, '_>, is_table: bool) {
 /// Reports a link without a wanted commit. An invalid one was reported already.
 fn check_wanted(it: &NamedTable<'_, '_>, is_table: bool) {
     let says = |key: &str| it.raw.get_ref().as_table().is_some_and(|table| table.contains_key(key));
-    if !is_table || !says("sha") && !says("branch") {
-        let item = Diagnostic::error(it.key, "neither `sha` nor `branch`").label("what should run here?");
-        let help = "write `sha = \"…\"` for one commit, or `branch = \"…\"` to follow a branch";
+    if !is_table || !["sha", "branch", "pipeline"].into_iter().any(says) {
+        let message = "neither `sha` nor `branch` nor `pipeline`";
+        let item = Diagnostic::error(it.key, message).label("what should run here?");
+        let help = "write `sha = \"…\"` for one commit, `branch = \"…\"` to follow a branch, or `pipeline = \"…\"` for \
+                    what a pipeline chooses";
         it.reader.report.absent(item.help(help));
     }
+}
+
+fn pinned(keys: PinKeys<'_>, reader: &Reader<'_>) -> Option<Pin> {
+    let PinKeys { sha, why } = keys;
+    let why = filled(why?, reader)?;
+    Some(Pin { sha: sha?.value, why: why.trim().to_owned() })
 }
 
 /// The paths that a link watches besides its folder.
@@ -62,6 +71,9 @@ fn watched(
     }
     paths
 }
+
+/// The keys that say what should run; a link has one of them.
+type WantedKeys<'i> = (Option<Located<CommitSha>>, Option<Located<Branch<'i>>>, Option<Located<&'i str>>);
 
 /// A link as the files define it.
 #[derive(Clone, Copy)]
@@ -105,7 +117,8 @@ impl<'i, 'k, 'r> Scope<'i, 'k, 'r> {
             Some(template) => templates::merged(own, template),
             None => own,
         };
-        let LinkKeys { repo, folder, workflow, sha, branch, watch, changes, skip, variables } = keys;
+        let LinkKeys { repo, folder, workflow, sha, branch, pipeline, pin, watch, changes, skip, variables } =
+            keys;
         let reader = &it.reader;
         if repo.is_none() {
             missing_repo(&it, is_table);
@@ -116,23 +129,7 @@ impl<'i, 'k, 'r> Scope<'i, 'k, 'r> {
         if let Some(workflow) = workflow {
             self.check_workflow(workflow, reader);
         }
-        let want = match (sha, branch) {
-            (Some(sha), Some(branch)) => {
-                let item =
-                    Diagnostic::error(branch.span, "both `sha` and `branch`").label("this follows a branch");
-                let item = item
-                    .related(sha.span, "this names a commit")
-                    .help("keep the one that says what should run");
-                reader.report.add(item);
-                None
-            }
-            (Some(sha), None) => Some(Wanted::Sha(sha.value)),
-            (None, Some(branch)) => Some(Wanted::Branch(branch.value.0.to_owned())),
-            (None, None) => {
-                check_wanted(&it, is_table);
-                None
-            }
-        };
+        let want = self.wanted((sha, branch, pipeline), pin, &it, is_table);
         let any = changes.is_some_and(|changes| changes.value == Changes::Any);
         let watch = watch.filter(|_| !any).map(|watch| watched(watch, folder.as_ref(), reader));
         let skip = skip.map(|skip| self.skipped(&skip.value, workflow, reader)).unwrap_or_default();
@@ -148,6 +145,56 @@ impl<'i, 'k, 'r> Scope<'i, 'k, 'r> {
             skip,
             variables: variables.map(|pairs| pairs.value.to_map()).unwrap_or_default(),
         })
+    }
+
+    fn wanted(
+        &self,
+        (sha, branch, pipeline): WantedKeys<'i>,
+        pin: Option<Located<PinKeys<'i>>>,
+        it: &NamedTable<'_, '_>,
+        is_table: bool,
+    ) -> Option<Wanted> {
+        let reader = &it.reader;
+        let named = [
+            ("sha", sha.as_ref().map(|it| it.span)),
+            ("branch", branch.as_ref().map(|it| it.span)),
+            ("pipeline", pipeline.as_ref().map(|it| it.span)),
+        ];
+        let named: Vec<_> = named.into_iter().filter_map(|(key, span)| Some((key, span?))).collect();
+        if let [(first, before), (second, span), ..] = named.as_slice() {
+            let says = |key: &str| match key {
+                "sha" => "the commit",
+                "branch" => "the branch",
+                _ => "the pipeline",
+            };
+            let item = Diagnostic::error(*span, format!("both `{first}` and `{second}`")).label(says(second));
+            let item = item.related(*before, says(first)).help("keep the one that says what should run");
+            reader.report.add(item);
+            return None;
+        }
+        if let (Some(pin), None) = (&pin, &pipeline) {
+            let help = "write `sha = \"…\"` for a link that stays at one commit";
+            reader.error_with_help(pin.span, "`pin` without `pipeline`", "pins no pipeline", help);
+            return None;
+        }
+        match (sha, branch, pipeline) {
+            (Some(sha), ..) => Some(Wanted::Sha(sha.value)),
+            (_, Some(branch), _) => Some(Wanted::Branch(branch.value.0.to_owned())),
+            (.., Some(pipeline)) => {
+                if !self.known.pipelines.contains(&pipeline.value) {
+                    unknown("pipeline", pipeline, self.known.pipelines.iter().copied(), reader);
+                }
+                let pin = match pin {
+                    Some(pin) => Some(pinned(pin.value, reader)?),
+                    None => None,
+                };
+                Some(Wanted::Pipeline { name: pipeline.value.parse().ok()?, pin })
+            }
+            (None, None, None) => {
+                check_wanted(it, is_table);
+                None
+            }
+        }
     }
 
     fn check_workflow(&mut self, workflow: Located<&'i str>, reader: &Reader<'_>) {

@@ -36,6 +36,7 @@ mod moves;
 mod newer_syntax;
 #[cfg(test)]
 pub mod one_file;
+mod pipelines;
 mod policies;
 mod reader;
 mod resources;
@@ -64,7 +65,7 @@ pub use files::{LARGEST_FILE, ManifestFiles, check_size};
 pub use link_settings::{LinkSettings, concerned};
 pub use model::{
     BlobsConfig, CacheConfig, EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Link, Manifest,
-    PlatformConfig, Repo, SecretRef, StateConfig, Tenant, Wanted,
+    Pin, PlatformConfig, Repo, SecretRef, StateConfig, Tenant, Wanted,
 };
 pub use moves::{Moved, Moves, Name};
 pub use schema::schema;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::moves::Moves;
 use crate::domain::{
-    CommitSha, FleetName, LinkId, LinkName, NameTemplate, PhaseName, Placement, PolicyName, RepoName,
-    TenantName, Workflow, WorkflowName,
+    CommitSha, FleetName, LinkId, LinkName, NameTemplate, PhaseName, PipelineName, Placement, PolicyName,
+    RepoName, TenantName, Workflow, WorkflowName,
 };
+use crate::pipeline::Pipeline;
 use crate::policy::Policy;
 
 /// The manifest and its includes, checked and combined.
@@ -32,6 +33,8 @@ pub struct Manifest {
     pub fleets: BTreeMap<FleetName, FleetConfig>,
     /// The conditions that deployments must meet.
     pub policies: BTreeMap<PolicyName, Arc<Policy>>,
+    /// How commits travel from stage to stage.
+    pub pipelines: BTreeMap<PipelineName, Arc<Pipeline>>,
     /// The environments.
     pub tenants: BTreeMap<TenantName, Tenant>,
     /// Renamed tenants and links.
@@ -337,6 +340,22 @@ pub enum Wanted {
     Sha(CommitSha),
     /// The tip of this branch, at the time of planning.
     Branch(String),
+    /// The commit that a pipeline chooses.
+    Pipeline {
+        /// A key of [`Manifest::pipelines`]. One of its stages has the link.
+        name: PipelineName,
+        /// The commit to stay at.
+        pin: Option<Pin>,
+    },
+}
+
+/// The commit that a link of a pipeline stays at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// The commit.
+    pub sha: CommitSha,
+    /// The reason.
+    pub why: String,
 }
 
 impl Wanted {
@@ -344,7 +363,7 @@ impl Wanted {
     pub fn sha(&self) -> Option<&CommitSha> {
         match self {
             Self::Sha(sha) => Some(sha),
-            Self::Branch(_) => None,
+            Self::Branch(_) | Self::Pipeline { .. } => None,
         }
     }
 }

@@ -5,6 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::domain::{CommitSha, OnFailure, Placement, Strategy};
+use crate::pipeline::Take;
 use crate::policy::Zone;
 
 use super::civil::{Clock, Days, Edge};
@@ -38,6 +39,8 @@ keys! {
         fleets: Section<'i, FleetKeys<'i>>, "fleets";
         /// When deployments are frozen and when they are allowed, by the names that tenants use.
         policies: Section<'i, PolicyKeys<'i>>, "policies";
+        /// How commits travel from stage to stage, by the names that links use.
+        pipelines: Section<'i, PipelineKeys<'i>>, "pipelines";
         /// Keys that links of several tenants share, by the names of the links.
         templates: Section<'i, LinkKeys<'i>>, "templates";
         /// Isolated environments. The links of one tenant may be spread over several files.
@@ -229,6 +232,39 @@ keys! {
         rollback: bool, "rollback", default true;
     }
 
+    /// The stages that the commits of a repository travel through.
+    PipelineKeys, pipeline, "a pipeline", json!({}) => {
+        /// The repository's name under `[repos]`. Its home branch brings the commits.
+        repo: Text<'i>, "repo", required;
+        /// The stages, each with links of the repository. No link is in two stages.
+        stages: Vec<Located<StageKeys<'i>>>, "stages", required;
+    }
+
+    /// A stage of a pipeline: its `links`, or its `waves` of links.
+    StageKeys, stage, "a stage", json!({ "oneOf": [{ "required": ["links"] }, { "required": ["waves"] }] }) => {
+        /// Unique in its pipeline.
+        name: Text<'i>, "name", required;
+        /// The links of the stage, which may run a commit at the same time. Each names the pipeline as well.
+        links: Vec<Located<Text<'i>>>, "links";
+        /// The links of the stage in waves: a wave runs a commit once all links of the wave before it have verified it.
+        waves: Vec<Located<Vec<Located<Text<'i>>>>>, "waves";
+        /// The stages that verify a commit first; default: the stage before it. With none (`[]`, and the first stage by
+        /// default), the stage runs the commits of the home branch.
+        after: Vec<Located<Text<'i>>>, "after";
+        /// How many links of each stage in `after` must have verified a commit; default: all of them.
+        need: Count<1, 1000>, "need";
+        /// Which commit the stage runs if there are several: the `newest`, or `each` of them in turn.
+        take: Take, "take", default "newest";
+    }
+
+    /// A commit that a link of a pipeline stays at.
+    PinKeys, pin, "a pin", json!({}) => {
+        /// The commit: all forty digits. It must have passed the stages before, and must not be older than what is live.
+        sha: CommitSha, "sha", required;
+        /// The reason, shown wherever the pin matters.
+        why: Text<'i>, "why", required;
+    }
+
     /// An isolated environment.
     TenantKeys, tenant, "a tenant", json!({}) => {
         /// Its display name, which phases see as `ENV`; default: the tenant's name in uppercase.
@@ -281,17 +317,29 @@ keys! {
     }
 
     /// A folder of a repository, linked to a tenant.
-    LinkKeys, link, "a link", json!({ "not": { "required": ["sha", "branch"] } }) => {
+    LinkKeys, link, "a link", json!({
+        "not": { "anyOf": [
+            { "required": ["sha", "branch"] },
+            { "required": ["sha", "pipeline"] },
+            { "required": ["branch", "pipeline"] },
+        ] },
+        "dependentRequired": { "pin": ["pipeline"] },
+    }) => {
         /// The repository's name under `[repos]`. Required, here or in the template.
         repo: Text<'i>, "repo";
         /// The folder of the service in the repository; default: the root.
         folder: Folder, "folder", default "";
         /// The workflow's name under `[workflows]`; default: the workflow in the repository's `katkitconfig.js`.
         workflow: Text<'i>, "workflow";
-        /// The commit that should run: all forty digits. Either `sha` or `branch` is required, here or in the template.
+        /// The commit that should run: all forty digits. One of `sha`, `branch` and `pipeline` is required, here or in
+        /// the template.
         sha: CommitSha, "sha";
         /// The branch whose tip should run.
         branch: Branch<'i>, "branch";
+        /// The pipeline that chooses the commit: its name under `[pipelines]`, where a stage lists the link.
+        pipeline: Text<'i>, "pipeline";
+        /// The commit to stay at for as long as this is here, instead of the pipeline's choice.
+        pin: PinKeys<'i>, "pin";
         /// Folders and files, from the root of the repository, that matter to the link besides its folder. No workflow
         /// runs for a commit of the branch that changes none of them. Default: the workflow runs for every commit.
         watch: Vec<Located<Folder>>, "watch";

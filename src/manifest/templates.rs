@@ -55,11 +55,12 @@ impl<'i, 'r> Templates<'i, 'r> {
 
 /// The keys of a link: those of the tenant's own table, then those of the template.
 pub(super) fn merged<'i>(own: LinkKeys<'i>, template: &LinkKeys<'i>) -> LinkKeys<'i> {
-    let LinkKeys { repo, folder, workflow, sha, branch, watch, changes, skip, variables } = template.clone();
-    // `sha` and `branch` exclude each other, so either of them replaces both.
-    let (sha, branch) = match (&own.sha, &own.branch) {
-        (None, None) => (sha, branch),
-        _ => (own.sha, own.branch),
+    let LinkKeys { repo, folder, workflow, sha, branch, pipeline, pin, watch, changes, skip, variables } =
+        template.clone();
+    // They exclude each other, so any of them replaces all.
+    let (sha, branch, pipeline) = match (&own.sha, &own.branch, &own.pipeline) {
+        (None, None, None) => (sha, branch, pipeline),
+        _ => (own.sha, own.branch, own.pipeline),
     };
     LinkKeys {
         repo: own.repo.or(repo),
@@ -67,6 +68,8 @@ pub(super) fn merged<'i>(own: LinkKeys<'i>, template: &LinkKeys<'i>) -> LinkKeys
         workflow: own.workflow.or(workflow),
         sha,
         branch,
+        pipeline,
+        pin: own.pin.or(pin),
         watch: own.watch.or(watch),
         changes: own.changes.or(changes),
         skip: own.skip.or(skip),

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::domain::{OnFailure, Placement, Strategy};
+use crate::pipeline::Take;
 
 use super::model::FleetKind;
 use super::reader::{Definitions, Raw, Reader, Value};
@@ -83,6 +84,7 @@ words! {
     FleetKind, "kind of fleet": "process" => Process, "docker" => Docker, "ecs" => Ecs;
     Placement, "choice": "tenant" => Tenant, "build" => Build;
     Strategy, "strategy": "ordered" => Ordered, "together" => Together;
+    Take, "choice": "newest" => Newest, "each" => Each;
     OnFailure, "choice": "hold" => Hold, "rollback" => Rollback;
 }
 

@@ -4,6 +4,7 @@
 mod edit;
 mod includes;
 mod links;
+mod pipelines;
 mod policies;
 mod says;
 mod schema;

@@ -152,12 +152,12 @@ fn a_sha_is_not_a_prefix_a_tag_or_a_branch() {
 #[test]
 fn a_link_has_exactly_one_of_sha_and_branch() {
     assert_snapshot!(linked("").complaints(), @r#"
-    katkit.toml:6: neither `sha` nor `branch`
-        write `sha = "…"` for one commit, or `branch = "…"` to follow a branch
+    katkit.toml:6: neither `sha` nor `branch` nor `pipeline`
+        write `sha = "…"` for one commit, `branch = "…"` to follow a branch, or `pipeline = "…"` for what a pipeline chooses
     "#);
-    assert_snapshot!(linked(&format!("sha = '{SHA}'\nbranch = 'main'")).complaints(), @r"
+    assert_snapshot!(linked(&format!("sha = '{SHA}'\nbranch = 'main'")).complaints(), @"
     katkit.toml:9: both `sha` and `branch`
-        this names a commit: katkit.toml:8
+        the commit: katkit.toml:8
         keep the one that says what should run
     ");
     assert_snapshot!(linked(&format!("branch = '{SHA}'")).complaints(), @r#"

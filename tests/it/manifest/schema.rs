@@ -90,6 +90,22 @@ fn violations(value: &Json, schema: &Json, root: &Json, at: &str, found: &mut Ve
                 violations(value, rule, root, at, &mut inside);
                 check(!inside.is_empty(), keyword);
             }
+            "anyOf" | "oneOf" => {
+                let fit = |rule: &&Json| {
+                    let mut inside = Vec::new();
+                    violations(value, rule, root, at, &mut inside);
+                    inside.is_empty()
+                };
+                let fitting = rule.as_array().unwrap().iter().filter(fit).count();
+                check(fitting == 1 || keyword == "anyOf" && fitting > 1, keyword);
+            }
+            "dependentRequired" => {
+                for (key, others) in rule.as_object().unwrap() {
+                    let others = others.as_array().unwrap().iter().map(|other| other.as_str().unwrap());
+                    let all = others.into_iter().all(|other| value.get(other).is_some());
+                    check(value.get(key).is_none() || all, keyword);
+                }
+            }
             other => panic!("the schema uses `{other}`, which this test does not know"),
         }
     }
@@ -148,6 +164,12 @@ fn a_json_schema_validator_agrees() {
         ("tenants.dev.platform.kind = 'esc'", "/tenants/dev/platform/kind"),
         ("workflows.w.phases = [{ name = 'a', order = '0' }]", "/workflows/w/phases/0/order"),
         ("moved = [{ from = 'dev/x' }]", "/moved/0"),
+        ("tenants.dev.links.web = { pipeline = 'x', branch = 'main' }", "/tenants/dev/links/web"),
+        ("pipelines.x = { repo = 'x', stages = [{ name = 'beta' }] }", "/pipelines/x/stages/0"),
+        (
+            "pipelines.x = { repo = 'x', stages = [{ name = 'a', links = [], waves = [] }] }",
+            "/pipelines/x/stages/0",
+        ),
         ("policies.x.allow = [{ from = '9:00', to = '17:00', zone = 'UTC' }]", "/policies/x/allow/0/from"),
         (
             "policies.x.freeze = [{ start = 'fri', end = 'mon 08:00', zone = 'UTC' }]",
@@ -215,6 +237,9 @@ fn the_reader_and_the_schema_know_the_same_keys() {
         ("policy", "policies.x.no-such-key = 1"),
         ("freeze", "policies.x.freeze = [{ no-such-key = 1 }]"),
         ("window", "policies.x.allow = [{ no-such-key = 1 }]"),
+        ("pipeline", "pipelines.x.no-such-key = 1"),
+        ("stage", "pipelines.x.stages = [{ no-such-key = 1 }]"),
+        ("pin", "tenants.x.links.x.pin.no-such-key = 1"),
         ("platform", "tenants.x.platform.no-such-key = 1"),
         ("link", "tenants.x.links.x.no-such-key = 1"),
         ("moved", "moved = [{ no-such-key = 1 }]"),

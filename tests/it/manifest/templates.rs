@@ -101,10 +101,10 @@ fn mistakes_are_reported_once_and_where_they_can_be_fixed() {
     // In the template, which both tenants use.
     assert_snapshot!(wrong("repo = \"shop\"\nfolder", "repo = \"shpo\"\nfolder"), @"katkit.toml:6: there is no repository `shpo`, did you mean `shop`?");
     assert_snapshot!(wrong("folder = \"services/api\"\nbranch = \"main\"", "folder = \"services/api\""), @r#"
-    katkit.toml:18: neither `sha` nor `branch`
-        write `sha = "…"` for one commit, or `branch = "…"` to follow a branch
-    katkit.toml:21: neither `sha` nor `branch`
-        write `sha = "…"` for one commit, or `branch = "…"` to follow a branch
+    katkit.toml:18: neither `sha` nor `branch` nor `pipeline`
+        write `sha = "…"` for one commit, `branch = "…"` to follow a branch, or `pipeline = "…"` for what a pipeline chooses
+    katkit.toml:21: neither `sha` nor `branch` nor `pipeline`
+        write `sha = "…"` for one commit, `branch = "…"` to follow a branch, or `pipeline = "…"` for what a pipeline chooses
     "#);
     assert_snapshot!(wrong("repo = \"shop\"\nbranch = \"stable\"", "branch = \"stable\""), @"katkit.toml:29: missing key `repo`");
 }
