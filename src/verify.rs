@@ -123,7 +123,12 @@ async fn of_link(sources: Sources<'_>, input: &PlanInput<'_>, link: &LinkInput) 
     };
     let repository = format!("repository `{}`", it.repo);
     match (&link.want, &link.facts) {
-        (Some(Err(problem)), _) | (_, Some(Err(problem))) => {
+        (Some(Err(hold)), _) if hold.reason.is_error() => {
+            checks.push(Check::bad(repository, hold.reason.describe(), hold.hint.clone()));
+        }
+        // Its pipeline has no commit for it yet, which its repository told.
+        (Some(Err(hold)), _) => checks.push(Check::good(repository, hold.reason.describe())),
+        (_, Some(Err(problem))) => {
             checks.push(Check::bad(repository, &problem.what, problem.hint.clone()));
         }
         (Some(Ok(sha)), _) => checks.push(Check::good(repository, format!("has {}", sha.short()))),

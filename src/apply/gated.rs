@@ -11,9 +11,15 @@ impl LinkExecutor<'_> {
     /// The result of the link if the phases in `group` contain a deployment that must wait now. The run stays open, and
     /// a later apply resumes it.
     pub(super) async fn held_before(self, group: &[Step]) -> Result<Option<LinkResult>, ApplyError> {
-        match limit::deploys(group) && self.closed_gate(DeployPurpose::Upgrade).is_some() {
-            true => self.held_after(group).await,
-            false => Ok(None),
+        if !limit::deploys(group) {
+            return Ok(None);
+        }
+        if self.closed_gate(DeployPurpose::Upgrade).is_some() {
+            return self.held_after(group).await;
+        }
+        match &self.plan.want {
+            Some(sha) => self.withdrawn(sha).await,
+            None => Ok(None),
         }
     }
 

@@ -37,11 +37,13 @@ mod record;
 mod removal;
 mod session;
 mod spec;
+mod start_run;
 mod steps;
 mod stop;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod upstream;
 mod watch;
 
 pub use error::ApplyError;

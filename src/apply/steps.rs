@@ -11,8 +11,8 @@ use super::removal::{find_by_token, remove_all};
 use super::stop::{Stop, Why};
 use super::{ApplyError, deploy, failure, limit, moved};
 use crate::domain::{
-    AttemptNumber, AttemptState, Cancellation, DeployPurpose, Event, Generation, Head, Outcome, Phase,
-    PhaseKind, PhaseName, PhaseStatus, RequestKind, RunId, RunOutcome, RunState,
+    AttemptNumber, AttemptState, Cancellation, DeployPurpose, Event, Head, Outcome, Phase, PhaseKind,
+    PhaseName, PhaseStatus, RequestKind, RunOutcome, RunState,
 };
 use crate::plan::{DeployStep, Hold, HoldScope, Step};
 use crate::report::{LinkResult, Progress};
@@ -123,19 +123,9 @@ impl LinkExecutor<'_> {
                 record.end_run(run, *outcome)?;
                 return Ok(None);
             }
-            Step::StartRun { sha, reason, phases, workflow } => {
-                let next = Generation(record.head().generation.0 + 1);
-                let run = RunId::begun(next, &self.session.executor.owner);
-                record.stage(Event::RunStarted {
-                    run,
-                    sha: sha.clone(),
-                    reason: *reason,
-                    phases: phases.clone(),
-                    workflow: workflow.clone(),
-                    saved_plan: self.session.saved_plan.clone(),
-                })?;
-                self.session.listener.hear(&Progress::RunStarted { link: link.clone(), sha: sha.clone() });
-                return Ok(None);
+            Step::StartRun { .. } => {
+                drop(record);
+                return self.start_run(step).await;
             }
             Step::Skip { phase, sha: _ } => {
                 record.stage(Event::PhaseSkipped { phase: phase.clone() })?;

@@ -64,7 +64,9 @@ enum Command {
     History(commands::history::Arguments),
     Calendar(commands::calendar::Arguments),
     Simulate(commands::simulate::Arguments),
+    Pipeline(commands::pipeline::Arguments),
     Set(commands::set::Arguments),
+    Promote(commands::promote::Arguments),
     Retry(commands::retry::Arguments),
     Skip(commands::skip::Arguments),
     Cancel(commands::cancel::Arguments),
@@ -101,6 +103,14 @@ enum ExitStatus {
     TimedOut,
     /// Ctrl-C.
     Interrupted,
+}
+
+impl ExitStatus {
+    /// The worse of two results of `apply`: an interruption, then a failure, then what is unfinished.
+    fn or_worse(self, other: Self) -> Self {
+        let order = [Self::Interrupted, Self::Failure, Self::Unfinished];
+        order.into_iter().find(|status| [self, other].contains(status)).unwrap_or(self)
+    }
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -177,6 +187,8 @@ fn dispatch(
         Command::History(arguments) => block_on(commands::history::run(&arguments, global, host, output)),
         Command::Calendar(arguments) => block_on(commands::calendar::run(&arguments, global, host, output)),
         Command::Simulate(arguments) => block_on(commands::simulate::run(&arguments, global, host, output)),
+        Command::Pipeline(arguments) => block_on(commands::pipeline::run(&arguments, global, host, output)),
+        Command::Promote(arguments) => block_on(commands::request::run(&arguments, global, host, output)),
         Command::Set(arguments) => block_on(commands::set::run(&arguments, global, host, output)),
         Command::Retry(arguments) => block_on(commands::request::run(&arguments, global, host, output)),
         Command::Skip(arguments) => block_on(commands::request::run(&arguments, global, host, output)),

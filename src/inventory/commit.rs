@@ -91,12 +91,20 @@ fn question(sources: Sources<'_>, input: &LinkInput) -> Option<CommitQuery> {
         repo: link.repo.clone(),
         sha: sha.clone(),
         deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
-        bad: taint::rolled_back(&input.head, sha),
+        bad: rolled_back(input, sha),
         folder: link.folder.clone(),
         watch: link.watch.clone().unwrap_or_default(),
         workflow: link.workflow.as_ref().map(ToString::to_string).ok_or_else(|| tenant.environment.clone()),
         tenant: input.id.tenant.clone(),
     })
+}
+
+/// The commits that were rolled back here or, in a pipeline, in its stage and the stages before.
+fn rolled_back(input: &LinkInput, sha: &CommitSha) -> Vec<Rollback> {
+    let mut bad = taint::rolled_back(&input.head, sha);
+    let elsewhere = input.pipeline.iter().flat_map(|pipeline| &pipeline.rolled_back);
+    bad.extend(elsewhere.map(|rolled_back| taint::rollback(&rolled_back.quarantine)));
+    bad
 }
 
 async fn answer(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
 
-use super::{Sources, commit, wanted};
+use super::{Sources, commit, pipelines, wanted};
 use crate::causes;
 use crate::domain::{CommitSha, Head, LinkId};
 use crate::git::{GitError, Repositories};
@@ -22,6 +22,9 @@ pub(super) async fn find(sources: Sources<'_>, links: &mut [LinkInput]) {
         let waits = matches!(input.renamed.as_deref(), Some(Renamed::Held(_) | Renamed::To(_)));
         let is_free = !waits && input.damage.is_none() && !matches!(input.holder, Holder::Other(_));
         let tip = input.want.as_ref()?.as_ref().ok().filter(|_| is_free)?.clone();
+        if pipelines::promoted(&input.head, &input.requests) == Some(&tip) {
+            return None;
+        }
         plan::watching(manifest, &input.id, &input.head).filter(|watching| *watching.live != tip)?;
         Some((at, tip))
     };

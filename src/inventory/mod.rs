@@ -4,10 +4,12 @@
 //! most once for all of its branches. Reads a commit only for links where [`crate::plan::needs_commit`] says that it
 //! matters, so that a converged link costs its repository nothing.
 
+mod candidates;
 mod commit;
 mod contained;
 mod lease_observer;
 mod observe;
+mod pipelines;
 mod problem;
 mod taint;
 mod target;
@@ -25,11 +27,12 @@ pub use target::{BadPattern, Targets};
 
 use crate::causes;
 use crate::clock::Clock;
-use crate::domain::{FleetName, Head, LinkId, Request, TenantName};
+use crate::domain::{CommitSha, FleetName, Head, LinkId, Request, RequestKind, TenantName};
 use crate::fleet::{Fleet, FleetError, ListedService};
 use crate::git::Repositories;
 use crate::manifest::Manifest;
-use crate::plan::{self, LinkInput, OrphanedService, PlanInput};
+use crate::pipeline::Records;
+use crate::plan::{self, Hold, LinkInput, OrphanedService, PlanInput, Problem};
 use crate::platform::Platform;
 use crate::state::{State, StateError, Survey};
 
@@ -95,8 +98,8 @@ pub async fn gather_beside<'a>(
 ) -> Result<PlanInput<'a>, StateError> {
     // Read first, so that the age of what is recorded is never overstated.
     let now = sources.clock.now();
-    let mut links = record(sources, scope, now).await?;
-    wanted::resolve(sources, &mut links).await;
+    let (mut links, records) = record(sources, scope, now).await?;
+    wanted::resolve(sources, &mut links, &Arc::new(records)).await;
     contained::find(sources, &mut links).await;
     observe::observe(sources, &mut links, None).await;
     commit::gather(sources, &mut links).await;
@@ -112,8 +115,38 @@ pub async fn gather_beside<'a>(
     })
 }
 
-/// The record of every link in scope, whether it is in the manifest or only in the record.
-async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<Vec<LinkInput>, StateError> {
+/// The commit that a link should run, or what holds it without one. Asks neither its platform nor what the commit
+/// holds.
+///
+/// Without `promotions`, as if no actor had promoted a commit.
+pub async fn wanted(
+    sources: Sources<'_>,
+    scope: &Scope,
+    id: &LinkId,
+    promotions: bool,
+) -> Result<Result<CommitSha, Box<Hold>>, StateError> {
+    let (mut links, records) = record(sources, scope, sources.clock.now()).await?;
+    for link in links.iter_mut().filter(|_| !promotions) {
+        link.head.promoted = None;
+        link.requests.retain(|request| !matches!(request.ask, RequestKind::Promote { .. }));
+    }
+    wanted::resolve(sources, &mut links, &Arc::new(records)).await;
+    contained::find(sources, &mut links).await;
+    let found = links.into_iter().find(|link| link.id == *id).and_then(|link| link.want);
+    let none = || {
+        let problem = Problem { what: format!("`{id}` is not in the manifest"), hint: None };
+        Err(Box::new(problem.into()))
+    };
+    Ok(found.unwrap_or_else(none))
+}
+
+/// The record of every link in scope, whether it is in the manifest or only in the record; and what it says of all
+/// links of pipelines.
+async fn record(
+    sources: Sources<'_>,
+    scope: &Scope,
+    now: Timestamp,
+) -> Result<(Vec<LinkInput>, Records), StateError> {
     let (state, asked) = (sources.state, sources.clock.elapsed());
     let Survey { heads, leases, requests, mut damaged } = state.survey().await?;
     let recorded = heads.iter().map(|(id, head)| (id, !head.is_blank()));
@@ -159,10 +192,12 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<V
             head,
             renamed: None,
             watched: None,
+            pipeline: None,
         }
     };
     let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);
-    Ok(links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect())
+    let records = pipelines::records(sources.manifest, &links);
+    Ok((links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect(), records))
 }
 
 /// The manifest's links with their heads, and those only in the record if `is_left` accepts them.

@@ -8,12 +8,13 @@ use crate::plan::{Problem, Taint};
 /// The link's rolled-back commits that also hold back commits containing them.
 pub(super) fn rolled_back(head: &Head, sha: &CommitSha) -> Vec<Rollback> {
     let holding = head.quarantined.iter().filter(|quarantine| !quarantine.alone && quarantine.sha != *sha);
-    let bad = |Quarantine { sha, since: _, why: _, good, alone: _, cleared }: &Quarantine| Rollback {
-        sha: sha.clone(),
-        good: good.clone(),
-        cleared: cleared.clone(),
-    };
-    holding.map(bad).collect()
+    holding.map(rollback).collect()
+}
+
+/// What to look for in commits that may contain a rolled-back one.
+pub(super) fn rollback(quarantine: &Quarantine) -> Rollback {
+    let Quarantine { sha, since: _, why: _, good, alone: _, cleared } = quarantine;
+    Rollback { sha: sha.clone(), good: good.clone(), cleared: cleared.clone() }
 }
 
 /// Those contained in `sha`, and a note for each that the repository no longer has.

@@ -1,33 +1,41 @@
 //! The sha that the manifest asks for: named, or the tip of a branch.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 
-use super::Sources;
-use super::problem::problem;
+use super::problem::{no_branch, problem};
+use super::{Sources, pipelines};
 use crate::domain::RepoName;
 use crate::git::{GitError, Repositories, Tips};
 use crate::manifest::{Manifest, Wanted};
-use crate::plan::{LinkInput, Problem};
+use crate::pipeline::Records;
+use crate::plan::LinkInput;
 
 /// How many repositories are queried concurrently: each remote one costs a `git` process, and perhaps an `ssh`.
 const CONCURRENTLY: usize = 32;
 
 /// Fills in `want` of every link, with one query per repository.
-pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput]) {
+pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], records: &Arc<Records>) {
     let mut branches: BTreeMap<&RepoName, BTreeSet<&str>> = BTreeMap::new();
     for input in &*links {
-        if let Some((_, link)) = sources.manifest.link(&input.id)
-            && let Wanted::Branch(branch) = &link.want
-        {
-            branches.entry(&link.repo).or_default().insert(branch);
+        let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
+        match &link.want {
+            Wanted::Sha(_) => {}
+            Wanted::Branch(branch) => drop(branches.entry(&link.repo).or_default().insert(branch)),
+            Wanted::Pipeline { .. } => {
+                if let Some(repo) = sources.manifest.repos.get(&link.repo) {
+                    branches.entry(&link.repo).or_default().insert(&repo.branch);
+                }
+            }
         }
     }
     let answers = tips(sources.manifest, sources.git, branches).await;
+    pipelines::resolve(sources, links, records, &answers).await;
     for input in links {
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
-        input.want = Some(match &link.want {
+        let want = match &link.want {
             Wanted::Sha(sha) => Ok(sha.clone()),
             Wanted::Branch(branch) => match answers.get(&link.repo) {
                 Some(Ok(tips)) => match tips.get(branch) {
@@ -37,7 +45,9 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput]) {
                 Some(Err(error)) => Err(problem(error)),
                 None => Err(no_branch(branch, link.repo.as_str())),
             },
-        });
+            Wanted::Pipeline { .. } => continue,
+        };
+        input.want = Some(want.map_err(|problem| Box::new(problem.into())));
     }
 }
 
@@ -55,11 +65,4 @@ pub(super) async fn tips<'m>(
     // Collected first: the compiler does not see that a stream which makes them from references is `Send`.
     let questions: Vec<_> = branches.into_iter().map(ask).collect();
     stream::iter(questions).buffer_unordered(CONCURRENTLY).collect().await
-}
-
-fn no_branch(branch: &str, repo: &str) -> Problem {
-    Problem {
-        what: format!("repository `{repo}` has no branch `{branch}`"),
-        hint: Some("correct the branch in the manifest, or push it".to_owned()),
-    }
 }

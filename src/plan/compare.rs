@@ -27,6 +27,7 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
         on_failure,
         holds: _,
         notes: _,
+        rolled_back_elsewhere: _,
     } = reviewed;
     if *base != generation {
         return Some(format!("the record has changed since (from generation {base} to {generation})"));

@@ -53,7 +53,8 @@ pub struct PathChanges {
 /// What a link watches; `None` if every commit runs.
 pub fn watching<'a>(manifest: &'a Manifest, id: &LinkId, head: &'a Head) -> Option<Watching<'a>> {
     let (_, link) = manifest.link(id)?;
-    let watch = link.watch.as_ref().filter(|_| matches!(link.want, Wanted::Branch(_)))?;
+    let is_named = matches!(link.want, Wanted::Sha(_) | Wanted::Pipeline { pin: Some(_), .. });
+    let watch = link.watch.as_ref().filter(|_| !is_named)?;
     let live = &head.deployed.as_ref()?.sha;
     let run = head.run.as_ref().filter(|run| run.sha == *live && run.succeeded())?;
     let is_verified = head.evidence(live).is_some_and(|evidence| evidence.deployment.is_some());

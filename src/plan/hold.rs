@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use crate::domain::{CommitSha, LinkId, PhaseName, PolicyName};
+use crate::pipeline::Missing;
 use crate::policy::Moment;
 
 /// A link, or a part of it, that the plan leaves where it is.
@@ -96,6 +97,46 @@ pub enum HoldReason {
         since: Timestamp,
         /// The reason for the rollback.
         why: String,
+        /// The link of the pipeline where it was rolled back; `None`: this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Box<LinkId>>,
+    },
+    /// No commit has passed the stages before this one in the pipeline.
+    NotVerified {
+        /// The pinned or promoted commit; `None` if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha: Option<CommitSha>,
+        /// What it lacks, or what the tip of the branch lacks.
+        missing: Vec<Missing>,
+    },
+    /// Nothing is live, and the first commit of a pipeline is promoted by an actor.
+    FirstPromotion {
+        /// The commit that may run.
+        sha: CommitSha,
+    },
+    /// The branch of the pipeline does not contain what is live.
+    LeftBranch {
+        /// The live commit.
+        live: CommitSha,
+        /// The commit that may run once an actor promotes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<CommitSha>,
+        /// The branch.
+        branch: String,
+    },
+    /// The pinned or promoted commit is none of the branch's first-parent commits.
+    NotOnBranch {
+        /// The commit.
+        sha: CommitSha,
+        /// The branch.
+        branch: String,
+    },
+    /// The pinned commit is older than the live one.
+    OlderThanLive {
+        /// The pinned commit.
+        sha: CommitSha,
+        /// The live commit.
+        live: CommitSha,
     },
     /// The record of the link's old name cannot be moved yet.
     MoveWaits {
@@ -148,9 +189,11 @@ impl Hold {
         }
     }
 
-    /// Whether only a deployment waits, and starts by itself once its gate opens. That is not a failure.
+    /// Whether it ends by itself: a deployment waits until its gate opens, or a commit until others have verified it.
+    /// That is not a failure.
     pub fn is_at_gate(&self) -> bool {
-        !self.scope.is_link() && !self.reason.is_error()
+        (!self.scope.is_link() || matches!(self.reason, HoldReason::NotVerified { .. }))
+            && !self.reason.is_error()
     }
 
     /// Whether a requested rollback waits.
@@ -187,8 +230,9 @@ impl HoldReason {
             Self::Quarantined { sha, since, why } => {
                 format!("{} has been quarantined since {}: {why}", sha.short(), minute(*since))
             }
-            Self::Tainted { sha, by, suspect, through, since, why } => {
+            Self::Tainted { sha, by, suspect, through, since, why, at: link } => {
                 let (short, at) = (sha.short(), minute(*since));
+                let link = link.as_ref().map(|link| format!(" in `{link}`")).unwrap_or_default();
                 let (through, of) = (through.short(), suspect.short());
                 let what = match (through == short, through == of) {
                     (true, true) => short.to_owned(),
@@ -197,7 +241,31 @@ impl HoldReason {
                     (false, false) => format!("{short} contains {through}, the same change as {of}, which"),
                 };
                 let with = if suspect == by { String::new() } else { format!(" with {}", by.short()) };
-                format!("{what} was rolled back{with} at {at}: {why}")
+                format!("{what} was rolled back{with}{link} at {at}: {why}")
+            }
+            Self::NotVerified { sha, missing } => {
+                let missing: Vec<_> = missing.iter().map(Missing::describe).collect();
+                match sha {
+                    Some(sha) => format!("{} {}", sha.short(), missing.join(", and ")),
+                    None => format!("no commit may run here yet: the newest {}", missing.join(", and ")),
+                }
+            }
+            Self::FirstPromotion { sha } => {
+                format!(
+                    "nothing is live yet, and the first commit is promoted by hand; {} may run",
+                    sha.short()
+                )
+            }
+            Self::LeftBranch { live, next, branch } => {
+                let next = next.as_ref().map(|next| format!("; {} may replace it", next.short()));
+                let next = next.unwrap_or_default();
+                format!("{}, which is live, is no longer on the branch `{branch}`{next}", live.short())
+            }
+            Self::NotOnBranch { sha, branch } => {
+                format!("{} is not in the first-parent history of `{branch}`", sha.short())
+            }
+            Self::OlderThanLive { sha, live } => {
+                format!("the link is pinned to {}, but {} is live, which is newer", sha.short(), live.short())
             }
             Self::MoveWaits { from, because } => {
                 format!("the record of `{from}`, which is moved here, is in use: {because}")

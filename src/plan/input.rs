@@ -7,12 +7,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CommitLine, Renamed, WatchComparison};
+use super::{CommitLine, Hold, Renamed, WatchComparison};
 use crate::description;
 use crate::domain::{
-    CommitSha, FleetName, Handle, Head, Images, Lease, LinkId, Owner, Request, Token, Workflow, WorkflowName,
+    CommitSha, FleetName, Handle, Head, Images, Lease, LinkId, Owner, Quarantine, Request, Token, Workflow,
+    WorkflowName,
 };
 use crate::manifest::Manifest;
+use crate::pipeline::{BranchHistory, Records, Standing};
 
 /// The complete input of a plan.
 #[derive(Debug)]
@@ -50,9 +52,11 @@ pub struct LinkInput {
     pub lease: Option<Box<Lease>>,
     /// The open requests, oldest first.
     pub requests: Vec<Request>,
-    /// The wanted sha; `None` if the link is not in the manifest. The live commit, if that contains the tip of the
-    /// branch.
-    pub want: Option<Result<CommitSha, Problem>>,
+    /// The wanted sha, or what holds the link without one; `None` if the link is not in the manifest. The live commit,
+    /// if that contains the tip of the branch, or if its pipeline has no candidate.
+    pub want: Option<Result<CommitSha, Box<Hold>>>,
+    /// Where it stands in its pipeline, if it follows one and the branch is readable.
+    pub pipeline: Option<Box<InPipeline>>,
     /// The result of comparing the tip of its branch with the live commit, for links with `watch`.
     pub watched: Option<Box<WatchComparison>>,
     /// What runs.
@@ -88,6 +92,28 @@ impl LinkInput {
             (None, None) => Cow::default(),
         }
     }
+}
+
+/// What the plan needs to know of a link in a pipeline, besides the commit that was chosen.
+#[derive(Clone, Debug, Default)]
+pub struct InPipeline {
+    /// Where it stands.
+    pub standing: Standing,
+    /// The home branch.
+    pub branch: Arc<BranchHistory>,
+    /// What the record says of the links of pipelines.
+    pub records: Arc<Records>,
+    /// Commits that were rolled back at other links of its stage and of the stages before.
+    pub rolled_back: Vec<ForeignRollback>,
+}
+
+/// A commit that was rolled back at another link.
+#[derive(Clone, Debug)]
+pub struct ForeignRollback {
+    /// The other link.
+    pub at: LinkId,
+    /// Its quarantine there.
+    pub quarantine: Quarantine,
 }
 
 /// The holder of a link's lease.

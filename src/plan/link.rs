@@ -6,7 +6,7 @@ use super::gate::Gates;
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
-use super::{HoldReason, HoldScope, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests};
+use super::{Hold, HoldReason, HoldScope, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests};
 use crate::domain::{CommitSha, Event, Generation, Head, Phase, PhaseStatus, RunOutcome, RunState};
 use crate::manifest::Manifest;
 
@@ -79,7 +79,8 @@ pub(super) fn plan_link(
         steps: Vec::new(),
         on_failure: None,
         holds: Vec::new(),
-        notes: input.watched.iter().map(|watched| watched.describe()).collect(),
+        notes: notes(all.manifest, input),
+        rolled_back_elsewhere: rolled_back_elsewhere(input),
     };
     // The common case first, without copying anything.
     if let Some(Ok(want)) = &input.want
@@ -115,6 +116,27 @@ pub(super) fn plan_link(
         draft.step(Step::ReleaseLease { owner: owner.to_string() });
     }
     draft.plan
+}
+
+fn notes(manifest: &Manifest, input: &LinkInput) -> Vec<String> {
+    let mut notes: Vec<_> = input.watched.iter().map(|watched| watched.describe()).collect();
+    let is_newest = || input.pipeline.as_ref().is_some_and(|pipeline| pipeline.standing.behind == Some(0));
+    if let Some((_, _, Some(pin))) = manifest.pipeline_of(&input.id)
+        && !is_newest()
+    {
+        notes.push(format!("pinned to {}: {}", pin.sha.short(), pin.why));
+    }
+    let want = input.want.as_ref().and_then(|want| want.as_ref().ok());
+    if let Some(promoted) = input.head.promoted.as_deref().filter(|promoted| want == Some(&promoted.sha)) {
+        let why = promoted.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        notes.push(format!("{} was promoted by {}{why}", promoted.sha.short(), promoted.by));
+    }
+    notes
+}
+
+fn rolled_back_elsewhere(input: &LinkInput) -> Vec<CommitSha> {
+    let rolled_back = input.pipeline.iter().flat_map(|pipeline| &pipeline.rolled_back);
+    rolled_back.map(|it| it.quarantine.sha.clone()).collect()
 }
 
 fn drafted<'a>(
@@ -169,15 +191,15 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     }
     deploy::adopt(draft);
     finalize(draft);
-    if requests::take(draft, want.as_ref().ok()).is_break() {
+    if requests::take(draft, want).is_break() {
         return;
     }
     let want = match want {
         Ok(want) => want.clone(),
-        Err(problem) => {
+        Err(hold) => {
             // This needs only the record and the platform.
             deploy::restore(draft);
-            return draft.unavailable(problem);
+            return draft.plan.holds.push(Hold::clone(hold));
         }
     };
     if draft.broken.is_none() {

@@ -33,9 +33,13 @@ pub use compare::difference;
 pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};
 pub use gate::{ClosedGate, closed_gates, gate};
 pub use hold::{Hold, HoldReason, HoldScope};
-pub use input::{CommitFacts, Holder, LinkInput, Observed, OrphanedService, PlanInput, Problem, Taint};
+pub use input::{
+    CommitFacts, ForeignRollback, Holder, InPipeline, LinkInput, Observed, OrphanedService, PlanInput,
+    Problem, Taint,
+};
 pub use link::{needs_commit, needs_what_runs};
 pub use moved::{Renamed, relocate, renames};
+pub use quarantine::tainted_by;
 pub use step::{CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step, StepReason};
 
 /// Decides what must happen so that every link runs the commit that the manifest wants.

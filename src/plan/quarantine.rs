@@ -2,8 +2,8 @@
 
 use super::draft::PlanDraft;
 use super::recover::end_leftovers;
-use super::{HoldReason, deploy};
-use crate::domain::CommitSha;
+use super::{HoldReason, InPipeline, Taint, deploy};
+use crate::domain::{CommitSha, Head};
 
 /// How many digits of the sha the hint shows after `Fixes:`.
 const DIGITS: usize = 12;
@@ -21,7 +21,7 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
         );
         (HoldReason::Quarantined { sha, since, why }, hint)
     } else if let Some((reason, others)) = tainted(draft, want) {
-        let HoldReason::Tainted { by, .. } = &reason else { return false };
+        let HoldReason::Tainted { by, at, .. } = &reason else { return false };
         let by = short(by);
         let revert = match others {
             0 => format!("revert it, say `Fixes: {by}` in the commit that fixes it"),
@@ -32,7 +32,11 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
                 "it was rolled back with {more} other commits: say `Fixes: {by}` in the commit that fixes it"
             ),
         };
-        let hint = format!("{revert}, or release this one with `katkit retry {id}`");
+        let release = at.as_deref().map_or_else(
+            || format!("release this one with `katkit retry {id}`"),
+            |at| format!("release it where it was rolled back, with `katkit retry {at}`"),
+        );
+        let hint = format!("{revert}, or {release}");
         (reason, hint)
     } else {
         return false;
@@ -43,12 +47,31 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
     true
 }
 
-/// The first rolled-back commit that `want` contains and that is not cleared for `want`.
 fn tainted(draft: &PlanDraft<'_>, want: &CommitSha) -> Option<(HoldReason, usize)> {
     let facts = draft.input.facts.as_ref()?.as_ref().ok()?;
-    facts.taints.iter().find_map(|taint| {
-        // A request in this plan may have released it.
-        let quarantine = draft.head.quarantine(&taint.sha).filter(|it| !it.cleared.contains(want))?;
+    // A request in this plan may have released it.
+    tainted_by(&draft.head, draft.input.pipeline.as_deref(), want, &facts.taints)
+}
+
+/// The first rolled-back commit that `want` contains and that is not cleared for `want`, and how many others were
+/// rolled back with it.
+pub fn tainted_by(
+    head: &Head,
+    pipeline: Option<&InPipeline>,
+    want: &CommitSha,
+    taints: &[Taint],
+) -> Option<(HoldReason, usize)> {
+    taints.iter().find_map(|taint| {
+        let here = head.quarantine(&taint.sha).filter(|it| !it.cleared.contains(want));
+        let elsewhere = || {
+            let rolled_back = pipeline.into_iter().flat_map(|pipeline| &pipeline.rolled_back);
+            let mut rolled_back = rolled_back.filter(|it| it.quarantine.sha == taint.sha);
+            rolled_back.find(|it| !it.quarantine.cleared.contains(want))
+        };
+        let (quarantine, at) = match here {
+            Some(here) => (here, None),
+            None => elsewhere().map(|it| (&it.quarantine, Some(Box::new(it.at.clone()))))?,
+        };
         let reason = HoldReason::Tainted {
             sha: want.clone(),
             by: taint.sha.clone(),
@@ -56,6 +79,7 @@ fn tainted(draft: &PlanDraft<'_>, want: &CommitSha) -> Option<(HoldReason, usize
             through: taint.through.clone(),
             since: quarantine.since,
             why: quarantine.why.clone(),
+            at,
         };
         Some((reason, taint.others))
     })

@@ -5,15 +5,15 @@ use std::ops::ControlFlow;
 
 use super::draft::PlanDraft;
 use super::recover::{end_leftovers, end_run};
-use super::{Hold, HoldScope, Problem, Step, deploy};
+use super::{Hold, HoldScope, LinkInput, Problem, Step, deploy};
 use crate::domain::{
     CommitSha, DeployPurpose, Event, PhaseName, Request, RequestId, RequestKind, RunOutcome,
 };
 
 /// Decides every request that can be decided now, in the order they were recorded. Breaks if nothing else may be
 /// planned besides them.
-pub(super) fn take(draft: &mut PlanDraft<'_>, want: Option<&CommitSha>) -> ControlFlow<()> {
-    let input = draft.input;
+pub(super) fn take(draft: &mut PlanDraft<'_>, wanted: &Result<CommitSha, Box<Hold>>) -> ControlFlow<()> {
+    let (input, want) = (draft.input, wanted.as_ref().ok());
     for request in &input.requests {
         let run = draft.head.run.as_ref().map(|run| &run.sha);
         // These lead to a run, and none can be planned.
@@ -26,10 +26,16 @@ pub(super) fn take(draft: &mut PlanDraft<'_>, want: Option<&CommitSha>) -> Contr
             RequestKind::Skip { sha, .. } => {
                 want.is_none_or(|want| sha == want && (is_stuck || run != Some(want)))
             }
+            // Whether it is possible is not known.
+            RequestKind::Promote { .. } => wanted.as_ref().is_err_and(|hold| hold.reason.is_error()),
             _ => false,
         };
-        if !must_wait {
-            decide(draft, request, want);
+        match (&request.ask, wanted) {
+            _ if must_wait => {}
+            (RequestKind::Promote { .. }, Err(hold)) if !is_withdrawn(input, &request.id) => {
+                refuse(draft, request, hold.reason.describe());
+            }
+            _ => decide(draft, request, want),
         }
     }
     // Nothing is planned besides a rollback: the next plan starts from its result. If a rollback cannot be planned,
@@ -73,12 +79,15 @@ fn is_decided(draft: &PlanDraft<'_>, id: &RequestId) -> bool {
     })
 }
 
+fn is_withdrawn(input: &LinkInput, id: &RequestId) -> bool {
+    input.requests.iter().any(|other| other.withdraws(id))
+}
+
 fn decide(draft: &mut PlanDraft<'_>, request: &Request, want: Option<&CommitSha>) {
-    let requests = &draft.input.requests;
     if let RequestKind::Withdraw { id } = &request.ask {
         return withdraw(draft, request, id);
     }
-    if requests.iter().any(|other| other.withdraws(&request.id)) {
+    if is_withdrawn(draft.input, &request.id) {
         return;
     }
     let is_duplicate =
@@ -91,7 +100,10 @@ fn decide(draft: &mut PlanDraft<'_>, request: &Request, want: Option<&CommitSha>
     if is_rollback(request) && draft.plan.steps.iter().any(rolls_back) {
         return refuse(draft, request, "another rollback was requested first".to_owned());
     }
-    if let (RequestKind::Retry { sha, .. } | RequestKind::Skip { sha, .. }, Some(want)) = (&request.ask, want)
+    if let (
+        RequestKind::Retry { sha, .. } | RequestKind::Skip { sha, .. } | RequestKind::Promote { sha },
+        Some(want),
+    ) = (&request.ask, want)
         && sha != want
     {
         let why = format!("it is for {}, but {} is wanted now", sha.short(), want.short());
@@ -116,7 +128,7 @@ fn unknown(draft: &PlanDraft<'_>, phase: &PhaseName) -> Option<String> {
 /// Grants a request together with its consequences, or not at all.
 fn grant(draft: &mut PlanDraft<'_>, request: &Request) {
     let (head, steps) = (draft.head.clone(), draft.plan.steps.len());
-    if !matches!(request.ask, RequestKind::Release { .. }) {
+    if !matches!(request.ask, RequestKind::Release { .. } | RequestKind::Promote { .. }) {
         end_leftovers(draft);
     }
     let Request { ask, by, why, .. } = request;
@@ -152,6 +164,7 @@ fn follow(draft: &mut PlanDraft<'_>, request: &Request) -> Result<(), Vec<Hold>>
         RequestKind::Retry { .. }
         | RequestKind::Skip { .. }
         | RequestKind::Release { .. }
+        | RequestKind::Promote { .. }
         | RequestKind::Withdraw { .. } => {}
     }
     Ok(())

@@ -51,6 +51,9 @@ pub struct LinkPlan {
     pub holds: Vec<Hold>,
     /// Notes for the reader.
     pub notes: Vec<String>,
+    /// Commits that were rolled back elsewhere in its pipeline, which the plan took into account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rolled_back_elsewhere: Vec<CommitSha>,
 }
 
 #[cfg(test)]
@@ -68,6 +71,7 @@ impl LinkPlan {
             on_failure: None,
             holds: Vec::new(),
             notes: Vec::new(),
+            rolled_back_elsewhere: Vec::new(),
         }
     }
 }
@@ -284,9 +288,9 @@ impl Plan {
         self.holds().any(Hold::needs_action)
     }
 
-    /// Whether a deployment waits at a gate.
+    /// Whether a deployment waits for a policy.
     pub fn waits_at_gate(&self) -> bool {
-        self.holds().any(Hold::is_at_gate)
+        self.holds().any(|hold| hold.is_at_gate() && hold.reason.policy().is_some())
     }
 
     /// Whether another process is working on one of the links.

@@ -12,10 +12,11 @@ use crate::estate::Estate;
 use crate::inventory::{Scope, Targets};
 use crate::journal::PastRun;
 use crate::manifest::Loaded;
-use crate::plan::{self, Contained, Holder, LinkInput, LinkPlan, Problem, WatchComparison};
+use crate::pipeline::CommitState;
+use crate::plan::{self, Contained, Hold, Holder, LinkInput, LinkPlan, WatchComparison};
 use crate::requests::{CommitPrefixError, find_commit};
 use crate::state::StateError;
-use crate::views::{CommitStory, Tail, Why};
+use crate::views::{CommitPlace, CommitStory, Tail, Why, WhyPipeline};
 
 /// How many lines of a failed attempt's log to read.
 const LINES: usize = 20;
@@ -92,6 +93,7 @@ impl WhyFacts {
             asks: self.loaded.manifest.link(&self.link).map(|(_, link)| &link.want),
             want: self.want(),
             contained: self.contained(),
+            pipeline: self.pipeline(),
             head: self.head(),
             holder: found.map_or(&Holder::Nobody, |found| &found.holder),
             requests: found.map_or(&[], |found| found.requests.as_slice()),
@@ -108,7 +110,7 @@ impl WhyFacts {
         self.found.as_ref().map_or(&self.head, |found| &found.head)
     }
 
-    fn want(&self) -> Option<&Result<CommitSha, Problem>> {
+    fn want(&self) -> Option<&Result<CommitSha, Box<Hold>>> {
         self.found.as_ref().and_then(|found| found.want.as_ref())
     }
 
@@ -117,9 +119,33 @@ impl WhyFacts {
         let mut runs = past_runs(estate, self.recorded()).await?;
         let tip = self.contained().map(|contained| &contained.tip);
         let tip = tip.or(self.want().and_then(|want| want.as_ref().ok()));
-        let sha = find_commit(text, self.head(), runs.iter().map(|run| &run.sha).chain(tip))?;
+        let place = self.pipeline();
+        let branch = place.and_then(|place| place.found).map_or(&[][..], |found| found.branch.commits());
+        let known = runs.iter().map(|run| &run.sha).chain(tip).chain(branch);
+        let sha = find_commit(text, self.head(), known)?;
         runs.retain(|run| Some(&run.sha) == sha.as_ref());
-        Ok(CommitStory { named: sha.map_or_else(|| text.to_owned(), |sha| sha.to_string()), runs })
+        let place = place.zip(sha.as_ref()).and_then(|(place, sha)| self.place(place, sha));
+        Ok(CommitStory { named: sha.map_or_else(|| text.to_owned(), |sha| sha.to_string()), runs, place })
+    }
+
+    /// The pipeline that the link follows, and where it stands there.
+    fn pipeline(&self) -> Option<WhyPipeline<'_>> {
+        let manifest = &self.loaded.manifest;
+        let (name, pipeline, pin) = manifest.pipeline_of(&self.link)?;
+        let stage = &pipeline.stage_of(&self.link)?.name;
+        let found = self.found.as_ref().and_then(|found| found.pipeline.as_deref());
+        Some(WhyPipeline { name, stage, pin, found })
+    }
+
+    /// What became of a commit here, and what it lacks.
+    fn place(&self, WhyPipeline { found, .. }: WhyPipeline<'_>, sha: &CommitSha) -> Option<CommitPlace> {
+        let (found, (_, pipeline, _)) = (found?, self.loaded.manifest.pipeline_of(&self.link)?);
+        let is_held =
+            self.plan.as_ref().is_some_and(|plan| plan.holds.iter().any(|hold| hold.scope.is_link()));
+        let want = self.want().and_then(|want| want.as_ref().ok()).filter(|_| !is_held);
+        let requirements = pipeline.requirements(&self.link);
+        let missing = requirements.iter().filter_map(|it| it.missing(sha, &found.records)).collect();
+        Some(CommitPlace { state: CommitState::of(self.head(), &found.branch, want, sha), missing })
     }
 
     /// The name that the link is recorded under: until the next apply, a renamed link keeps its old one.

@@ -11,6 +11,7 @@ mod cancel;
 mod commit_prefix;
 mod error;
 mod pending;
+mod promote;
 mod record;
 mod retry;
 mod rollback;
@@ -50,6 +51,11 @@ pub enum Action {
         /// The sha of the commit to deploy, or a prefix of it; `None` for the last verified commit.
         to: Option<String>,
     },
+    /// Choose the next commit of a link in a pipeline.
+    Promote {
+        /// A sha, a prefix of one, a branch or a tag; `None` for the newest commit that may run.
+        sha: Option<String>,
+    },
     /// Withdraw pending requests.
     Withdraw(Withdrawal),
 }
@@ -88,6 +94,7 @@ pub async fn check(
         Action::Skip { phase, sha } => skip::check(estate, link, head, phase, sha.as_ref()).await?,
         Action::Cancel => cancel::check(link, head)?,
         Action::Rollback { to } => rollback::check(link, head, to.as_deref())?,
+        Action::Promote { sha } => promote::check(estate, link, head, sha.as_deref()).await?,
         Action::Withdraw(withdrawal) => return withdraw::check(&*estate.state, link, withdrawal).await,
     };
     Ok(vec![request])

@@ -1,14 +1,18 @@
 //! The commit that a link should run.
 
+use std::collections::BTreeSet;
 use std::iter;
 
 use super::error::RequestError;
-use crate::domain::{CommitSha, Head, LinkId};
+use crate::domain::{CommitSha, Head, LinkId, Request};
 use crate::estate::Estate;
-use crate::inventory;
+use crate::inventory::{self, Scope, Targets};
 use crate::manifest::Wanted;
+use crate::plan::Hold;
+use crate::state::StateError;
 
-/// The wanted commit: the `sha` in the manifest, the tip of the branch, or the live commit if it contains the tip.
+/// The wanted commit: the `sha` in the manifest, the tip of the branch, or the live commit if it contains the tip; for
+/// a link in a pipeline, the commit that the pipeline chooses.
 pub(super) async fn wanted(estate: &Estate, id: &LinkId, head: &Head) -> Result<CommitSha, RequestError> {
     let manifest = estate.manifest();
     let Some((_, link)) = manifest.link(id) else {
@@ -27,5 +31,25 @@ pub(super) async fn wanted(estate: &Estate, id: &LinkId, head: &Head) -> Result<
             let contained = inventory::contained(manifest, &*estate.git, heads).await.remove(id);
             Ok(contained.map_or(tip, |contained| contained.live))
         }
+        Wanted::Pipeline { .. } => {
+            let Hold { reason, hint, .. } = match by_pipeline(estate, id, Vec::new(), true).await? {
+                Ok(sha) => return Ok(sha),
+                Err(hold) => *hold,
+            };
+            Err(RequestError::refused(format!("`{id}` has no commit to run: {}", reason.describe()), hint))
+        }
     }
+}
+
+/// What the pipeline chooses for a link if `proposed` is on record, or what holds the link. Without `promotions`, as if
+/// no commit had been promoted.
+pub(super) async fn by_pipeline(
+    estate: &Estate,
+    id: &LinkId,
+    proposed: Vec<Request>,
+    promotions: bool,
+) -> Result<Result<CommitSha, Box<Hold>>, StateError> {
+    let targets = Targets::default().and_only(BTreeSet::from([id.clone()]));
+    inventory::wanted(estate.sources(), &Scope { targets, proposed, ..Scope::default() }, id, promotions)
+        .await
 }

@@ -17,6 +17,7 @@ mod json;
 mod logs;
 mod manifest;
 mod moment;
+mod pipeline;
 mod plan;
 mod progress;
 mod prune;
@@ -54,6 +55,11 @@ pub use logs::{
 };
 pub use manifest::ManifestText;
 pub use moment::{ago, day};
+pub use pipeline::{
+    CommitStateJson, MissingJson, PipelineCommit, PipelineCommitJson, PipelineJson, PipelineLink,
+    PipelineLinkJson, PipelineMarkdown, PipelineStage, PipelineStageJson, PipelineStatus, PipelineStatusJson,
+    PipelineText, PlaceJson, SkippedJson, TakeJson,
+};
 pub use plan::*;
 pub use progress::{
     AlsoFailedJson, ApplyEvent, ApplyLine, FailureJson, LinkReportJson, LinkResultJson, ProgressText,
@@ -69,4 +75,4 @@ pub use summary::SummaryText;
 pub use terminal::{Style, TextStyle, clip, hang, visible};
 pub use verification::{VerificationJson, VerificationText, VerifiedJson};
 pub use wait::{ArrivalJson, ArrivalStateJson, ArrivalsJson, ArrivalsText, WaitOutcomeJson};
-pub use why::{CommitStory, Tail, Why, WhyJson, WhyText};
+pub use why::{CommitPlace, CommitStory, Tail, Why, WhyJson, WhyPipeline, WhyText};

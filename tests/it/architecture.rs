@@ -35,12 +35,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lenient_json", &[]),
     ("description", &["domain", "lenient_json"]),
     ("journal", &["domain"]),
-    ("manifest", &["domain", "policy"]),
-    ("plan", &["description", "domain", "journal", "lenient_json", "manifest", "policy"]),
+    ("manifest", &["domain", "pipeline", "policy"]),
+    ("pipeline", &["domain"]),
+    ("plan", &["description", "domain", "journal", "lenient_json", "manifest", "pipeline", "policy"]),
     // Judges by what it is given, so that the manifest and the planner can both use it.
     ("policy", &[]),
     ("report", &["domain"]),
-    ("views", &["domain", "journal", "manifest", "plan", "policy", "report"]),
+    ("views", &["domain", "journal", "manifest", "pipeline", "plan", "policy", "report"]),
     ("workflow", &["domain", "lenient_json"]),
     // Ports.
     ("blobs", &["aws", "domain", "hints"]),
@@ -63,6 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "journal",
             "liveness",
             "manifest",
+            "pipeline",
             "plan",
             "platform",
             "report",
@@ -93,6 +95,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "lenient_json",
             "liveness",
             "manifest",
+            "pipeline",
             "plan",
             "platform",
             "state",
@@ -102,7 +105,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Holds leases and writes journals as `apply` does.
     ("prune", &["apply", "blobs", "causes", "clock", "domain", "journal", "liveness", "report", "state"]),
     // A server calls it too: it knows no arguments, no terminal and no output.
-    ("requests", &["blobs", "clock", "domain", "estate", "git", "inventory", "manifest", "plan", "state"]),
+    (
+        "requests",
+        &["blobs", "clock", "domain", "estate", "git", "inventory", "manifest", "pipeline", "plan", "state"],
+    ),
     // What `status`, `why`, `wait` and `history` ask, for callers without a terminal.
     (
         "queries",
@@ -117,6 +123,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "journal",
             "liveness",
             "manifest",
+            "pipeline",
             "plan",
             "platform",
             "requests",

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::apply::{ApplyOptions, carry_out};
+use super::carry_out::{ApplyOptions, carry_out};
 use super::plan::{self, Selection};
 use crate::app::Host;
 use crate::cli::ExitStatus;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use futures::{StreamExt as _, stream};
 
-use super::apply::{ApplyOptions, carry_out};
+use super::carry_out::{ApplyOptions, carry_out};
 use super::plan::{self, Selection};
 use crate::app::{Host, Opened};
 use crate::cli::ExitStatus;

@@ -8,8 +8,8 @@ use crate::cli::output::Output;
 use crate::manifest;
 use crate::views::{
     ApplyLine, ArrivalsJson, ArtifactsJson, CalendarJson, DiagnosisJson, DiagnosticsJson, HistoryJson,
-    LogLine, PlanJson, PruneJson, RollbackTargetsJson, SimulationJson, StatusJson, VerificationJson, WhyJson,
-    schema,
+    LogLine, PipelineJson, PlanJson, PruneJson, RollbackTargetsJson, SimulationJson, StatusJson,
+    VerificationJson, WhyJson, schema,
 };
 
 /// Print the JSON Schema of the manifest or of a command's output
@@ -42,6 +42,7 @@ enum DocumentKind {
     Wait,
     Calendar,
     Simulate,
+    Pipeline,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
@@ -61,6 +62,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, output: &mut Output) -> Result<
         DocumentKind::Rollback => schema::<RollbackTargetsJson<'_>>(),
         DocumentKind::Calendar => schema::<CalendarJson<'_>>(),
         DocumentKind::Simulate => schema::<SimulationJson<'_>>(),
+        DocumentKind::Pipeline => schema::<PipelineJson<'_>>(),
         DocumentKind::Wait => schema::<ArrivalsJson<'_>>(),
     })?;
     Ok(ExitStatus::Success)

@@ -47,6 +47,12 @@ pub(in crate::cli) async fn run(
     let (id, _) = link::find(estate, link).await?;
     let unknown = || CommandError::refused(format!("`{id}` is not in the manifest"), None);
     let (_, it) = estate.manifest().link(&id).ok_or_else(unknown)?;
+    if let Wanted::Pipeline { name, .. } = &it.want {
+        let what = format!("`{id}` follows the pipeline `{name}`, which chooses its commits");
+        let hint =
+            format!("`katkit promote {id} SHA` runs a commit next; a `pin` in the manifest stays at one");
+        return Err(CommandError::refused(what, hint));
+    }
     let repo = estate.manifest().repos.get(&it.repo).ok_or_else(unknown)?;
     let want = match (branch, commit) {
         (Some(branch), _) => {
@@ -69,6 +75,7 @@ pub(in crate::cli) async fn run(
     let does = match &want {
         Wanted::Sha(sha) => format!("wants {}", sha.short()),
         Wanted::Branch(branch) => format!("follows `{}`", visible(branch)),
+        Wanted::Pipeline { name, pin: _ } => format!("follows the pipeline `{name}`"),
     };
     let style = output.style();
     if edited == text {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::apply;
+use super::carry_out;
 use crate::app::Host;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Format, Global, link};
@@ -114,7 +114,7 @@ async fn draw(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let (mut screen, mut durations) = (Screen::whole(), UsualDurations::default());
-    let mut pressed = std::pin::pin!(apply::signalled());
+    let mut pressed = std::pin::pin!(carry_out::signalled());
     loop {
         let Some(size) = output.measure() else {
             let hint = "in a job, use `katkit wait`".to_owned();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::apply;
+use super::carry_out;
 use crate::app::Host;
 use crate::causes;
 use crate::cli::ExitStatus;
@@ -90,7 +90,7 @@ pub(in crate::cli) async fn run(
     let mut arrivals = BTreeMap::new();
     let ended = tokio::select! {
         ended = until_there(opened.estate, arguments, (global, host), style, (&mut screen, &mut arrivals)) => ended,
-        Ok(()) = apply::signalled() => Ok(ExitStatus::Interrupted),
+        Ok(()) = carry_out::signalled() => Ok(ExitStatus::Interrupted),
     };
     screen.end();
     let status = ended?;

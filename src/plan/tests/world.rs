@@ -298,6 +298,7 @@ impl World {
             ask: ask.clone(),
         });
         let link = LinkInput {
+            pipeline: None,
             id: "dev/web".parse().unwrap(),
             head: Box::new(head),
             renamed: None,
@@ -306,7 +307,7 @@ impl World {
             damage: None,
             lease: (self.holder != Holder::Nobody).then(|| Box::new(Self::lease())),
             requests: requests.collect(),
-            want: Some(if self.git { Ok(sha(self.wants)) } else { Err(unreachable()) }),
+            want: Some(if self.git { Ok(sha(self.wants)) } else { Err(Box::new(unreachable().into())) }),
             observed,
             facts: self.git.then(|| self.broken.clone().map_or(Ok(facts), Err)),
         };

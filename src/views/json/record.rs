@@ -26,6 +26,8 @@ pub struct RecordJson<'a> {
     pub in_manifest: bool,
     /// The branch the link follows; null if it follows none.
     pub branch: Option<&'a str>,
+    /// The pipeline that chooses the link's commits; null if it follows none.
+    pub pipeline: Option<&'a str>,
     /// The wanted commit. Null if there is none or it could not be determined; also null in `status` if the manifest
     /// names a branch, because only a plan reads its repository.
     pub wanted: Option<&'a str>,
@@ -146,6 +148,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             deploying: _,
             run,
             quarantined,
+            promoted: _,
             forgotten: _,
             formerly,
             moved_to: _,
@@ -159,7 +162,11 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             in_manifest: asks.is_some(),
             branch: match asks {
                 Some(Wanted::Branch(branch)) => Some(branch),
-                Some(Wanted::Sha(_)) | None => None,
+                Some(Wanted::Sha(_) | Wanted::Pipeline { .. }) | None => None,
+            },
+            pipeline: match asks {
+                Some(Wanted::Pipeline { name, pin: _ }) => Some(name.as_str()),
+                Some(Wanted::Sha(_) | Wanted::Branch(_)) | None => None,
             },
             wanted: want.map(CommitSha::as_str),
             contained: contained.map(ContainedJson::from),

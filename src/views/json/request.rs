@@ -54,7 +54,9 @@ impl<'a> RequestedJson<'a> {
             RequestKind::Retry { sha, phase } | RequestKind::Skip { sha, phase } => {
                 Self { phase: Some(phase.as_str()), ..about(sha) }
             }
-            RequestKind::Cancel { sha } | RequestKind::Release { sha } => about(sha),
+            RequestKind::Cancel { sha } | RequestKind::Release { sha } | RequestKind::Promote { sha } => {
+                about(sha)
+            }
             RequestKind::Rollback { from, to } => Self { to: Some(to.as_str()), ..about(from) },
             RequestKind::Withdraw { id } => Self {
                 request_kind: ask.into(),

@@ -130,6 +130,8 @@ words! {
         Rollback = RequestKind::Rollback { from: _, to: _ },
         /// Allow deploying a commit that was rolled back, or that contains a rolled-back commit.
         Release = RequestKind::Release { sha: _ },
+        /// Run a commit next, whichever one the pipeline would choose.
+        Promote = RequestKind::Promote { sha: _ },
         /// Withdraw a request that was not granted yet.
         Withdraw = RequestKind::Withdraw { id: _ },
     }

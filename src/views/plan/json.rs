@@ -106,8 +106,18 @@ pub enum HoldKindJson {
     LeaseHeld,
     /// The commit must not be deployed here.
     Quarantined,
-    /// The commit contains a commit that was rolled back here.
+    /// The commit contains a commit that was rolled back here or, in a pipeline, in this stage or one before.
     Tainted,
+    /// The commit, or every commit of the branch, has not passed the stages before in the pipeline.
+    NotVerified,
+    /// Nothing is live, and the first commit of a pipeline must be promoted by an actor; `sha` may run.
+    FirstPromotion,
+    /// The branch of the pipeline no longer contains what is live; `sha` may replace it once an actor promotes it.
+    LeftBranch,
+    /// The pinned or promoted commit is not in the first-parent history of the branch.
+    NotOnBranch,
+    /// The pinned commit is older than the live one.
+    OlderThanLive,
     /// The record of the link's old name cannot be moved yet.
     MoveWaits,
     /// A freeze is in force.
@@ -133,7 +143,7 @@ pub struct SweepJson<'a> {
 
 impl PlanJson<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.2";
+    pub const FORMAT_VERSION: &'static str = "2.3";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {
@@ -164,6 +174,7 @@ impl<'a> From<&'a LinkPlan> for LinkJson<'a> {
             on_failure,
             holds,
             notes,
+            rolled_back_elsewhere: _,
         } = plan;
         Self {
             link: link.to_string(),
@@ -190,9 +201,16 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::Quarantined { sha, since, why: _ } => {
                 (Kind::Quarantined, Some(sha), None, Some(since))
             }
-            HoldReason::Tainted { sha, by: _, suspect: _, through: _, since, why: _ } => {
+            HoldReason::Tainted { sha, by: _, suspect: _, through: _, since, why: _, at: _ } => {
                 (Kind::Tainted, Some(sha), None, Some(since))
             }
+            HoldReason::NotVerified { sha, missing: _ } => (Kind::NotVerified, sha.as_ref(), None, None),
+            HoldReason::FirstPromotion { sha } => (Kind::FirstPromotion, Some(sha), None, None),
+            HoldReason::LeftBranch { live: _, next, branch: _ } => {
+                (Kind::LeftBranch, next.as_ref(), None, None)
+            }
+            HoldReason::NotOnBranch { sha, branch: _ } => (Kind::NotOnBranch, Some(sha), None, None),
+            HoldReason::OlderThanLive { sha, live: _ } => (Kind::OlderThanLive, Some(sha), None, None),
             HoldReason::MoveWaits { .. } => (Kind::MoveWaits, None, None, None),
             HoldReason::Frozen { .. } => (Kind::Frozen, None, None, None),
             HoldReason::OutsideWindows { .. } => (Kind::OutsideWindows, None, None, None),

@@ -165,6 +165,7 @@ fn details(link: &LinkPlan, called: &str) -> String {
         on_failure: _,
         holds,
         notes,
+        rolled_back_elsewhere: _,
     } = link;
     let mut body = match course(link) {
         course if course.is_empty() => course,

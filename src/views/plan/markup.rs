@@ -12,12 +12,12 @@ const LONGEST_LINE: usize = 400;
 const WIDEST_DIFF: usize = 80;
 
 /// One line of text in a monospaced font, cut to `most` columns. GitHub detects no mentions or references in it.
-pub(super) fn code(text: &str, most: usize) -> String {
+pub(in crate::views) fn code(text: &str, most: usize) -> String {
     format!("<code>{}</code>", escaped(&clip(&visible(text), most), false))
 }
 
 /// A sentence with names in backticks.
-pub(super) fn prose(text: &str) -> String {
+pub(in crate::views) fn prose(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = visible(&text);
     let text = clip(&text, LONGEST_PROSE);

@@ -10,7 +10,7 @@ mod group;
 mod json;
 mod json_step;
 mod markdown;
-mod markup;
+pub(in crate::views) mod markup;
 mod spread;
 mod story;
 mod text;

@@ -5,7 +5,7 @@ use super::group::ANY_LINK;
 use crate::domain::{
     CommitSha, DeployPurpose, LinkId, Phase, PhaseKind, Request, RunOutcome, RunPhase, RunReason, Strategy,
 };
-use crate::plan::{DeployStep, Hold, LinkPlan, Step, StepReason};
+use crate::plan::{DeployStep, Hold, HoldReason, LinkPlan, Step, StepReason};
 use crate::views::words::asked;
 
 /// The most roles of a deployment that are named; more are counted.
@@ -280,7 +280,11 @@ fn describe(request: &Request) -> String {
 pub(super) fn held<'a>(hold: &'a Hold, id: &LinkId, name: &str) -> (&'static str, String, Option<String>) {
     // The reason and the hint tell the time.
     let Hold { scope: _, reason, hint, until: _ } = hold;
-    let word = if reason.is_error() { "error" } else { "held" };
+    let word = match reason {
+        HoldReason::NotVerified { .. } => "waits",
+        _ if reason.is_error() => "error",
+        _ => "held",
+    };
     // Only in commands: elsewhere the same text may be part of something else.
     let named = |hint: &'a String| match name {
         ANY_LINK => hint.replace(&format!(" {id}`"), &format!(" {name}`")),

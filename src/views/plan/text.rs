@@ -63,6 +63,7 @@ impl PlanText<'_> {
             on_failure: _,
             holds,
             notes,
+            rolled_back_elsewhere: _,
         } = link;
         let heading = match (course(link), commits(link)) {
             (course, 0) => course,

@@ -258,7 +258,7 @@ fn json_has_the_same_content() {
     assert!(head.run.as_ref().is_some_and(|run| run.started == beginning()));
     assert_snapshot!(Document::new(&StatusJson::of(&[status], 0)), @r#"
     {
-      "format_version": "2.1",
+      "format_version": "2.2",
       "katkit_version": "0.1.0",
       "links": [
         {
@@ -267,6 +267,7 @@ fn json_has_the_same_content() {
           "recorded_as": null,
           "in_manifest": true,
           "branch": "main",
+          "pipeline": null,
           "wanted": null,
           "contained": null,
           "state": "failed",

@@ -21,9 +21,12 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
     let Why { link, want, plan, .. } = *why;
     let want = match want {
         None => return left(why),
-        Some(Err(problem)) => {
-            let text = format!("The wanted commit could not be determined: {}.", problem.what);
-            return Answer { text, hint: problem.hint.clone() };
+        Some(Err(hold)) => {
+            let text = match hold.reason.is_error() {
+                true => format!("The wanted commit could not be determined: {}.", hold.describe()),
+                false => format!("{}.", capitalized(&hold.describe())),
+            };
+            return Answer { text, hint: hold.hint.clone() };
         }
         Some(Ok(want)) => want,
     };
@@ -50,9 +53,16 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
                 _ => "it was found running, and is the wanted commit".to_owned(),
             };
             let contained = why.contained.map(|contained| format!(" {}", contained.sentence()));
-            Answer { text: format!("{state}: {done}.{}", contained.unwrap_or_default()), hint: None }
+            let newest = why.pipeline.and_then(|pipeline| pipeline.newest());
+            let newest = newest.map(|newest| format!(" {newest}")).unwrap_or_default();
+            Answer { text: format!("{state}: {done}.{}{newest}", contained.unwrap_or_default()), hint: None }
         }
     }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
 }
 
 /// The state of the wanted commit, whatever comes next.

@@ -5,12 +5,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::answer;
-use super::{CommitStory, Tail, Why};
-use crate::domain::PhaseState;
+use super::{CommitStory, Tail, Why, WhyPipeline};
+use crate::domain::{CommitSha, PhaseState};
 use crate::journal::{PastAttempt, PastDeployment, PastRun};
 use crate::views::json::KATKIT_VERSION;
 use crate::views::{
-    DeployOutcomeJson, LinkJson, OutcomeJson, PhaseStatusJson, PurposeJson, RecordJson, RunJson,
+    CommitStateJson, DeployOutcomeJson, LinkJson, MissingJson, OutcomeJson, PhaseStatusJson, PurposeJson,
+    RecordJson, RunJson,
 };
 
 /// Why a commit is live on a link, or is not. Times are RFC 3339, commits are full 40-digit ids.
@@ -32,6 +33,8 @@ pub struct WhyJson<'a> {
     /// The recorded state of the link, as in `katkit status`.
     #[serde(flatten)]
     pub record: RecordJson<'a>,
+    /// Where the link stands in its pipeline; null if it follows none.
+    pub standing: Option<StandingJson<'a>>,
     /// The phases of the run, ascending by order.
     pub phases: Vec<PhaseJson<'a>>,
     /// The deployments made during the run and since.
@@ -42,6 +45,34 @@ pub struct WhyJson<'a> {
     pub logs: Vec<TailJson<'a>>,
     /// What happened to the named commit; null if none was named.
     pub commit: Option<CommitStoryJson<'a>>,
+}
+
+/// Where a link stands in its pipeline.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct StandingJson<'a> {
+    /// Its stage.
+    pub stage: &'a str,
+    /// The newest commit of the branch; null if the branch could not be read.
+    pub newest: Option<&'a str>,
+    /// How many first-parent commits of the branch are newer than what is live; null if that is unknown.
+    pub behind: Option<usize>,
+    /// What the newest commit lacks before it may run here.
+    pub missing: Vec<MissingJson<'a>>,
+    /// The reason why the link is pinned; null if it is not.
+    pub pinned_because: Option<&'a str>,
+}
+
+impl<'a> From<WhyPipeline<'a>> for StandingJson<'a> {
+    fn from(WhyPipeline { name: _, stage, pin, found }: WhyPipeline<'a>) -> Self {
+        let standing = found.map(|found| &found.standing);
+        Self {
+            stage: stage.as_str(),
+            newest: standing.and_then(|standing| standing.tip.as_ref()).map(CommitSha::as_str),
+            behind: standing.and_then(|standing| standing.behind),
+            missing: standing.into_iter().flat_map(|it| &it.missing).map(MissingJson::from).collect(),
+            pinned_because: pin.map(|pin| pin.why.as_str()),
+        }
+    }
 }
 
 /// A phase of a run.
@@ -111,6 +142,8 @@ pub struct CommitStoryJson<'a> {
     pub named: &'a str,
     /// Its runs, oldest first; empty if it never ran here.
     pub runs: Vec<PastRunJson<'a>>,
+    /// What became of it in the pipeline of the link; null if the link follows none.
+    pub state: Option<CommitStateJson>,
 }
 
 /// A run from the history.
@@ -125,12 +158,12 @@ pub struct PastRunJson<'a> {
 
 impl<'a> WhyJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.2";
+    pub const FORMAT_VERSION: &'static str = "2.3";
 
     /// The document for this answer.
     pub fn of(why: &Why<'a>) -> Self {
         // The remaining fields are part of `record`.
-        let Why { head, plan, run, tails, story, .. } = *why;
+        let Why { head, plan, run, tails, story, pipeline, .. } = *why;
         let answer = answer(why);
         let past = |state: &PhaseState| {
             run.and_then(|run| run.phase(&state.name)).map_or(&[][..], |phase| &phase.attempts)
@@ -148,6 +181,7 @@ impl<'a> WhyJson<'a> {
             answer: answer.text,
             hint: answer.hint,
             record: RecordJson::from(&why.status()),
+            standing: pipeline.map(StandingJson::from),
             phases: head.run.iter().flat_map(|run| &run.phases).map(phase).collect(),
             deployments: run.into_iter().flat_map(|run| &run.deployments).map(DeploymentJson::from).collect(),
             plan: plan.map(LinkJson::from),
@@ -181,8 +215,9 @@ impl<'a> From<&'a Tail> for TailJson<'a> {
 }
 
 impl<'a> From<&'a CommitStory> for CommitStoryJson<'a> {
-    fn from(CommitStory { named, runs }: &'a CommitStory) -> Self {
-        Self { named, runs: runs.iter().map(PastRunJson::from).collect() }
+    fn from(CommitStory { named, runs, place }: &'a CommitStory) -> Self {
+        let state = place.as_ref().map(|place| place.state.into());
+        Self { named, runs: runs.iter().map(PastRunJson::from).collect(), state }
     }
 }
 

@@ -13,10 +13,11 @@ mod tests;
 
 use jiff::Timestamp;
 
-use crate::domain::{AttemptNumber, CommitSha, Head, LinkId, PhaseName, Request};
+use crate::domain::{AttemptNumber, CommitSha, Head, LinkId, PhaseName, PipelineName, Request, StageName};
 use crate::journal::PastRun;
-use crate::manifest::Wanted;
-use crate::plan::{Contained, Hold, Holder, LinkPlan, Problem};
+use crate::manifest::{Pin, Wanted};
+use crate::pipeline::{CommitState, Missing};
+use crate::plan::{Contained, Hold, Holder, InPipeline, LinkPlan};
 use crate::views::LinkStatus;
 
 pub use json::WhyJson;
@@ -31,10 +32,12 @@ pub struct Why<'a> {
     pub recorded_as: Option<&'a LinkId>,
     /// How the manifest names the wanted commit; `None` if the link is not in the manifest.
     pub asks: Option<&'a Wanted>,
-    /// The wanted commit, or the problem that prevented determining it.
-    pub want: Option<&'a Result<CommitSha, Problem>>,
+    /// The wanted commit, or what holds the link without one.
+    pub want: Option<&'a Result<CommitSha, Box<Hold>>>,
     /// The tip of its branch if the live commit contains it, and is then the wanted commit.
     pub contained: Option<&'a Contained>,
+    /// The pipeline that it follows, if it follows one.
+    pub pipeline: Option<WhyPipeline<'a>>,
     /// The recorded head.
     pub head: &'a Head,
     /// The holder of its lease.
@@ -62,6 +65,7 @@ impl<'a> Why<'a> {
             asks,
             want,
             contained,
+            pipeline: _,
             head,
             holder,
             requests,
@@ -90,6 +94,31 @@ impl<'a> Why<'a> {
     }
 }
 
+/// The pipeline that a link follows.
+#[derive(Clone, Copy, Debug)]
+pub struct WhyPipeline<'a> {
+    /// Its name.
+    pub name: &'a PipelineName,
+    /// The stage of the link.
+    pub stage: &'a StageName,
+    /// The commit that the link is pinned to.
+    pub pin: Option<&'a Pin>,
+    /// Where the link stands; `None` if the branch could not be read.
+    pub found: Option<&'a InPipeline>,
+}
+
+impl WhyPipeline<'_> {
+    /// What the newest commit of the branch lacks, if it may not run here yet: a sentence. Not escaped yet.
+    fn newest(&self) -> Option<String> {
+        let found = self.found?;
+        let tip = found.standing.tip.as_ref().filter(|_| found.standing.behind != Some(0))?;
+        let missing: Vec<_> = found.standing.missing.iter().map(Missing::describe).collect();
+        let branch = &found.branch.name;
+        (!missing.is_empty())
+            .then(|| format!("{}, the newest commit of `{branch}`, {}.", tip.short(), missing.join(", and ")))
+    }
+}
+
 /// The end of the log of a failed attempt.
 #[derive(Clone, Debug)]
 pub struct Tail {
@@ -112,4 +141,15 @@ pub struct CommitStory {
     pub named: String,
     /// Its runs, oldest first.
     pub runs: Vec<PastRun>,
+    /// What became of it in the link's pipeline, if the link follows one.
+    pub place: Option<CommitPlace>,
+}
+
+/// What became of a commit at a link of a pipeline.
+#[derive(Clone, Debug)]
+pub struct CommitPlace {
+    /// Its state.
+    pub state: CommitState,
+    /// What it lacks before the link may run it.
+    pub missing: Vec<Missing>,
 }

@@ -1,15 +1,16 @@
 //! What happened to one commit on a link, in sentences.
 
-use super::{CommitStory, Why};
+use super::{CommitPlace, CommitStory, Why};
 use crate::domain::{CommitSha, Outcome, RunOutcome, RunReason};
 use crate::journal::{PastPhase, PastRun};
+use crate::pipeline::{CommitState, Missing};
 use crate::plan::Contained;
 use crate::views::moment::{ago, day, lasted, minute};
 use crate::views::words::ended;
 
 /// The sentences. Not escaped yet.
 pub(super) fn sentences(story: &CommitStory, why: &Why<'_>) -> Vec<String> {
-    let CommitStory { named, runs } = story;
+    let CommitStory { named, runs, place } = story;
     let short = named.get(..10).unwrap_or(named);
     let is = |sha: &CommitSha| sha.as_str() == named;
     let mut sentences: Vec<String> = Vec::new();
@@ -49,12 +50,42 @@ pub(super) fn sentences(story: &CommitStory, why: &Why<'_>) -> Vec<String> {
         0 => format!("{it} {fact}."),
         _ => format!("It {fact}."),
     }));
+    if let Some(place) = place {
+        sentences.extend(in_pipeline(short, place, why));
+        return sentences;
+    }
     match why.want {
         Some(Ok(want)) if is(want) => {}
         Some(Ok(want)) => sentences.push(format!("The manifest asks for {} instead.", want.short())),
         Some(Err(_)) | None => {}
     }
     sentences
+}
+
+/// What became of a commit in the link's pipeline, unless its runs tell it.
+fn in_pipeline(short: &str, CommitPlace { state, missing }: &CommitPlace, why: &Why<'_>) -> Option<String> {
+    let other = why.want.and_then(|want| want.as_ref().ok()).map(|want| want.short());
+    let branch = why.pipeline.and_then(|pipeline| pipeline.found).map_or("", |found| &found.branch.name);
+    Some(match state {
+        CommitState::Held if missing.is_empty() => {
+            format!("{short} may run here, but something holds the link.")
+        }
+        CommitState::Held => {
+            let missing: Vec<_> = missing.iter().map(Missing::describe).collect();
+            format!("{short} {}.", missing.join(", and "))
+        }
+        CommitState::Candidate => format!("{short} runs next."),
+        CommitState::Superseded => format!("{short} is superseded by {}, which is newer.", other?),
+        CommitState::Past => format!("{short} is older than {}, which is live.", live(why)?),
+        CommitState::OffBranch => format!("{short} is not in the first-parent history of `{branch}`."),
+        CommitState::Running | CommitState::Live | CommitState::Failed | CommitState::RolledBack => {
+            return None;
+        }
+    })
+}
+
+fn live<'a>(why: &Why<'a>) -> Option<&'a str> {
+    crate::pipeline::base(why.head).map(CommitSha::short)
 }
 
 fn run_sentence(run: &PastRun, why: &Why<'_>) -> String {

@@ -6,14 +6,14 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::domain::{AttemptNumber, Execution, Generation, Outcome, Phase, PhaseKind, PhaseName};
-use crate::plan::{Hold, HoldReason, HoldScope, Step, StepReason};
+use crate::plan::{Hold, HoldReason, HoldScope, Problem, Step, StepReason};
 use crate::views::fixture::{JournalBuilder as Journal, after, owner, sha};
 use crate::views::{Document, Style};
 
 /// The input of an answer that a test varies.
 struct Case {
     journal: Journal,
-    want: Option<Result<CommitSha, Problem>>,
+    want: Option<Result<CommitSha, Box<Hold>>>,
     holder: Holder,
     holds: Vec<Hold>,
     steps: Vec<Step>,
@@ -36,7 +36,7 @@ impl Case {
 
     fn about(mut self, digit: char) -> Self {
         let runs = self.journal.runs().into_iter().filter(|run| run.sha == sha(digit)).collect();
-        self.story = Some(CommitStory { named: sha(digit).to_string(), runs });
+        self.story = Some(CommitStory { named: sha(digit).to_string(), runs, place: None });
         self
     }
 
@@ -50,6 +50,7 @@ impl Case {
             ..LinkPlan::with_steps("dev/shop", self.steps.clone())
         };
         show(Why {
+            pipeline: None,
             recorded_as: None,
             contained: self.contained.as_ref(),
             link: &link,
@@ -190,7 +191,7 @@ fn a_pending_commit_lists_its_next_steps() {
 fn an_unknown_wanted_commit_and_a_removed_link_have_answers() {
     let first = |case: &Case| case.text().lines().take(4).collect::<Vec<_>>().join("\n");
     let problem = Problem { what: "the remote said \u{1b}[2Jno".into(), hint: Some("log in".into()) };
-    let unknown = Case { want: Some(Err(problem)), ..Case::of(Journal::default()) };
+    let unknown = Case { want: Some(Err(Box::new(problem.into()))), ..Case::of(Journal::default()) };
     assert_snapshot!(first(&unknown), @r"
     dev/shop
     The wanted commit could not be determined: the remote said ␛[2Jno.
@@ -249,7 +250,7 @@ fn a_lost_attempt_shows_its_evidence() {
 fn json_has_the_same_content() {
     assert_snapshot!(failed().with(|why| Document::new(&WhyJson::of(&why)).to_string()), @r#"
     {
-      "format_version": "2.2",
+      "format_version": "2.3",
       "katkit_version": "0.1.0",
       "answer": "bbbbbbbbbb is deployed, but `verify` failed: exit code 3: \u001b[2J2 of 40 tests failed.",
       "hint": null,
@@ -258,6 +259,7 @@ fn json_has_the_same_content() {
       "recorded_as": null,
       "in_manifest": true,
       "branch": "main",
+      "pipeline": null,
       "wanted": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
       "contained": null,
       "state": "failed",
@@ -283,6 +285,7 @@ fn json_has_the_same_content() {
       "requests": [],
       "quarantined": [],
       "damage": null,
+      "standing": null,
       "phases": [
         {
           "name": "build",

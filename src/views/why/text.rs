@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::answer::{Answer, answer};
-use super::{CommitStory, Tail, Why, phases, story};
+use super::{CommitStory, Tail, Why, WhyPipeline, phases, story};
 use crate::domain::{PhaseName, PhaseStatus, Quarantine, Request};
-use crate::manifest::Wanted;
+use crate::manifest::{Pin, Wanted};
 use crate::plan::{Contained, Hold, HoldReason, Holder};
 use crate::views::moment::{ago, day, minute};
 use crate::views::status::who;
@@ -79,7 +79,19 @@ impl WhyText<'_> {
             (Some(Wanted::Branch(branch)), None) => {
                 self.fact(f, "wanted", &format!("the tip of `{branch}`"))?
             }
+            (Some(Wanted::Pipeline { pin: Some(_), .. }), Some(sha)) => {
+                self.fact(f, "wanted", &format!("{}, by its pin", sha.short()))?;
+            }
+            (Some(Wanted::Pipeline { name, .. }), Some(sha)) => {
+                self.fact(f, "wanted", &format!("{}, by the pipeline `{name}`", sha.short()))?;
+            }
+            (Some(Wanted::Pipeline { name, .. }), None) => {
+                self.fact(f, "wanted", &format!("what the pipeline `{name}` chooses"))?;
+            }
             (Some(Wanted::Sha(sha)), _) => self.fact(f, "wanted", sha.short())?,
+        }
+        if let Some(pipeline) = self.why.pipeline {
+            self.pipeline(f, pipeline)?;
         }
         match &head.deployed {
             None => self.fact(f, "deployed", "nothing")?,
@@ -121,6 +133,22 @@ impl WhyText<'_> {
             self.fact(f, "quarantine", &format!("{} since {}: {why}", sha.short(), minute(*since)))?;
         }
         Ok(())
+    }
+
+    fn pipeline(&self, f: &mut fmt::Formatter<'_>, pipeline: WhyPipeline<'_>) -> fmt::Result {
+        let WhyPipeline { name, stage, pin, found } = pipeline;
+        let behind = found.and_then(|found| Some((found.standing.behind?, &found.branch.name)));
+        let behind = match behind {
+            None => String::new(),
+            Some((0, branch)) => format!("; the newest commit of `{branch}` is live"),
+            Some((1, branch)) => format!("; 1 commit behind `{branch}`"),
+            Some((behind, branch)) => format!("; {behind} commits behind `{branch}`"),
+        };
+        self.fact(f, "pipeline", &format!("`{name}`, stage `{stage}`{behind}"))?;
+        match pin {
+            Some(Pin { sha, why }) => self.fact(f, "pinned", &format!("to {}: {why}", sha.short())),
+            None => Ok(()),
+        }
     }
 
     fn phases(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -99,14 +99,15 @@ fn all_mistakes_are_reported_at_once_and_nothing_is_touched() {
     world.edit("order = 1, kind", "order = \"1\", kind");
     assert_snapshot!(world.run(["plan"]), @r#"
     ----- stderr -----
-      × neither `sha` nor `branch`
+      × neither `sha` nor `branch` nor `pipeline`
         ╭─[katkit.toml:10:7]
       9 │ [tenants.dev]
      10 │ links.shop = { repo = "shop", workflow = "standard", brnch = "main" }
         ·       ──┬─
         ·         ╰── what should run here?
         ╰────
-      help: write `sha = "…"` for one commit, or `branch = "…"` to follow a branch
+      help: write `sha = "…"` for one commit, `branch = "…"` to follow a branch,
+            or `pipeline = "…"` for what a pipeline chooses
 
       × unknown key `brnch`, did you mean `branch`?
         ╭─[katkit.toml:10:54]

@@ -23,6 +23,7 @@ mod no_writing;
 mod on_a_terminal;
 mod order;
 mod phases;
+mod pipelines;
 mod policies;
 mod prune;
 mod records;

@@ -130,6 +130,11 @@ impl World {
         &self.commits[message]
     }
 
+    /// The commit with that message, if there is one.
+    pub fn try_sha(&self, message: &str) -> Option<&str> {
+        self.commits.get(message).map(String::as_str)
+    }
+
     /// Runs katkit to its end.
     pub fn run<const N: usize>(&self, arguments: [&str; N]) -> Output {
         self.start(arguments).wait()

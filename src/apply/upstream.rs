@@ -1,0 +1,52 @@
+//! A commit of a pipeline whose evidence was withdrawn after it was planned.
+
+use std::collections::BTreeSet;
+
+use super::ApplyError;
+use super::link_executor::LinkExecutor;
+use crate::domain::{CommitSha, Head, LinkId};
+use crate::pipeline::{LinkRecord, Missing, Records};
+use crate::report::LinkResult;
+
+impl LinkExecutor<'_> {
+    /// The result of the link if `sha` must no longer run here: a stage before it has withdrawn its evidence, or a
+    /// commit was rolled back there or in this stage since the plan was made. Then only a new plan can tell whether
+    /// `sha` contains that commit.
+    pub(super) async fn withdrawn(self, sha: &CommitSha) -> Result<Option<LinkResult>, ApplyError> {
+        let (estate, link) = (self.session.estate(), &self.plan.link);
+        let Some((_, pipeline, _)) = estate.manifest().pipeline_of(link) else { return Ok(None) };
+        let requirements = pipeline.requirements(link);
+        let upstream = pipeline.upstream(link).into_iter();
+        let others: BTreeSet<&LinkId> =
+            upstream.chain(requirements.iter().flat_map(|it| it.links())).collect();
+        let others: Vec<LinkId> = others.into_iter().cloned().collect();
+        if others.is_empty() {
+            return Ok(None);
+        }
+        let heads = estate.state.heads(Some(&others)).await?;
+        let requests = estate.state.requests(Some(&others)).await?;
+        let record = |(id, head): &(LinkId, Head)| {
+            let requests: Vec<_> = requests.iter().filter(|request| request.link == *id).cloned().collect();
+            (id.clone(), LinkRecord::of(head, &requests))
+        };
+        let records: Records = heads.iter().map(record).collect();
+        let missing = requirements.iter().filter_map(|requirement| requirement.missing(sha, &records));
+        let missing: Vec<_> = missing.map(|missing| Missing::describe(&missing)).collect();
+        let reason = if missing.is_empty() {
+            let known = &self.plan.rolled_back_elsewhere;
+            let new = others.iter().find_map(|other| {
+                let mut rolled_back = records.get(other)?.rolled_back.iter();
+                Some((other, rolled_back.find(|it| !known.contains(&it.sha))?))
+            });
+            let Some((at, quarantine)) = new else { return Ok(None) };
+            format!("{} was rolled back in `{at}` since this was planned", quarantine.sha.short())
+        } else {
+            format!("{} {}", sha.short(), missing.join(", and "))
+        };
+        let mut record = self.record.lock().await;
+        record.flush().await?;
+        let deployed = record.head().deployed.as_ref().map(|deployed| deployed.sha.clone());
+        let hint = Some(format!("`katkit plan {link}` shows what happens now"));
+        Ok(Some(LinkResult::Held { deployed, reason, hint }))
+    }
+}

@@ -1,0 +1,203 @@
+//! The commits that pipelines choose. Reads the first-parent history of each repository once, from the tip back to the
+//! oldest commit that is live in its pipelines, and not at all if that is the tip.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Sources;
+use super::candidates::Search;
+use super::problem::{no_branch, problem};
+use crate::domain::{CommitSha, Head, LinkId, RepoName, Request, RequestKind};
+use crate::git::{BesideBranch, GitError, Tips};
+use crate::manifest::{Manifest, Repo};
+use crate::pipeline::{
+    self, BranchHistory, Choice, LinkRecord, Missing, Position, Question, Records, Refusal, Standing,
+};
+use crate::plan::{ForeignRollback, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Problem};
+
+/// The records of all links of pipelines, whatever the scope: those of other stages decide on a link.
+pub(super) fn records(manifest: &Manifest, links: &[LinkInput]) -> Records {
+    if manifest.pipelines.is_empty() {
+        return Records::default();
+    }
+    let members: BTreeSet<&LinkId> =
+        manifest.pipelines.values().flat_map(|pipeline| pipeline.links()).collect();
+    let members = links.iter().filter(|input| members.contains(&input.id));
+    members.map(|input| (input.id.clone(), LinkRecord::of(&input.head, &input.requests))).collect()
+}
+
+/// Fills in `want` and `pipeline` of every link that follows a pipeline. `tips` has the home branches.
+pub(super) async fn resolve(
+    sources: Sources<'_>,
+    links: &mut [LinkInput],
+    records: &Arc<Records>,
+    tips: &BTreeMap<&RepoName, Result<Tips, GitError>>,
+) {
+    let mut members: BTreeMap<&RepoName, Vec<usize>> = BTreeMap::new();
+    for (at, input) in links.iter().enumerate() {
+        if let Some((_, pipeline, _)) = sources.manifest.pipeline_of(&input.id) {
+            members.entry(&pipeline.repo).or_default().push(at);
+        }
+    }
+    for (repo, members) in members {
+        let Some(repository) = sources.manifest.repos.get(repo) else { continue };
+        let history = match tips.get(repo) {
+            Some(Ok(tips)) => match tips.get(&repository.branch) {
+                Some(Ok(tip)) => {
+                    let until = until(sources.manifest, links, &members, records);
+                    read(sources, repository, tip, until).await.map(Arc::new).map_err(|error| problem(&error))
+                }
+                Some(Err(error)) => Err(problem(error)),
+                None => Err(no_branch(&repository.branch, repo.as_str())),
+            },
+            Some(Err(error)) => Err(problem(error)),
+            None => Err(no_branch(&repository.branch, repo.as_str())),
+        };
+        for at in members {
+            let input = &mut links[at];
+            let (want, pipeline) = match &history {
+                Ok(branch) => decide(sources, input, repository, records, branch).await,
+                Err(problem) => (Err(Box::new(problem.clone().into())), None),
+            };
+            (input.want, input.pipeline) = (Some(want), pipeline.map(Box::new));
+        }
+    }
+}
+
+/// The commits whose place on the branch matters: what is live, and what the manifest or actors name.
+fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], records: &Records) -> Vec<CommitSha> {
+    let mut until = BTreeSet::new();
+    for input in members.iter().map(|&at| &links[at]) {
+        let Some((_, pipeline, pin)) = manifest.pipeline_of(&input.id) else { continue };
+        let promoted = promoted(&input.head, &input.requests);
+        until.extend(pin.map(|pin| pin.sha.clone()));
+        until.extend(promoted.cloned());
+        match pipeline::base(&input.head) {
+            Some(base) => until.extend([base.clone()]),
+            None => {
+                let before = pipeline.requirements(&input.id).into_iter().flat_map(|it| it.links());
+                let before = before.filter_map(|link| records.get(link));
+                until.extend(before.flat_map(|record| &record.verified).map(|(sha, _)| sha.clone()));
+            }
+        }
+    }
+    until.into_iter().collect()
+}
+
+async fn read(
+    sources: Sources<'_>,
+    Repo { url, branch }: &Repo,
+    tip: &CommitSha,
+    until: Vec<CommitSha>,
+) -> Result<BranchHistory, GitError> {
+    if until.iter().all(|sha| sha == tip) {
+        return Ok(BranchHistory::new(branch.clone(), vec![tip.clone()], BTreeMap::new()));
+    }
+    sources.git.ensure(url, tip).await?;
+    let found = sources.git.first_parents(url, tip, &until).await?;
+    let beside =
+        |(sha, BesideBranch { merged_by, forked_from })| (sha, Position::Beside { merged_by, forked_from });
+    Ok(BranchHistory::new(branch.clone(), found.commits, found.others.into_iter().map(beside).collect()))
+}
+
+/// The commit that an actor promoted last, whether or not the request is granted yet.
+pub(super) fn promoted<'a>(head: &'a Head, requests: &'a [Request]) -> Option<&'a CommitSha> {
+    let is_withdrawn = |id| requests.iter().any(|other| other.withdraws(id));
+    let pending = requests.iter().rev().filter(|request| !is_withdrawn(&request.id));
+    let pending = pending.filter_map(|request| match &request.ask {
+        RequestKind::Promote { sha } => Some(sha),
+        _ => None,
+    });
+    pending.chain(head.promoted.as_ref().map(|promoted| &promoted.sha)).next()
+}
+
+async fn decide(
+    sources: Sources<'_>,
+    input: &LinkInput,
+    repo: &Repo,
+    records: &Arc<Records>,
+    branch: &Arc<BranchHistory>,
+) -> (Result<CommitSha, Box<Hold>>, Option<InPipeline>) {
+    let Some((_, pipeline, pin)) = sources.manifest.pipeline_of(&input.id) else {
+        let problem = Problem { what: "its pipeline is not in the manifest".to_owned(), hint: None };
+        return (Err(Box::new(problem.into())), None);
+    };
+    let question = Question {
+        link: &input.id,
+        pipeline,
+        head: &input.head,
+        pin: pin.map(|pin| &pin.sha),
+        promoted: promoted(&input.head, &input.requests),
+        records,
+        branch,
+    };
+    let upstream = pipeline.upstream(&input.id).into_iter();
+    let rolled_back = upstream.filter_map(|link| Some((link, records.get(link)?)));
+    let rolled_back = rolled_back.flat_map(|(link, record)| {
+        let at = |quarantine| ForeignRollback { at: link.clone(), quarantine };
+        record.rolled_back.iter().cloned().map(at)
+    });
+    let found = InPipeline {
+        standing: Standing::of(&question),
+        branch: Arc::clone(branch),
+        records: Arc::clone(records),
+        rolled_back: rolled_back.collect(),
+    };
+    let search = Search { sources, url: &repo.url, input, found: &found };
+    let want = match pipeline::choose(&question) {
+        Choice::Commit(sha) if question.promoted == Some(&sha) && pin.is_none() => {
+            search.promoted(&question, sha).await
+        }
+        Choice::Commit(sha) => Ok(sha),
+        Choice::Nothing(refusal) => Err(Box::new(hold(input, refusal, branch))),
+        Choice::Candidates(candidates) => search.first(candidates).await,
+    };
+    (want, Some(found))
+}
+
+fn hold(input: &LinkInput, refusal: Refusal, branch: &BranchHistory) -> Hold {
+    let (link, name) = (&input.id, branch.name.clone());
+    let promote = || format!("`katkit promote {link} --apply` runs it here");
+    let (reason, hint) = match refusal {
+        Refusal::FirstPromotion(sha) => (HoldReason::FirstPromotion { sha }, Some(promote())),
+        Refusal::NothingVerified(missing) => {
+            let hint = skipped(&missing);
+            (HoldReason::NotVerified { sha: None, missing }, hint)
+        }
+        Refusal::LeftBranch { live, next } => {
+            let hint = match next {
+                Some(_) => promote(),
+                None => "wait until the stages before have verified a commit of the branch".to_owned(),
+            };
+            (HoldReason::LeftBranch { live, next, branch: name }, Some(hint))
+        }
+        Refusal::NotOnBranch(sha) => {
+            let hint = format!("name a commit of `git log --first-parent {name}`");
+            (HoldReason::NotOnBranch { sha, branch: name }, Some(hint))
+        }
+        Refusal::Older { sha, live } => {
+            let is_target = input.head.rollback_targets().any(|(evidence, _)| evidence.sha == sha);
+            let hint = match is_target {
+                true => format!(
+                    "`katkit rollback {link} --to {}` goes back to it, and quarantines {}",
+                    sha.short(),
+                    live.short()
+                ),
+                false => "it was not verified there, so the link cannot go back to it; take the `pin` out"
+                    .to_owned(),
+            };
+            (HoldReason::OlderThanLive { sha, live }, Some(hint))
+        }
+        Refusal::NotVerified { sha, missing } => {
+            let hint = skipped(&missing);
+            (HoldReason::NotVerified { sha: Some(sha), missing }, hint)
+        }
+    };
+    Hold { scope: HoldScope::Link, reason, hint, until: None }
+}
+
+/// How to verify a commit whose run skipped a phase.
+fn skipped(missing: &[Missing]) -> Option<String> {
+    let (link, phase) = missing.iter().flat_map(|missing| &missing.skipped).next()?;
+    Some(format!("`katkit retry {link} --phase {phase}` runs the skipped phase"))
+}
