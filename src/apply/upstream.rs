@@ -20,7 +20,8 @@ impl LinkExecutor<'_> {
         let others: BTreeSet<&LinkId> =
             upstream.chain(requirements.iter().flat_map(|it| it.links())).collect();
         let others: Vec<LinkId> = others.into_iter().cloned().collect();
-        if others.is_empty() {
+        // What is live may run again: the stages before decide on new commits.
+        if others.is_empty() || self.record.lock().await.head().runs(sha) {
             return Ok(None);
         }
         let heads = estate.state.heads(Some(&others)).await?;

@@ -197,6 +197,10 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     let want = match want {
         Ok(want) => want.clone(),
         Err(hold) => {
+            // If the wanted commit is only unknown, the run may be for it.
+            if !hold.reason.is_error() {
+                supersede(draft);
+            }
             // This needs only the record and the platform.
             deploy::restore(draft);
             return draft.plan.holds.push(Hold::clone(hold));

@@ -27,12 +27,20 @@ pub(super) fn take(draft: &mut PlanDraft<'_>, wanted: &Result<CommitSha, Box<Hol
                 want.is_none_or(|want| sha == want && (is_stuck || run != Some(want)))
             }
             // Whether it is possible is not known.
-            RequestKind::Promote { .. } => wanted.as_ref().is_err_and(|hold| hold.reason.is_error()),
+            RequestKind::Promote { .. } => want.is_none(),
             _ => false,
         };
+        let must_wait = must_wait && wanted.as_ref().err().is_none_or(|hold| hold.reason.is_error());
         match (&request.ask, wanted) {
             _ if must_wait => {}
-            (RequestKind::Promote { .. }, Err(hold)) if !is_withdrawn(input, &request.id) => {
+            // Its pipeline has no commit for the link.
+            (
+                RequestKind::Retry { .. }
+                | RequestKind::Release { .. }
+                | RequestKind::Skip { .. }
+                | RequestKind::Promote { .. },
+                Err(hold),
+            ) if !hold.reason.is_error() && !is_withdrawn(input, &request.id) => {
                 refuse(draft, request, hold.reason.describe());
             }
             _ => decide(draft, request, want),

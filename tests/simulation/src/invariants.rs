@@ -1,4 +1,4 @@
-//! The twelve invariants. Some are checked at the event that could break them, the rest once everything is idle.
+//! The thirteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
 //!
 //! 1. A deployment is issued once per run, for a wanted sha, by an owner that holds the lease.
 //! 2. No attempt runs twice under one token.
@@ -12,8 +12,11 @@
 //! 10. Every event names the actor who really made the change or the request.
 //! 11. No commit that contains a rolled-back one is deployed, unless that one was fixed or an actor released it.
 //! 12. No deployment of a commit is intended in a freeze.
+//! 13. In a pipeline, no run starts and no deployment is intended for a commit that the stage before has not verified, or
+//!     that contains a commit rolled back there.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use katkit::blobs::{BlobKey, Blobs};
 use katkit::clock::Clock;
@@ -26,6 +29,7 @@ use katkit::plan::{HoldReason, Plan};
 use katkit::platform::Upgrade;
 use katkit::policy::Moment;
 use katkit::state::{Leases, Links, Requests, State};
+use tokio::time::Instant;
 
 use crate::order;
 use crate::repositories;
@@ -71,6 +75,48 @@ pub async fn deployment_begins(world: &World, process: u32, upgrade: &Upgrade) {
     }
 }
 
+/// How old the evidence may be that the intent of a deployment rests on.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// A process writes an event of the second link of a pipeline, by what it last read of the first (13).
+pub fn evidence(world: &World, process: u32, link: &LinkId, event: &Event) {
+    let Some((first, second)) = &world.pipeline else { return };
+    let (sha, is_deployment) = match event {
+        Event::RunStarted { sha, .. } => (sha, false),
+        Event::DeployIntended { purpose: DeployPurpose::Upgrade, sha, .. } => (sha, true),
+        _ => return,
+    };
+    let facts = world.facts();
+    // What is live may run again.
+    let is_live = facts.folds.get(link).is_some_and(|head| head.runs(sha));
+    if link != second || is_live || !facts.staged.contains(&process) {
+        return;
+    }
+    let seen = facts.seen.get(&(process, first.clone())).cloned();
+    drop(facts);
+    let (at, head) = seen.unwrap_or_else(|| (Instant::now(), Head::default()));
+    let what = if is_deployment { "deploys" } else { "runs" };
+    if !head.evidence(sha).is_some_and(|evidence| evidence.run.is_some()) {
+        world.violated(
+            13,
+            format!("p{process} {what} {} in {link}, which is not verified in {first}", sha.short()),
+        );
+    } else if let Some(bad) = repositories::tainted(world, &head, sha) {
+        let what = format!(
+            "p{process} {what} {} in {link}, but {} was rolled back in {first}",
+            sha.short(),
+            bad.short()
+        );
+        world.violated(13, what);
+    } else if is_deployment && at.elapsed() > FRESH {
+        let old = at.elapsed().as_secs();
+        world.violated(
+            13,
+            format!("p{process} deploys {} in {link} by what it read {old} s ago", sha.short()),
+        );
+    }
+}
+
 /// A service is about to be removed. Only the lease holder may remove a service that an attempt in flight needs (3).
 pub async fn service_goes(world: &World, process: u32, link: &LinkId, token: &Token) {
     let in_flight = world.facts().folds.get(link).is_some_and(|head| {
@@ -110,7 +156,8 @@ pub async fn waits(world: &World, plan: &Plan) {
     let heads: BTreeMap<_, _> = world.state.heads(None).await.unwrap_or_default().into_iter().collect();
     holds(world, plan, &heads);
     let ends = world.freeze.map(|freeze| freeze.end);
-    let waiting = plan.links.iter().flat_map(|link| &link.holds).filter(|hold| hold.is_at_gate());
+    let holds = plan.links.iter().flat_map(|link| &link.holds);
+    let waiting = holds.filter(|hold| hold.is_at_gate() && hold.reason.policy().is_some());
     for until in waiting.map(|hold| hold.until.as_ref().map(Moment::timestamp)) {
         if until != ends {
             world.violated(6, format!("a deployment waits until {until:?}, the freeze ends at {ends:?}"));
@@ -289,11 +336,31 @@ fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                 }),
                 HoldReason::Cancelled { sha, .. } => head.run.as_ref().is_some_and(|run| run.sha == *sha),
                 HoldReason::Quarantined { sha, .. } => head.quarantine(sha).is_some(),
-                HoldReason::Tainted { sha, by, .. } => repositories::tainted(world, &head, sha) == Some(by),
+                HoldReason::Tainted { sha, by, at: None, .. } => {
+                    repositories::tainted(world, &head, sha) == Some(by)
+                }
+                HoldReason::Tainted { sha, by, at: Some(at), .. } => {
+                    let head = heads.get(&**at).cloned().unwrap_or_default();
+                    repositories::tainted(world, &head, sha) == Some(by)
+                }
+                HoldReason::NotVerified { sha, .. } => {
+                    let first = world.pipeline.as_ref().and_then(|(first, _)| heads.get(first));
+                    let tip =
+                        world.pipeline.as_ref().and_then(|(first, _)| world.facts().tips.get(first).cloned());
+                    let sha = sha.as_ref().or(tip.as_ref());
+                    !sha.is_some_and(|sha| first.is_some_and(|head| head.evidence(sha).is_some()))
+                }
+                HoldReason::FirstPromotion { sha } => {
+                    let first = world.pipeline.as_ref().and_then(|(first, _)| heads.get(first));
+                    head.deployed.is_none() && first.is_some_and(|head| head.evidence(sha).is_some())
+                }
                 HoldReason::Frozen { .. } => world.freeze.is_some_and(|freeze| freeze.holds(world.now())),
                 HoldReason::LeaseHeld { .. }
                 | HoldReason::MoveWaits { .. }
                 | HoldReason::OutsideWindows { .. }
+                | HoldReason::LeftBranch { .. }
+                | HoldReason::NotOnBranch { .. }
+                | HoldReason::OlderThanLive { .. }
                 | HoldReason::Unavailable(_) => false,
             };
             if !is_true {

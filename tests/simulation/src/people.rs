@@ -28,6 +28,12 @@ pub fn push(world: &World, link: &LinkId, number: u64) {
 /// Applies `event` to `link`.
 pub async fn act(world: &World, link: &LinkId, event: Event) {
     world.tell(|| format!("someone: {event:?} {link}"));
+    let stages = world.pipeline.clone();
+    // Both links of a pipeline follow one branch.
+    let link = match (&stages, event) {
+        (Some((first, _)), Event::Push(_)) => first,
+        _ => link,
+    };
     match event {
         Event::Push(_) => {
             let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
@@ -42,6 +48,14 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
                     "acme/web:by-hand".clone_into(image);
                     live.description = live.description.replacen("acme/web:", "acme/web:by-hand-", 0);
                 }
+            }
+        }
+        Event::Promote(_) => {
+            let Some((first, second)) = &stages else { return };
+            let heads = world.state.heads(Some(std::slice::from_ref(first))).await.unwrap_or_default();
+            let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
+            if let Some(evidence) = head.verified.iter().rev().find(|evidence| evidence.run.is_some()) {
+                submit(world, second, RequestKind::Promote { sha: evidence.sha.clone() }, world.now()).await;
             }
         }
         Event::Unlock(_) => {
@@ -63,7 +77,11 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
         _ => {
             let heads = world.state.heads(Some(std::slice::from_ref(link))).await.unwrap_or_default();
             let Some((_, head)) = heads.into_iter().next() else { return };
-            let want = world.facts().tips.get(link).cloned();
+            let want = match &stages {
+                // What the pipeline chose, as far as the user sees it.
+                Some((_, second)) if second == link => head.run.as_ref().map(|run| run.sha.clone()),
+                _ => world.facts().tips.get(link).cloned(),
+            };
             let tainted =
                 want.as_ref().is_some_and(|want| repositories::tainted(world, &head, want).is_some());
             if let Some(ask) = request_for(&head, want, tainted, event) {

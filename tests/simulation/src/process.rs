@@ -45,7 +45,7 @@ impl ManifestFiles for OneFile {
 }
 
 /// A manifest with these links.
-pub fn manifest(links: &[LinkId], freeze: Option<Freeze>) -> String {
+pub fn manifest(links: &[LinkId], freeze: Option<Freeze>, pipeline: Option<&(LinkId, LinkId)>) -> String {
     let mut text = String::from(
         r#"
 version = 1
@@ -62,6 +62,16 @@ phases = [
 ]
 "#,
     );
+    if let Some((first, _)) = pipeline {
+        let branch = format!("branch = \"{}-{}\"\n[workflows", first.tenant, first.link);
+        text = text.replacen("[workflows", &branch, 1);
+        let stages =
+            links.iter().map(|link| format!("{{ name = \"{}\", links = [\"{link}\"] }}", link.tenant));
+        let stages = stages.collect::<Vec<_>>().join(", ");
+        if !links.is_empty() {
+            text.push_str(&format!("[pipelines.app]\nrepo = \"app\"\nstages = [{stages}]\n"));
+        }
+    }
     let policy = match freeze {
         Some(Freeze { start, end }) => {
             let civil = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
@@ -81,8 +91,12 @@ phases = [
             "[tenants.{tenant}]\nenvironment = \"E\"\nsecrets = {{ PASSWORD = \"env:P\" }}\n{policy}"
         ));
         for LinkId { link, .. } in links {
+            let wanted = match pipeline {
+                Some(_) => "pipeline = \"app\"".to_owned(),
+                None => format!("branch = \"{tenant}-{link}\""),
+            };
             text.push_str(&format!(
-                "[tenants.{tenant}.links.{link}]\nrepo = \"app\"\nworkflow = \"standard\"\nbranch = \"{tenant}-{link}\"\n"
+                "[tenants.{tenant}.links.{link}]\nrepo = \"app\"\nworkflow = \"standard\"\n{wanted}\n"
             ));
         }
     }
@@ -119,8 +133,11 @@ impl Process {
     pub fn start(gate: Gate, links: &[LinkId]) -> Self {
         let loaded = manifest::load(
             Path::new("/simulation/katkit.toml"),
-            &OneFile(manifest(links, gate.world.freeze)),
+            &OneFile(manifest(links, gate.world.freeze, gate.world.pipeline.as_ref())),
         );
+        if gate.world.pipeline.is_some() && links.len() == 2 {
+            gate.world.facts().staged.insert(gate.process);
+        }
         let loaded = loaded.unwrap_or_else(|mistakes| panic!("the manifest is valid: {mistakes:?}"));
         let fleet: Arc<dyn Fleet> = Arc::new(GatedFleet(gate.clone()));
         let platform: Arc<dyn Platform> = Arc::new(GatedPlatform(gate.clone()));

@@ -64,14 +64,17 @@ impl Repositories for GatedRepositories {
         Err(GitError::Unknown { place, text, near: Vec::new() })
     }
 
-    /// No link of these worlds follows a pipeline.
+    /// Nobody merges in these worlds: each commit is the only parent of the next.
     async fn first_parents(
         &self,
         _: &str,
         tip: &CommitSha,
         _: &[CommitSha],
     ) -> Result<FirstParents, GitError> {
-        Ok(FirstParents { commits: vec![tip.clone()], others: BTreeMap::new() })
+        let facts = self.0.world.facts();
+        let pushed = facts.pushed.values().find(|pushed| pushed.contains(tip));
+        let commits = pushed.into_iter().flatten().rev().skip_while(|sha| *sha != tip).cloned().collect();
+        Ok(FirstParents { commits, others: BTreeMap::new() })
     }
 
     async fn one_line(&self, _: &str, sha: &CommitSha) -> Result<CommitLine, GitError> {

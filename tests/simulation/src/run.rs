@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_hours(6);
 
 /// Number of applies allowed once faults stop: each thing left to the next apply (a recovered attempt, a late request)
 /// and what waits for the end of a freeze takes a turn.
-const TURNS: u32 = 8;
+const TURNS: u32 = 12;
 
 /// The result of a scenario.
 #[derive(Debug, Default)]
@@ -49,8 +49,9 @@ pub fn run(scenario: &Scenario, told: bool) -> Ended {
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
     runtime.block_on(async {
         let freeze = scenario.freeze.map(|(start, length)| Freeze::after(start, length));
-        let world = World::new(scenario.seed, freeze, told);
         let ids = scenario.ids();
+        let pipeline = ids.first().cloned().zip(ids.get(1).cloned()).filter(|_| scenario.pipeline);
+        let world = World::new(scenario.seed, freeze, pipeline, told);
         for link in &ids {
             people::push(&world, link, 0);
         }
@@ -112,6 +113,7 @@ async fn play(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec<Li
             | Event::Skip(link)
             | Event::Rollback(link)
             | Event::Withdraw(link)
+            | Event::Promote(link)
             | Event::Drift(link)
             | Event::Unlock(link) => people::act(world, &ids[link % ids.len()], *event).await,
         }

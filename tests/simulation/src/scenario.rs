@@ -16,6 +16,8 @@ pub struct Scenario {
     pub links: usize,
     /// When deployments are frozen: the start and the length, in minutes.
     pub freeze: Option<(u64, u64)>,
+    /// Whether the second link runs what the first has verified.
+    pub pipeline: bool,
     /// The events and their times.
     pub events: Vec<(Duration, Event)>,
     /// The faults, by process and call.
@@ -71,6 +73,8 @@ pub enum Event {
     Rollback(usize),
     /// A user withdraws the oldest pending request.
     Withdraw(usize),
+    /// A user promotes the newest commit that the stage before has verified.
+    Promote(usize),
     /// A user changes the deployment by hand.
     Drift(usize),
     /// A user removes the link from the manifest, or adds it back.
@@ -111,6 +115,7 @@ impl Scenario {
             };
             events.push((moment(&mut rng), event));
         }
+        let pipeline = pipeline(seed, links, &mut events);
         events.sort_by_key(|(at, _)| *at);
         let mut faults = BTreeMap::new();
         for process in 0..processes {
@@ -123,7 +128,7 @@ impl Scenario {
                 faults.insert((process, at), fault);
             }
         }
-        Self { seed, links, freeze: freeze(seed), events, faults }
+        Self { seed, links, freeze: freeze(seed), pipeline, events, faults }
     }
 
     /// The ids of the links.
@@ -144,7 +149,7 @@ impl Scenario {
             it.without(at);
             it
         });
-        let links = (self.links > 1).then(|| Self { links: 1, ..self.clone() });
+        let links = (self.links > 1).then(|| Self { links: 1, pipeline: false, ..self.clone() });
         let freeze = self.freeze.map(|_| Self { freeze: None, ..self.clone() });
         links.into_iter().chain(freeze).chain(events).chain(faults)
     }
@@ -166,6 +171,23 @@ impl Scenario {
 fn freeze(seed: u64) -> Option<(u64, u64)> {
     let mut rng = fastrand::Rng::with_seed(seed ^ 0xf4ee_2e00);
     rng.bool().then(|| (rng.u64(0..12), rng.u64(1..30)))
+}
+
+/// Every second scenario with two links makes a pipeline of them, with promotions, pushes, rollbacks and applies. With dice
+/// of its own, like the freeze.
+fn pipeline(seed: u64, links: usize, events: &mut Vec<(Duration, Event)>) -> bool {
+    let mut rng = fastrand::Rng::with_seed(seed ^ 0x0091_9e11);
+    if links < 2 || rng.bool() {
+        return false;
+    }
+    for event in [Event::Promote(1), Event::Promote(1), Event::Push(0), Event::Rollback(0)] {
+        // A run takes a while.
+        events.push((2 * moment(&mut rng), event));
+    }
+    for _ in 0..rng.u32(1..4) {
+        events.push((2 * moment(&mut rng), Event::Apply));
+    }
+    true
 }
 
 fn moment(rng: &mut fastrand::Rng) -> Duration {

@@ -10,12 +10,26 @@ use katkit::state::{
     Append, Leases, Links, MemoryState, NewRequest, Removal, Rename, Requests, State, StateError, Survey,
 };
 
+use tokio::time::Instant;
+
 use crate::gate::Gate;
+use crate::invariants;
 use crate::world::World;
 
 /// The record through a gate.
 #[derive(Debug)]
 pub struct GatedState(pub Gate);
+
+impl GatedState {
+    /// Remembers what the process has read.
+    fn saw<'h>(&self, heads: impl Iterator<Item = (&'h LinkId, &'h Head)>) {
+        let now = Instant::now();
+        let mut facts = self.0.world.facts();
+        for (id, head) in heads {
+            facts.seen.insert((self.0.process, id.clone()), (now, head.clone()));
+        }
+    }
+}
 
 fn lost(action: &'static str) -> StateError {
     let source = Box::new(std::io::Error::from(std::io::ErrorKind::TimedOut));
@@ -58,6 +72,9 @@ impl Write {
                 world.facts().folds.insert(self.link.clone(), folded);
             }
         }
+        for recorded in &self.events {
+            invariants::evidence(world, self.process, &self.link, &recorded.event);
+        }
         if self.events.iter().any(|recorded| recorded.by.name.is_empty()) {
             world.violated(8, format!("{}: an event does not say on whose behalf", self.link));
         }
@@ -77,7 +94,9 @@ impl Links for GatedState {
             let links = links.clone();
             Box::pin(async move { world.state.heads(links.as_deref()).await })
         };
-        self.0.call("state.heads", read, || lost("read")).await
+        let heads = self.0.call("state.heads", read, || lost("read")).await?;
+        self.saw(heads.iter().map(|(id, head)| (id, head)));
+        Ok(heads)
     }
 
     async fn own_journal(
@@ -200,6 +219,8 @@ impl State for GatedState {
         let survey = |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
             Box::pin(async move { world.state.survey().await })
         };
-        self.0.call("state.survey", survey, || lost("read")).await
+        let survey: Survey = self.0.call("state.survey", survey, || lost("read")).await?;
+        self.saw(survey.heads.iter().map(|(id, head)| (id, &**head)));
+        Ok(survey)
     }
 }

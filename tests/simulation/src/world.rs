@@ -52,6 +52,8 @@ pub struct World {
     pub seed: u64,
     /// When the policy of every tenant freezes deployments.
     pub freeze: Option<Freeze>,
+    /// The link of the first stage and that of the second, if they make a pipeline.
+    pub pipeline: Option<(LinkId, LinkId)>,
     /// The record.
     pub state: MemoryState,
     pub blobs: Arc<MemoryBlobs>,
@@ -81,6 +83,10 @@ pub struct Facts {
     pub tips: BTreeMap<LinkId, CommitSha>,
     /// Every former branch tip, oldest first; each contains the earlier ones.
     pub pushed: BTreeMap<LinkId, Vec<CommitSha>>,
+    /// The processes whose manifest has both links of the pipeline.
+    pub staged: BTreeSet<u32>,
+    /// What each process last read of a link, and when.
+    pub seen: BTreeMap<(u32, LinkId), (Instant, Head)>,
     /// What each process found wanted when it planned.
     pub wanted: BTreeMap<(u32, LinkId), CommitSha>,
     /// Requests submitted by users.
@@ -144,10 +150,16 @@ pub struct Rollout {
 }
 
 impl World {
-    pub fn new(seed: u64, freeze: Option<Freeze>, told: bool) -> Arc<Self> {
+    pub fn new(
+        seed: u64,
+        freeze: Option<Freeze>,
+        pipeline: Option<(LinkId, LinkId)>,
+        told: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             seed,
             freeze,
+            pipeline,
             state: MemoryState::new(),
             blobs: Arc::new(MemoryBlobs::new()),
             began: Instant::now(),
