@@ -52,11 +52,12 @@ fn main() {
     let repository = directory.path().join("repository");
     let shas = commits(&repository);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(pipelines(directory.path()));
     let mut walls = Vec::new();
     for links in [100_usize, 1000, 10_000] {
         let place = directory.path().join(format!("of-{links}"));
         fs::create_dir(&place).expect("a directory");
-        runtime.block_on(populate(&place, links, &shas[0]));
+        runtime.block_on(populate(&place, links, |_| &shas[0]));
         for (what, changed) in [("nothing to do", 0), ("1 % changed  ", links / 100)] {
             fs::write(place.join("katkit.toml"), manifest(links, changed, &shas)).expect("a file");
             let (ours, bare) = in_turn(
@@ -135,10 +136,84 @@ fn id(link: usize) -> LinkId {
     format!("t{:03}/l{link:05}", link % 100).parse().expect("an id")
 }
 
-/// The record and the deployed files of links that completed their workflow for `sha`.
-async fn populate(place: &Path, links: usize, sha: &str) {
+/// Plans of 1 000 links in 200 pipelines over one repository with 50 000 commits, against as many links that follow its
+/// branch. Nothing is left to do: the first stage has the tip, and the others are a thousand commits behind.
+async fn pipelines(directory: &Path) {
+    const LINKS: usize = 1000;
+    let repository = directory.join("long");
+    let (tip, behind) = long_history(&repository);
+    let (with, without) = (directory.join("pipelines"), directory.join("branches"));
+    for place in [&with, &without] {
+        fs::create_dir(place).expect("a directory");
+    }
+    let is_first = |link: usize| link % 5 == 0;
+    populate(&with, LINKS, |link| if is_first(link) { &tip } else { &behind }).await;
+    populate(&without, LINKS, |_| &tip).await;
+    let head = manifest(0, 0, &[]).replace("../repository", "../long");
+    let (mut staged, mut plain) = (head.clone(), head);
+    for link in 0..LINKS {
+        let LinkId { tenant, link: name } = id(link);
+        let table = format!("[tenants.{tenant}.links.{name}]\nrepo = \"app\"\nworkflow = \"standard\"\n");
+        let _ = write!(staged, "{table}pipeline = \"p{:03}\"\n", link / 5);
+        let _ = write!(plain, "{table}branch = \"main\"\n");
+    }
+    for pipeline in 0..LINKS / 5 {
+        let of = |number: usize| format!("\"{}\"", id(5 * pipeline + number));
+        let _ = write!(
+            staged,
+            "[pipelines.p{pipeline:03}]\nrepo = \"app\"\nstages = [{{ name = \"beta\", links = [{}] }}, {{ name = \"prod\", waves = [[{}, {}], [{}, {}]] }}]\n",
+            of(0),
+            of(1),
+            of(2),
+            of(3),
+            of(4)
+        );
+    }
+    for (place, text) in [(&with, staged), (&without, plain)] {
+        fs::write(place.join("katkit.toml"), text).expect("a file");
+    }
+    let plan = |place: &Path| {
+        run(Command::new(env!("CARGO_BIN_EXE_katkit")).arg("plan").arg("-m").arg(place.join("katkit.toml")))
+    };
+    let (ours, plain) = in_turn(RUNS, || plan(&with), || plan(&without));
+    println!(
+        "  1000 links in 200 pipelines: {:.1} ms, following a branch {:.1} ms, ratio {:.2} (goal 2)",
+        ms(ours.wall),
+        ms(plain.wall),
+        ratio(ours, plain)
+    );
+}
+
+/// A repository with 50 000 commits; returns its tip, and the commit a thousand before it.
+fn long_history(repository: &Path) -> (String, String) {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    fs::create_dir(repository).expect("a directory");
+    git(repository, &["init", "-q", "-b", "main"]);
+    let mut import = Command::new("git")
+        .args(["-C", repository.to_str().expect("a path"), "fast-import", "--quiet"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("git");
+    let mut input = std::io::BufWriter::new(import.stdin.take().expect("its input"));
+    for number in 0..50_000 {
+        let at = 1_700_000_000 + number;
+        let text = format!("{number}\n");
+        write!(
+            input,
+            "commit refs/heads/main\ncommitter A <a@example.com> {at} +0000\ndata 1\nx\nM 644 inline number\ndata {}\n{text}\n",
+            text.len()
+        )
+        .expect("a commit");
+    }
+    drop(input);
+    assert!(import.wait().expect("git").success());
+    (git(repository, &["rev-parse", "main"]), git(repository, &["rev-parse", "main~1000"]))
+}
+
+/// The record and the deployed files of links that completed their workflow for the commit that is `live`.
+async fn populate<'s>(place: &Path, links: usize, live: impl Fn(usize) -> &'s str) {
     let state = SqliteState::open(&place.join(".katkit/state.db")).expect("a state");
-    let sha = CommitSha::new(sha).expect("a sha");
     let owner = Owner {
         id: "bench".into(),
         host: "bench".into(),
@@ -150,7 +225,8 @@ async fn populate(place: &Path, links: usize, sha: &str) {
     let state = Arc::new(state);
     let mut writes = tokio::task::JoinSet::new();
     for link in 0..links {
-        let (state, sha, owner, place) = (Arc::clone(&state), sha.clone(), owner.clone(), place.to_owned());
+        let sha = CommitSha::new(live(link)).expect("a sha");
+        let (state, owner, place) = (Arc::clone(&state), owner.clone(), place.to_owned());
         writes.spawn(async move {
             let link = id(link);
             let revision = deploy_file(&place, &link, &sha).await;

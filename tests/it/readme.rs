@@ -72,6 +72,34 @@ fn the_tour_shows_a_newcomer_everything_and_leaves_nothing_to_do() {
 }
 
 #[test]
+fn the_tour_of_the_pipeline_ends_with_everything_in_production() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let directory = tempfile::tempdir().unwrap();
+    let clone = directory.path().join("katkit");
+    git(directory.path(), &["clone", "-q", root.to_str().unwrap(), clone.to_str().unwrap()]);
+    let output = Command::new(clone.join("examples/pipeline/tour"))
+        .current_dir(directory.path())
+        .env("KATKIT", env!("CARGO_BIN_EXE_katkit"))
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "80")
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = format!("{stdout}\n--- standard error\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    let pushed = chapter(&stdout, "\n# Push");
+    assert!(pushed.contains("live in beta/shop, prod-eu/shop, prod-us/shop"), "{said}");
+    let bad = chapter(&stdout, "\n# A commit that beta likes");
+    assert!(bad.contains("durians are not allowed here") && bad.contains("rolled back to"), "{said}");
+    let later = chapter(&stdout, "\n# Neither");
+    assert!(later.contains("contains") && later.contains("(wave 1 of the stage `prod`)"), "{said}");
+    let done = chapter(&stdout, "\n# Done");
+    assert_eq!(done.matches("live, the newest").count(), 3, "{said}");
+    assert!(stdout.lines().all(|line| line.chars().count() <= 120), "{said}");
+    assert_eq!(git(&clone, &["status", "--porcelain"]), "", "it leaves only ignored files");
+}
+
+#[test]
 fn the_picture_in_the_readme_matches_the_tour() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();

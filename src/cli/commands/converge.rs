@@ -10,6 +10,7 @@ use super::others;
 use super::plan::{self, Selection};
 use crate::app::Opened;
 use crate::cli::ExitStatus;
+use crate::cli::arguments::Format;
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::domain::LinkId;
@@ -63,6 +64,9 @@ pub(super) async fn converge(
             break;
         }
         next = behind(&opened.estate, &plan);
+        if options.format == Format::Text {
+            output.show("\nFurther in the pipeline:\n\n")?;
+        }
         let options = ApplyOptions { again: next.clone(), ..options.clone() };
         let ended = carry_out(opened, plan, options, output).await?;
         worst = worst.or_worse(ended);

@@ -287,13 +287,13 @@ fn a_rollback_in_one_wave_holds_the_rest_of_the_stage() {
     assert_snapshot!(live_in(&world), @"
     beta: <fix
 
-    Fixes: c1e4406c06f50e830dbbcd0261507b4400e16904>
+    Fixes: 1c8b0a3943ff606573cdf0a424609d2365b0befa>
     prod-eu: <fix
 
-    Fixes: c1e4406c06f50e830dbbcd0261507b4400e16904>
+    Fixes: 1c8b0a3943ff606573cdf0a424609d2365b0befa>
     prod-us: <fix
 
-    Fixes: c1e4406c06f50e830dbbcd0261507b4400e16904>
+    Fixes: 1c8b0a3943ff606573cdf0a424609d2365b0befa>
     ");
 }
 
