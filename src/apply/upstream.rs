@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::ApplyError;
 use super::link_executor::LinkExecutor;
 use crate::domain::{CommitSha, Head, LinkId};
-use crate::pipeline::{LinkRecord, Missing, Records};
+use crate::pipeline::{LinkRecord, Missing, Records, Soak};
 use crate::report::LinkResult;
 
 impl LinkExecutor<'_> {
@@ -15,7 +15,8 @@ impl LinkExecutor<'_> {
     pub(super) async fn withdrawn(self, sha: &CommitSha) -> Result<Option<LinkResult>, ApplyError> {
         let (estate, link) = (self.session.estate(), &self.plan.link);
         let Some((_, pipeline, _)) = estate.manifest().pipeline_of(link) else { return Ok(None) };
-        let requirements = pipeline.requirements(link);
+        let soak = estate.manifest().soak_of(link).map(|time| Soak { time, now: estate.clock.now() });
+        let requirements = pipeline.requirements(link, soak);
         let upstream = pipeline.upstream(link).into_iter();
         let others: BTreeSet<&LinkId> =
             upstream.chain(requirements.iter().flat_map(|it| it.links())).collect();

@@ -1,7 +1,7 @@
 //! Whether a link's journal has no gaps or illegal transitions, and folds into its head.
 
 use crate::causes;
-use crate::domain::{Check, Event, Generation, Head, LinkId};
+use crate::domain::{Check, Event, Evidence, Generation, Head, LinkId};
 use crate::journal;
 use crate::plan::LinkInput;
 use crate::state::{Links, State, StateError};
@@ -97,6 +97,7 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         generation: _,
         deployed,
         verified,
+        live_clock,
         deploying,
         run,
         quarantined,
@@ -106,6 +107,14 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         moved_to,
         pruned,
     } = head;
+    // Older builds wrote heads without a clock.
+    let without_clock = |list: &[Evidence]| -> Vec<Evidence> {
+        list.iter().map(|evidence| Evidence { clock: 0, ..evidence.clone() }).collect()
+    };
+    let is_verified_alike = match live_clock {
+        Some(_) => *verified == folded.verified && *live_clock == folded.live_clock,
+        None => *verified == without_clock(&folded.verified),
+    };
     let mut recorded = run.clone();
     if let (Some(run), Some(folded)) = (&mut recorded, &folded.run) {
         // Older builds wrote heads without it.
@@ -113,7 +122,7 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
     }
     let parts = [
         ("what is deployed", *deployed == folded.deployed),
-        ("what was verified", *verified == folded.verified),
+        ("what was verified", is_verified_alike),
         ("the deployment in flight", *deploying == folded.deploying),
         ("the run", recorded == folded.run),
         ("what is quarantined", *quarantined == folded.quarantined),

@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, FleetName, FormerName,
-    Generation, Handle, Images, LinkId, Outcome, PhaseName, Promotion, Pruned, RunId, RunOutcome, Token,
+    Generation, Handle, Images, LinkId, LiveClock, Outcome, PhaseName, Promotion, Pruned, Quarantine, RunId,
+    RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -22,6 +23,9 @@ pub struct Head {
     /// The last commits verified here, oldest first; at most [`Head::VERIFIED`].
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
     pub verified: Vec<Evidence>,
+    /// How long what is live has been verified, once anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_clock: Option<LiveClock>,
     /// A deployment that was intended and has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploying: Option<Box<DeployState>>,
@@ -81,6 +85,9 @@ pub struct Evidence {
     /// What was deployed then; `None` if the run deployed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<Deployment>,
+    /// What [`Head::live_clock`] showed then.
+    #[serde(default, skip_serializing_if = "is_zero_seconds")]
+    pub clock: u64,
 }
 
 /// A deployment in flight.
@@ -190,6 +197,11 @@ fn exact<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero_seconds(number: &u64) -> bool {
+    *number == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -261,28 +273,6 @@ pub struct Rollout {
     pub ended: Option<(Timestamp, DeployOutcome)>,
 }
 
-/// A commit that was rolled back. Neither it nor any commit that contains it may be deployed here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Quarantine {
-    /// The quarantined commit.
-    pub sha: CommitSha,
-    /// When it was rolled back.
-    pub since: Timestamp,
-    /// The reason, in one sentence.
-    pub why: String,
-    /// The commit that was restored. The fault may be in any commit after it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub good: Option<CommitSha>,
-    /// Commits that contain it may be deployed: the phase was lost, which says nothing about the code.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub alone: bool,
-    /// Commits that may still be deployed, like their descendants: they were released, or verified here since. Oldest
-    /// first; at most [`Head::VERIFIED`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub cleared: Vec<CommitSha>,
-}
-
 impl Head {
     /// The run that has not ended.
     pub fn open_run(&self) -> Option<&RunState> {
@@ -333,16 +323,6 @@ impl Head {
     /// The quarantine of `sha` itself, if any.
     pub fn quarantine(&self, sha: &CommitSha) -> Option<&Quarantine> {
         self.quarantined.iter().find(|quarantine| quarantine.sha == *sha)
-    }
-}
-
-impl Quarantine {
-    /// Allows `sha` to be deployed even if it contains the commit.
-    pub fn clear(&mut self, sha: &CommitSha) {
-        self.cleared.retain(|other| other != sha);
-        self.cleared.push(sha.clone());
-        let surplus = self.cleared.len().saturating_sub(Head::VERIFIED);
-        self.cleared.drain(..surplus);
     }
 }
 

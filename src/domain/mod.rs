@@ -13,11 +13,13 @@ mod exit;
 mod head;
 mod ids;
 mod images;
+mod live_clock;
 mod name;
 mod outcome;
 mod owner;
 mod phase;
 mod prune;
+mod quarantine;
 mod rename;
 mod request;
 pub(crate) mod seconds;
@@ -32,11 +34,12 @@ pub use digest::PlanDigest;
 pub use event::{DeployPurpose, Event, RecordedEvent, RunPhase, RunReason};
 pub use exit::{exit_code_meaning, signal_meaning};
 pub use head::{
-    AttemptState, Cancellation, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Quarantine,
-    Rollout, RunState,
+    AttemptState, Cancellation, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Rollout,
+    RunState,
 };
 pub use ids::{AttemptNumber, DeploymentName, Epoch, Generation, Handle, RequestId, RunId, Token};
 pub use images::Images;
+pub use live_clock::LiveClock;
 pub use name::{
     COMMITS, FleetName, LinkId, LinkName, NameError, PROBE, PhaseName, PipelineName, PolicyName, RepoName,
     StageName, TenantName, WorkflowName,
@@ -48,6 +51,7 @@ pub use phase::{
 };
 pub(crate) use prune::removes;
 pub use prune::{CutMark, HistoryCut, Pruned};
+pub use quarantine::Quarantine;
 pub use rename::FormerName;
 pub use request::{Promotion, Request, RequestKind};
 pub use sha::{CommitSha, ShaError};

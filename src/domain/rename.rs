@@ -46,6 +46,7 @@ impl Head {
             generation: _,
             deployed,
             verified,
+            live_clock: _,
             deploying,
             run,
             quarantined,

@@ -99,7 +99,7 @@ pub async fn gather_beside<'a>(
     // Read first, so that the age of what is recorded is never overstated.
     let now = sources.clock.now();
     let (mut links, records) = record(sources, scope, now).await?;
-    wanted::resolve(sources, &mut links, &Arc::new(records)).await;
+    wanted::resolve(sources, &mut links, (&Arc::new(records), now)).await;
     contained::find(sources, &mut links).await;
     observe::observe(sources, &mut links, None).await;
     commit::gather(sources, &mut links).await;
@@ -125,12 +125,13 @@ pub async fn wanted(
     id: &LinkId,
     promotions: bool,
 ) -> Result<Result<CommitSha, Box<Hold>>, StateError> {
-    let (mut links, records) = record(sources, scope, sources.clock.now()).await?;
+    let now = sources.clock.now();
+    let (mut links, records) = record(sources, scope, now).await?;
     for link in links.iter_mut().filter(|_| !promotions) {
         link.head.promoted = None;
         link.requests.retain(|request| !matches!(request.ask, RequestKind::Promote { .. }));
     }
-    wanted::resolve(sources, &mut links, &Arc::new(records)).await;
+    wanted::resolve(sources, &mut links, (&Arc::new(records), now)).await;
     contained::find(sources, &mut links).await;
     let found = links.into_iter().find(|link| link.id == *id).and_then(|link| link.want);
     let none = || {

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Sources;
 use super::candidates::Search;
 use super::problem::{no_branch, problem};
@@ -11,7 +13,7 @@ use crate::domain::{CommitSha, Head, LinkId, RepoName, Request, RequestKind};
 use crate::git::{BesideBranch, GitError, Tips};
 use crate::manifest::{Manifest, Repo};
 use crate::pipeline::{
-    self, BranchHistory, Choice, LinkRecord, Missing, Position, Question, Records, Refusal, Standing,
+    self, BranchHistory, Choice, LinkRecord, Missing, Position, Question, Records, Refusal, Soak, Standing,
 };
 use crate::plan::{ForeignRollback, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Problem};
 
@@ -30,7 +32,7 @@ pub(super) fn records(manifest: &Manifest, links: &[LinkInput]) -> Records {
 pub(super) async fn resolve(
     sources: Sources<'_>,
     links: &mut [LinkInput],
-    records: &Arc<Records>,
+    (records, now): (&Arc<Records>, Timestamp),
     tips: &BTreeMap<&RepoName, Result<Tips, GitError>>,
 ) {
     let mut members: BTreeMap<&RepoName, Vec<usize>> = BTreeMap::new();
@@ -56,7 +58,7 @@ pub(super) async fn resolve(
         for at in members {
             let input = &mut links[at];
             let (want, pipeline) = match &history {
-                Ok(branch) => decide(sources, input, repository, records, branch).await,
+                Ok(branch) => decide(sources, input, (repository, now), records, branch).await,
                 Err(problem) => (Err(Box::new(problem.clone().into())), None),
             };
             (input.want, input.pipeline) = (Some(want), pipeline.map(Box::new));
@@ -75,7 +77,7 @@ fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], records: &
         match pipeline::base(&input.head) {
             Some(base) => until.extend([base.clone()]),
             None => {
-                let before = pipeline.requirements(&input.id).into_iter().flat_map(|it| it.links());
+                let before = pipeline.requirements(&input.id, None).into_iter().flat_map(|it| it.links());
                 let before = before.filter_map(|link| records.get(link));
                 until.extend(before.flat_map(|record| &record.verified).map(|(sha, _)| sha.clone()));
             }
@@ -114,7 +116,7 @@ pub(super) fn promoted<'a>(head: &'a Head, requests: &'a [Request]) -> Option<&'
 async fn decide(
     sources: Sources<'_>,
     input: &LinkInput,
-    repo: &Repo,
+    (repo, now): (&Repo, Timestamp),
     records: &Arc<Records>,
     branch: &Arc<BranchHistory>,
 ) -> (Result<CommitSha, Box<Hold>>, Option<InPipeline>) {
@@ -128,6 +130,7 @@ async fn decide(
         head: &input.head,
         pin: pin.map(|pin| &pin.sha),
         promoted: promoted(&input.head, &input.requests),
+        soak: sources.manifest.soak_of(&input.id).map(|time| Soak { time, now }),
         records,
         branch,
     };
@@ -137,11 +140,12 @@ async fn decide(
         let at = |quarantine| ForeignRollback { at: link.clone(), quarantine };
         record.rolled_back.iter().cloned().map(at)
     });
-    let found = InPipeline {
+    let mut found = InPipeline {
         standing: Standing::of(&question),
         branch: Arc::clone(branch),
         records: Arc::clone(records),
         rolled_back: rolled_back.collect(),
+        waits: None,
     };
     let search = Search { sources, url: &repo.url, input, found: &found };
     let want = match pipeline::choose(&question) {
@@ -152,6 +156,16 @@ async fn decide(
         Choice::Nothing(refusal) => Err(Box::new(hold(input, refusal, branch))),
         Choice::Candidates(candidates) => search.first(candidates).await,
     };
+    let is_idle = || want.as_ref().ok().is_some_and(|want| pipeline::base(&input.head) == Some(want));
+    if let Some((name, policy)) = sources.manifest.policy_of(&input.id)
+        && let Some((sha, missing)) = &found.standing.soaking
+        && is_idle()
+    {
+        let until = missing.iter().map(Missing::soaked_at).max().flatten().map(|at| policy.zone().at(at));
+        let (policy, sha, missing) = (name.clone(), sha.clone(), missing.clone());
+        let reason = HoldReason::Soaking { policy, sha, missing };
+        found.waits = Some(Hold { scope: HoldScope::Link, reason, hint: None, until });
+    }
     (want, Some(found))
 }
 

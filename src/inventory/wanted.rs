@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 
+use jiff::Timestamp;
+
 use super::problem::{no_branch, problem};
 use super::{Sources, pipelines};
 use crate::domain::RepoName;
@@ -17,7 +19,11 @@ use crate::plan::LinkInput;
 const CONCURRENTLY: usize = 32;
 
 /// Fills in `want` of every link, with one query per repository.
-pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], records: &Arc<Records>) {
+pub(super) async fn resolve(
+    sources: Sources<'_>,
+    links: &mut [LinkInput],
+    records: (&Arc<Records>, Timestamp),
+) {
     let mut branches: BTreeMap<&RepoName, BTreeSet<&str>> = BTreeMap::new();
     for input in &*links {
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };

@@ -112,7 +112,7 @@ pub(super) fn adopted(
     if head.deployed.is_none() {
         // It served before katkit adopted the link, so it is a rollback target.
         let deployment = Some(now.clone());
-        evidence::remember(head, Evidence { sha: sha.clone(), at, run: None, deployment });
+        evidence::remember(head, Evidence { sha: sha.clone(), at, run: None, deployment, clock: 0 });
     }
     head.deployed = Some(now);
     head.forgotten = false;

@@ -31,12 +31,24 @@ pub(super) fn verified(
     let live = deployment.as_ref().and_then(|deployment| deployment.token.as_ref());
     ensure(live == token, || "another deployment is live".to_owned())?;
     head.promoted = None;
-    remember(head, Evidence { sha: sha.clone(), at, run: Some(id.clone()), deployment });
+    let clock = head.live_clock.map_or(0, |clock| clock.read(at));
+    remember(head, Evidence { sha: sha.clone(), at, run: Some(id.clone()), deployment, clock });
     // The fault of an earlier commit is not in this one.
     for quarantine in &mut head.quarantined {
         quarantine.clear(sha);
     }
     Ok(())
+}
+
+/// Runs the clock of the link while what is live is verified; if the workflow deploys nothing, once anything is.
+pub(super) fn advance_clock(head: &mut Head, at: Timestamp) {
+    let runs = match &head.deployed {
+        Some(deployed) => head.evidence(&deployed.sha).is_some(),
+        None => !head.verified.is_empty(),
+    };
+    if runs || head.live_clock.is_some() {
+        head.live_clock.get_or_insert_default().set(runs, at);
+    }
 }
 
 /// The live deployment of the run, or why the run does not verify its commit.

@@ -89,6 +89,7 @@ fn apply(head: &mut Head, recorded: &RecordedEvent) -> Result<(), IllegalMove> {
         Err(format!("the previous event is {}", head.generation))
     };
     head.generation = recorded.generation;
+    evidence::advance_clock(head, recorded.at);
     moved.map_err(|why| IllegalMove { generation: recorded.generation, event: recorded.event.word(), why })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::definitions::{Definitions, NamedTable, checked, unknown};
 use super::diagnostic::{Diagnostic, Report};
@@ -36,6 +37,11 @@ impl Pipelines {
 }
 
 impl Manifest {
+    /// How long the policy of a link's tenant lets a commit soak in the stages before.
+    pub fn soak_of(&self, link: &LinkId) -> Option<Duration> {
+        self.policy_of(link)?.1.soak
+    }
+
     /// The pipeline that chooses a link's commits, if there is one, and the link's pin.
     pub fn pipeline_of(&self, link: &LinkId) -> Option<(&PipelineName, &Pipeline, Option<&Pin>)> {
         let (_, link) = self.link(link)?;

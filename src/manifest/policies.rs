@@ -15,7 +15,7 @@ use crate::policy::{Freeze, Policy, Weekdays, Window, Zone};
 
 /// The policy of a table; `None` if it has a mistake.
 pub(super) fn policy(name: &str, it: NamedTable<'_, '_>) -> Option<Arc<Policy>> {
-    let PolicyKeys { freeze, allow } = it.read()?;
+    let PolicyKeys { freeze, allow, soak } = it.read()?;
     let declared = [
         freeze.as_ref().map_or(0, |list| list.value.len()),
         allow.as_ref().map_or(0, |list| list.value.len()),
@@ -38,7 +38,7 @@ pub(super) fn policy(name: &str, it: NamedTable<'_, '_>) -> Option<Arc<Policy>> 
     if declared != [freezes.len(), windows.len()] {
         return None;
     }
-    let policy = Policy { freezes, allow: windows };
+    let policy = Policy { freezes, allow: windows, soak: soak.map(|soak| soak.value.0) };
     if never_opens(&policy) {
         let message = format!("the policy {} never allows a deployment", quoted(name));
         let help = "leave a time of the week that no `freeze` covers and, if there is `allow`, one of its windows does";
@@ -132,7 +132,7 @@ fn never_opens(policy: &Policy) -> bool {
         return false;
     }
     let freezes = policy.freezes.iter().filter(|freeze| freeze.window.is_weekly()).cloned().collect();
-    let weekly = Policy { freezes, allow: policy.allow.clone() };
+    let weekly = Policy { freezes, allow: policy.allow.clone(), soak: None };
     // Any time serves: the search covers more than a year, with every change of clocks.
     weekly.opening(Timestamp::UNIX_EPOCH).is_none()
 }

@@ -194,6 +194,9 @@ keys! {
         freeze: Vec<Located<FreezeKeys<'i>>>, "freeze";
         /// Windows in which deployments are allowed. Default: at any time.
         allow: Vec<Located<WindowKeys<'i>>>, "allow";
+        /// How long a commit must have been live and verified in the stages before, like `2h`: it, or a later commit that
+        /// was verified there. Only for links that follow a pipeline.
+        soak: Seconds, "soak";
     }
 
     /// A window in which deployments are allowed: `days`, `from` and `to`, or `start` and `end`.

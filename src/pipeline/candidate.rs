@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{BranchHistory, Missing, Pipeline, Records, Requirement, Take};
+use super::{BranchHistory, Missing, Pipeline, Records, Requirement, Soak, Take};
 use crate::domain::{CommitSha, Head, LinkId, RunOutcome};
 
 /// What the choice for one link depends on.
@@ -18,6 +18,8 @@ pub struct Question<'a> {
     pub pin: Option<&'a CommitSha>,
     /// The commit that an actor promoted.
     pub promoted: Option<&'a CommitSha>,
+    /// How long the policy of its tenant lets a commit soak.
+    pub soak: Option<Soak>,
     /// The record of the pipeline's links.
     pub records: &'a Records,
     /// The home branch.
@@ -161,6 +163,24 @@ impl<'a> Question<'a> {
         candidates
     }
 
+    /// The newer commit that will have soaked first, if soaking is all that it lacks.
+    pub(super) fn soaking(&self) -> Option<(CommitSha, Vec<Missing>)> {
+        self.soak?;
+        let base = self.base()?;
+        let newer = self.branch.newer_than(base)?;
+        let requirements = self.requirements();
+        let verified = self.verified(requirements.first()?).into_iter();
+        let newer = verified.filter(|sha| self.branch.number(sha).is_some_and(|at| at < newer.len()));
+        let soaking = newer.filter_map(|sha| {
+            let missing = self.missing(&sha);
+            let only = missing.iter().all(|it| it.soaking.len() >= it.need) && !missing.is_empty();
+            only.then_some((sha, missing))
+        });
+        let until = |missing: &[Missing]| missing.iter().map(Missing::soaked_at).max().flatten();
+        // Where the time is unknown, it is later than any.
+        soaking.min_by_key(|(_, missing)| until(missing).map_or((1, None), |at| (0, Some(at))))
+    }
+
     /// The commit of the last run, if that ended without success.
     fn stopped(&self) -> Option<&'a CommitSha> {
         let run = self.head.run.as_ref()?;
@@ -174,7 +194,7 @@ impl<'a> Question<'a> {
     }
 
     pub(super) fn requirements(&self) -> Vec<Requirement<'a>> {
-        self.pipeline.requirements(self.link)
+        self.pipeline.requirements(self.link, self.soak)
     }
 
     /// What a commit lacks before the link may run it.

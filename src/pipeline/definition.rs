@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Records;
+use super::{Records, Soak};
 use crate::domain::{CommitSha, LinkId, PhaseName, RepoName, StageName};
 
 /// The stages that a commit of one repository travels through.
@@ -52,6 +53,8 @@ pub struct Requirement<'p> {
     need: usize,
     /// The wave that they are, from 1.
     wave: Option<usize>,
+    /// How long the commit must have soaked there.
+    soak: Option<Soak>,
 }
 
 /// A requirement that a commit does not meet.
@@ -69,6 +72,10 @@ pub struct Missing {
     /// Those of them whose run for the commit succeeded except for this phase, which was skipped on request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<(LinkId, PhaseName)>,
+    /// The links that have verified the commit, and where it has not soaked for long enough: until when, if that can be
+    /// computed. They are not among `links`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub soaking: Vec<(LinkId, Option<Timestamp>)>,
 }
 
 impl Pipeline {
@@ -82,16 +89,16 @@ impl Pipeline {
         self.stages.iter().flat_map(Stage::links)
     }
 
-    /// What a commit must meet before the link runs it.
-    pub fn requirements(&self, link: &LinkId) -> Vec<Requirement<'_>> {
+    /// What a commit must meet before the link runs it. With `soak`, it must also have soaked in the stages before.
+    pub fn requirements(&self, link: &LinkId, soak: Option<Soak>) -> Vec<Requirement<'_>> {
         let Some(stage) = self.stage_of(link) else { return Vec::new() };
         let before = stage.after.iter().filter_map(|name| self.stage(name));
-        let mut requirements: Vec<_> = before.map(|before| before.required(stage.need)).collect();
+        let mut requirements: Vec<_> = before.map(|before| before.required(stage.need, soak)).collect();
         let wave = stage.waves.iter().position(|wave| wave.contains(link)).unwrap_or_default();
         if let Some(before) = wave.checked_sub(1) {
             let links = &stage.waves[before..=before];
             let (need, wave) = (links[0].len(), Some(wave));
-            requirements.push(Requirement { stage: &stage.name, links, need, wave });
+            requirements.push(Requirement { stage: &stage.name, links, need, wave, soak: None });
         }
         requirements
     }
@@ -121,10 +128,10 @@ impl Stage {
         self.waves.iter().flatten()
     }
 
-    fn required(&self, need: Option<usize>) -> Requirement<'_> {
+    fn required(&self, need: Option<usize>, soak: Option<Soak>) -> Requirement<'_> {
         let all = self.links().count();
         let need = need.unwrap_or(all).min(all);
-        Requirement { stage: &self.name, links: &self.waves, need, wave: None }
+        Requirement { stage: &self.name, links: &self.waves, need, wave: None, soak }
     }
 }
 
@@ -137,9 +144,13 @@ impl<'p> Requirement<'p> {
     /// What is missing for `sha`, if anything is.
     pub fn missing(&self, sha: &CommitSha, records: &Records) -> Option<Missing> {
         let (mut verified, mut links, mut skipped) = (0, Vec::new(), Vec::new());
+        let mut soaking: Vec<(LinkId, Option<Timestamp>)> = Vec::new();
         for link in self.links() {
             if records.has_verified(link, sha) {
-                verified += 1;
+                match self.soak.and_then(|soak| records.soaking(link, sha, soak)) {
+                    None => verified += 1,
+                    Some(until) => soaking.push((link.clone(), until)),
+                }
                 continue;
             }
             links.push(link.clone());
@@ -147,7 +158,7 @@ impl<'p> Requirement<'p> {
             skipped.extend(run.filter(|(of, _)| of == sha).map(|(_, phase)| (link.clone(), phase.clone())));
         }
         let (need, wave) = (self.need.saturating_sub(verified), self.wave);
-        (need > 0).then(|| Missing { stage: self.stage.clone(), links, need, wave, skipped })
+        (need > 0).then(|| Missing { stage: self.stage.clone(), links, need, wave, skipped, soaking })
     }
 }
 
@@ -155,9 +166,20 @@ impl<'p> Requirement<'p> {
 const NAMED: usize = 4;
 
 impl Missing {
+    /// When enough links will have soaked, if nothing else is missing and that can be computed.
+    pub fn soaked_at(&self) -> Option<Timestamp> {
+        let mut until: Vec<_> = self.soaking.iter().filter_map(|(_, until)| *until).collect();
+        until.sort_unstable();
+        until.get(self.need.checked_sub(1)?).copied()
+    }
+
     /// As a lowercase fragment, to follow a commit: `is not verified in …`.
     pub fn describe(&self) -> String {
-        let Self { stage, links, need, wave, skipped } = self;
+        let Self { stage, links, need, wave, skipped, soaking } = self;
+        if soaking.len() >= *need {
+            let names: Vec<_> = soaking.iter().map(|(link, _)| format!("`{link}`")).collect();
+            return format!("is soaking in {} (stage `{stage}`)", names.join(", "));
+        }
         let mut names: Vec<_> = links.iter().take(NAMED).map(|link| format!("`{link}`")).collect();
         if links.len() > NAMED {
             names.push(format!("{} more", links.len() - NAMED));
@@ -167,7 +189,7 @@ impl Missing {
             Some(wave) => format!("wave {wave} of the stage `{stage}`"),
             None => format!("stage `{stage}`"),
         };
-        let text = match *need == links.len() {
+        let text = match *need >= links.len() {
             true => format!("is not verified in {names} ({place})"),
             false => format!("needs {need} more of {names} ({place}) to verify it"),
         };

@@ -20,5 +20,5 @@ mod tests;
 pub use branch::{BranchHistory, Position};
 pub use candidate::{Choice, Question, Refusal, base, choose};
 pub use definition::{Missing, Pipeline, Requirement, Stage, Take};
-pub use records::{LinkRecord, Records};
+pub use records::{LinkRecord, Records, Soak};
 pub use standing::{CommitState, Standing};

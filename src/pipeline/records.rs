@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use std::time::Duration;
 
-use crate::domain::{CommitSha, Head, LinkId, PhaseName, Quarantine, Request, RequestKind};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::{CommitSha, Head, LinkId, LiveClock, PhaseName, Quarantine, Request, RequestKind};
 
 /// The part of the record that decides which commits may travel on, by link.
 #[derive(Clone, Debug, Default)]
@@ -15,12 +17,24 @@ pub struct Records(BTreeMap<LinkId, LinkRecord>);
 pub struct LinkRecord {
     /// What is live.
     pub live: Option<CommitSha>,
-    /// The commits that a run verified, and when. What katkit found running when it adopted the link is not among them.
-    pub verified: Vec<(CommitSha, Timestamp)>,
+    /// The commits that a run verified, and what `clock` showed then. What katkit found running when it adopted the link
+    /// is not among them.
+    pub verified: Vec<(CommitSha, u64)>,
+    /// How long what is live has been verified.
+    pub clock: LiveClock,
     /// The commit of the last run if that succeeded except for a phase that was skipped on request, and that phase.
     pub skipped: Option<(CommitSha, PhaseName)>,
     /// The commits that were rolled back because of their code, or are about to be.
     pub rolled_back: Vec<Quarantine>,
+}
+
+/// How long a commit must have soaked, and the time of the judgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Soak {
+    /// How long it, or a later verified commit, must have been live.
+    pub time: Duration,
+    /// The current time.
+    pub now: Timestamp,
 }
 
 impl LinkRecord {
@@ -35,7 +49,8 @@ impl LinkRecord {
         });
         let mut record = Self {
             live: head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
-            verified: verified.map(|evidence| (evidence.sha.clone(), evidence.at)).collect(),
+            verified: verified.map(|evidence| (evidence.sha.clone(), evidence.clock)).collect(),
+            clock: head.live_clock.unwrap_or_default(),
             skipped,
             rolled_back: head.quarantined.iter().filter(|quarantine| !quarantine.alone).cloned().collect(),
         };
@@ -71,6 +86,17 @@ impl Records {
     /// The record of a link.
     pub fn get(&self, link: &LinkId) -> Option<&LinkRecord> {
         self.0.get(link)
+    }
+
+    /// How much longer a commit that the link has verified must soak there; `None` if it has soaked. The time at which
+    /// it will have, if nothing changes, is unknown while something unverified is live.
+    pub fn soaking(&self, link: &LinkId, sha: &CommitSha, soak: Soak) -> Option<Option<Timestamp>> {
+        let record = self.get(link)?;
+        let (_, from) = record.verified.iter().find(|(verified, _)| verified == sha)?;
+        let soaked = record.clock.read(soak.now).saturating_sub(*from);
+        let left = soak.time.as_secs().checked_sub(soaked).filter(|left| *left > 0)?;
+        let left = SignedDuration::from_secs(i64::try_from(left).unwrap_or(i64::MAX));
+        Some(record.clock.runs().then(|| soak.now.saturating_add(left).ok()).flatten())
     }
 
     /// Whether a run verified the commit at the link, and nothing has withdrawn that.

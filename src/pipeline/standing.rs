@@ -13,6 +13,8 @@ pub struct Standing {
     pub behind: Option<usize>,
     /// What the tip lacks before the link may run it.
     pub missing: Vec<Missing>,
+    /// The newer commit that will have soaked first, and where it is soaking.
+    pub soaking: Option<(CommitSha, Vec<Missing>)>,
 }
 
 /// What became of a commit at a link.
@@ -45,7 +47,7 @@ impl Standing {
         let base = question.base().filter(|base| question.branch.contains(base));
         let behind = base.map(|base| question.branch.not_in(base).len());
         let missing = tip.as_ref().map(|tip| question.missing(tip)).unwrap_or_default();
-        Self { tip, behind, missing }
+        Self { tip, behind, missing, soaking: question.soaking() }
     }
 }
 

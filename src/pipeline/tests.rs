@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::domain::{
-    CommitSha, Deployment, Evidence, Head, Images, LinkId, Quarantine, RunId, RunOutcome, RunState, StageName,
+    CommitSha, Deployment, Evidence, Head, Images, LinkId, LiveClock, Quarantine, RunId, RunOutcome,
+    RunState, StageName,
 };
 
 /// The commit with this number; the branch has them in ascending order.
@@ -56,6 +57,7 @@ fn head(live: Option<usize>, verified: &[usize]) -> Head {
         at: Timestamp::UNIX_EPOCH,
         run: Some(RunId(number.to_string())),
         deployment: Some(deployment(commit(number))),
+        clock: 0,
     };
     Head {
         deployed: live.map(|live| deployment(commit(live))),
@@ -104,24 +106,34 @@ struct World {
     branch: BranchHistory,
     pin: Option<CommitSha>,
     promoted: Option<CommitSha>,
+    soak: Option<Soak>,
 }
 
 impl World {
     fn new(tip: usize, heads: &[(&str, Head)]) -> Self {
         let heads = heads.iter().map(|(id, head)| (link(id), head.clone())).collect();
-        Self { pipeline: pipeline(), heads, branch: branch(tip), pin: None, promoted: None }
+        Self { pipeline: pipeline(), heads, branch: branch(tip), pin: None, promoted: None, soak: None }
     }
 
     fn choose(&self, id: &str) -> Choice {
+        self.ask(id, choose)
+    }
+
+    fn standing(&self, id: &str) -> Standing {
+        self.ask(id, Standing::of)
+    }
+
+    fn ask<T>(&self, id: &str, answer: impl FnOnce(&Question<'_>) -> T) -> T {
         let records: Records =
             self.heads.iter().map(|(id, head)| (id.clone(), LinkRecord::of(head, &[]))).collect();
         let (id, none) = (link(id), Head::default());
-        choose(&Question {
+        answer(&Question {
             link: &id,
             pipeline: &self.pipeline,
             head: self.heads.get(&id).unwrap_or(&none),
             pin: self.pin.as_ref(),
             promoted: self.promoted.as_ref(),
+            soak: self.soak,
             records: &records,
             branch: &self.branch,
         })
@@ -297,6 +309,52 @@ fn a_workflow_without_a_deployment_goes_on_from_what_it_verified() {
     let mut world = beta(5, &[1, 2, 3]);
     world.heads.insert(link("prod/a"), head(None, &[2]));
     assert_eq!(world.choose("prod/a"), candidates(&[3]));
+}
+
+#[test]
+fn a_commit_soaks_while_it_or_a_later_verified_commit_is_live() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let mut beta = head(Some(2), &[1, 2]);
+    let mut clock = LiveClock::default();
+    clock.set(true, at(1000));
+    (beta.live_clock, beta.verified[1].clock) = (Some(clock), 600);
+    let mut world =
+        World::new(5, &[("beta/a", beta.clone()), ("beta/b", beta), ("prod/a", head(Some(0), &[0]))]);
+    let time = std::time::Duration::from_secs(3600);
+    let mut later = |second: i64| {
+        world.soak = Some(Soak { time, now: at(second) });
+        let question = world.choose("prod/a");
+        let soaking = world.standing("prod/a").soaking;
+        let until = soaking.map(|(sha, missing)| {
+            let until = missing.iter().map(Missing::soaked_at).max().flatten().unwrap();
+            (usize::from_str_radix(sha.as_str(), 16).unwrap(), until.as_second())
+        });
+        (question, until)
+    };
+    let stays = Choice::Commit(commit(0));
+    assert_eq!(later(2000), (stays.clone(), Some((1, 4600))));
+    assert_eq!(later(4599), (stays, Some((1, 4600))));
+    assert_eq!(later(4600), (candidates(&[1]), Some((2, 5200))));
+    assert_eq!(later(5200), (candidates(&[2, 1]), None));
+}
+
+#[test]
+fn a_soak_stands_still_while_something_unverified_is_live() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let mut beta = head(Some(3), &[1, 2]);
+    let mut clock = LiveClock::default();
+    clock.set(true, at(1000));
+    clock.set(false, at(1060));
+    beta.live_clock = Some(clock);
+    let mut world =
+        World::new(5, &[("beta/a", beta.clone()), ("beta/b", beta), ("prod/a", head(Some(0), &[0]))]);
+    world.soak = Some(Soak { time: std::time::Duration::from_secs(61), now: at(9000) });
+    assert_eq!(world.choose("prod/a"), Choice::Commit(commit(0)));
+    let (_, missing) = world.standing("prod/a").soaking.unwrap();
+    assert_eq!(missing[0].soaked_at(), None, "nobody knows when it goes on");
+    assert_eq!(missing[0].describe(), "is soaking in `beta/a`, `beta/b` (stage `beta`)");
+    world.soak = Some(Soak { time: std::time::Duration::from_secs(60), now: at(9000) });
+    assert_eq!(world.choose("prod/a"), candidates(&[2, 1]), "a completed soak stays");
 }
 
 #[test]

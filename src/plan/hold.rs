@@ -109,6 +109,15 @@ pub enum HoldReason {
         /// What it lacks, or what the tip of the branch lacks.
         missing: Vec<Missing>,
     },
+    /// The next commit has not soaked for long enough in the stages before.
+    Soaking {
+        /// The policy that requires it.
+        policy: PolicyName,
+        /// The commit.
+        sha: CommitSha,
+        /// Where it is soaking.
+        missing: Vec<Missing>,
+    },
     /// Nothing is live, and the first commit of a pipeline is promoted by an actor.
     FirstPromotion {
         /// The commit that may run.
@@ -192,7 +201,8 @@ impl Hold {
     /// Whether it ends by itself: a deployment waits until its gate opens, or a commit until others have verified it.
     /// That is not a failure.
     pub fn is_at_gate(&self) -> bool {
-        (!self.scope.is_link() || matches!(self.reason, HoldReason::NotVerified { .. }))
+        (!self.scope.is_link()
+            || matches!(self.reason, HoldReason::NotVerified { .. } | HoldReason::Soaking { .. }))
             && !self.reason.is_error()
     }
 
@@ -250,6 +260,10 @@ impl HoldReason {
                     None => format!("no commit may run here yet: the newest {}", missing.join(", and ")),
                 }
             }
+            Self::Soaking { policy, sha, missing } => {
+                let missing: Vec<_> = missing.iter().map(Missing::describe).collect();
+                format!("{} {}, as the policy `{policy}` requires", sha.short(), missing.join(", and "))
+            }
             Self::FirstPromotion { sha } => {
                 format!(
                     "nothing is live yet, and the first commit is promoted by hand; {} may run",
@@ -295,7 +309,9 @@ impl HoldReason {
     /// The policy whose condition is not met.
     pub fn policy(&self) -> Option<&PolicyName> {
         match self {
-            Self::Frozen { policy, .. } | Self::OutsideWindows { policy, .. } => Some(policy),
+            Self::Frozen { policy, .. }
+            | Self::OutsideWindows { policy, .. }
+            | Self::Soaking { policy, .. } => Some(policy),
             _ => None,
         }
     }

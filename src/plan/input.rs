@@ -105,6 +105,8 @@ pub struct InPipeline {
     pub records: Arc<Records>,
     /// Commits that were rolled back at other links of its stage and of the stages before.
     pub rolled_back: Vec<ForeignRollback>,
+    /// What the next commit waits for while nothing else is to be done.
+    pub waits: Option<Hold>,
 }
 
 /// A commit that was rolled back at another link.

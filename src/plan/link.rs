@@ -92,6 +92,7 @@ pub(super) fn plan_link(
     {
         let mut plan = plan;
         plan.notes.extend(edited_workflow(all, input));
+        plan.holds.extend(waits(input));
         return plan;
     }
     let broken = input.facts.as_ref().and_then(|facts| facts.as_ref().err().cloned());
@@ -116,6 +117,11 @@ pub(super) fn plan_link(
         draft.step(Step::ReleaseLease { owner: owner.to_string() });
     }
     draft.plan
+}
+
+/// What the next commit of a pipeline waits for, while nothing else is wanted.
+fn waits(input: &LinkInput) -> Option<Hold> {
+    input.pipeline.as_ref().and_then(|pipeline| pipeline.waits.clone())
 }
 
 fn notes(manifest: &Manifest, input: &LinkInput) -> Vec<String> {
@@ -212,6 +218,7 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     if is_converged(&draft.head, &want) {
         deploy::repair(draft);
         draft.plan.notes.extend(edited_workflow(all, input));
+        draft.plan.holds.extend(waits(input));
         return;
     }
     if is_live_and_verified(&draft.head, &want) && draft.head.run.as_ref().is_some_and(|run| run.sha != want)

@@ -51,7 +51,7 @@ impl Policy {
     }
 
     /// The zone for times that concern the whole policy: that of its first window.
-    pub(super) fn zone(&self) -> Zone {
+    pub fn zone(&self) -> Zone {
         let windows = self.freezes.iter().map(|freeze| &freeze.window).chain(&self.allow);
         windows.map(Window::zone).next().cloned().unwrap_or(Zone::UTC)
     }

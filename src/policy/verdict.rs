@@ -1,5 +1,7 @@
 //! Policies, and the judgement of a deployment by them.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::moment::Moment;
@@ -13,6 +15,8 @@ pub struct Policy {
     pub freezes: Vec<Freeze>,
     /// When something may be deployed; at any time if there are none.
     pub allow: Vec<Window>,
+    /// How long a commit of a pipeline must have been live and verified in the stages before.
+    pub soak: Option<Duration>,
 }
 
 /// A window in which nothing may be deployed.
@@ -74,7 +78,7 @@ impl Policy {
     /// Whether a requested rollback may begin at `now`.
     pub fn rollback(&self, now: Timestamp) -> Option<Closed> {
         let holding = self.freezes.iter().filter(|freeze| freeze.holds_rollbacks).cloned().collect();
-        Self { freezes: holding, allow: Vec::new() }.deployment(now)
+        Self { freezes: holding, ..Self::default() }.deployment(now)
     }
 
     fn outside_windows(&self, now: Timestamp) -> Option<Condition> {

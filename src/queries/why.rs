@@ -12,7 +12,7 @@ use crate::estate::Estate;
 use crate::inventory::{Scope, Targets};
 use crate::journal::PastRun;
 use crate::manifest::Loaded;
-use crate::pipeline::CommitState;
+use crate::pipeline::{CommitState, Soak};
 use crate::plan::{self, Contained, Hold, Holder, LinkInput, LinkPlan, WatchComparison};
 use crate::requests::{CommitPrefixError, find_commit};
 use crate::state::StateError;
@@ -26,6 +26,8 @@ const LINES: usize = 20;
 pub struct WhyFacts {
     loaded: Arc<Loaded>,
     link: LinkId,
+    /// The time of the plan.
+    at: Timestamp,
     /// The recorded head, for links that are not gathered.
     head: Head,
     /// `None` if the link is forgotten. Nobody works on such a link.
@@ -68,10 +70,11 @@ pub async fn why(
 ) -> Result<WhyFacts, WhyError> {
     let targets = Targets::default().and_only(BTreeSet::from([link.clone()]));
     let input = estate.inventory(&Scope { targets, unattended, ..Scope::default() }).await?;
-    let plan = plan::plan(&input).links.into_iter().next();
+    let (at, plan) = (input.now, plan::plan(&input).links.into_iter().next());
     let found = input.links.into_iter().next();
     let (loaded, link) = (Arc::clone(&estate.loaded), link.clone());
-    let mut facts = WhyFacts { loaded, link, head, found, plan, run: None, tails: Vec::new(), story: None };
+    let mut facts =
+        WhyFacts { loaded, link, at, head, found, plan, run: None, tails: Vec::new(), story: None };
     facts.run = match &facts.head().run {
         Some(run) => past_run(estate, facts.recorded(), &run.id).await?,
         None => None,
@@ -143,7 +146,8 @@ impl WhyFacts {
         let is_held =
             self.plan.as_ref().is_some_and(|plan| plan.holds.iter().any(|hold| hold.scope.is_link()));
         let want = self.want().and_then(|want| want.as_ref().ok()).filter(|_| !is_held);
-        let requirements = pipeline.requirements(&self.link);
+        let soak = self.loaded.manifest.soak_of(&self.link).map(|time| Soak { time, now: self.at });
+        let requirements = pipeline.requirements(&self.link, soak);
         let missing = requirements.iter().filter_map(|it| it.missing(sha, &found.records)).collect();
         Some(CommitPlace { state: CommitState::of(self.head(), &found.branch, want, sha), missing })
     }

@@ -58,7 +58,7 @@ pub use moment::{ago, day};
 pub use pipeline::{
     CommitStateJson, MissingJson, PipelineCommit, PipelineCommitJson, PipelineJson, PipelineLink,
     PipelineLinkJson, PipelineMarkdown, PipelineStage, PipelineStageJson, PipelineStatus, PipelineStatusJson,
-    PipelineText, PlaceJson, SkippedJson, TakeJson,
+    PipelineText, PlaceJson, SkippedJson, SoakingJson, TakeJson,
 };
 pub use plan::*;
 pub use progress::{

@@ -115,7 +115,11 @@ fn behind(estate: &Estate, plan: &Plan) -> BTreeSet<LinkId> {
         // A stage that takes each commit may have another one waiting.
         let takes_each = pipeline.stage_of(link).is_some_and(|stage| stage.take == Take::Each);
         takes_each && with_steps.contains(link)
-            || pipeline.requirements(link).iter().flat_map(|it| it.links()).any(|it| with_steps.contains(it))
+            || pipeline
+                .requirements(link, None)
+                .iter()
+                .flat_map(|it| it.links())
+                .any(|it| with_steps.contains(it))
     };
     let pipelines = estate.manifest().pipelines.values();
     let behind = pipelines.flat_map(|pipeline| pipeline.links().filter(|link| is_behind(pipeline, link)));

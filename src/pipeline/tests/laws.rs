@@ -133,6 +133,7 @@ proptest! {
             branch: world.branch.clone(),
             pin: None,
             promoted: None,
+            soak: None,
         };
         let before = World { pin: None, promoted: None, ..world.clone() };
         let (before, after) = (before.choose("prod/a"), without.choose("prod/a"));

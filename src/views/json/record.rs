@@ -145,6 +145,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             generation,
             deployed,
             verified: _,
+            live_clock: _,
             deploying: _,
             run,
             quarantined,

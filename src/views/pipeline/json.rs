@@ -91,6 +91,17 @@ pub struct MissingJson<'a> {
     pub wave: Option<usize>,
     /// Those of them whose run for the commit succeeded except for a phase that was skipped on request.
     pub skipped: Vec<SkippedJson<'a>>,
+    /// The links that have verified the commit, and where it has not soaked for long enough.
+    pub soaking: Vec<SoakingJson>,
+}
+
+/// A link where a commit is soaking.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SoakingJson {
+    /// The link.
+    pub link: String,
+    /// When it will have soaked for long enough, if nothing changes; null while something unverified is live there.
+    pub until: Option<String>,
 }
 
 /// A phase that was skipped on request, so that the run verified nothing.
@@ -216,11 +227,16 @@ impl<'a> From<&'a PipelineLink> for PipelineLinkJson<'a> {
 }
 
 impl<'a> From<&'a Missing> for MissingJson<'a> {
-    fn from(Missing { stage, links, need, wave, skipped }: &'a Missing) -> Self {
+    fn from(Missing { stage, links, need, wave, skipped, soaking }: &'a Missing) -> Self {
         let links = links.iter().map(LinkId::to_string).collect();
         let skipped =
             skipped.iter().map(|(link, phase)| SkippedJson { link: link.to_string(), phase: phase.as_str() });
-        Self { stage: stage.as_str(), links, need: *need, wave: *wave, skipped: skipped.collect() }
+        let soaking = soaking.iter().map(|(link, until)| SoakingJson {
+            link: link.to_string(),
+            until: until.map(|until| until.to_string()),
+        });
+        let (skipped, soaking) = (skipped.collect(), soaking.collect());
+        Self { stage: stage.as_str(), links, need: *need, wave: *wave, skipped, soaking }
     }
 }
 

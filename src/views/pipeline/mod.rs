@@ -14,7 +14,7 @@ use crate::plan::Hold;
 pub use graph::PipelineMarkdown;
 pub use json::{
     CommitStateJson, MissingJson, PipelineCommitJson, PipelineJson, PipelineLinkJson, PipelineStageJson,
-    PipelineStatusJson, PlaceJson, SkippedJson, TakeJson,
+    PipelineStatusJson, PlaceJson, SkippedJson, SoakingJson, TakeJson,
 };
 pub use text::PipelineText;
 

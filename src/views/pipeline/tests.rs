@@ -38,6 +38,7 @@ fn pipeline() -> PipelineStatus {
         need: 1,
         wave: None,
         skipped: Vec::new(),
+        soaking: Vec::new(),
     };
     let waits = PipelineLink { missing: vec![lacks], ..link("prod-eu/shop", Some('a'), Some(3)) };
     let running = PipelineLink { running: Some(sha('c')), ..link("beta-a/shop", Some('b'), Some(1)) };

@@ -110,6 +110,8 @@ pub enum HoldKindJson {
     Tainted,
     /// The commit, or every commit of the branch, has not passed the stages before in the pipeline.
     NotVerified,
+    /// The commit has not soaked for long enough in the stages before.
+    Soaking,
     /// Nothing is live, and the first commit of a pipeline must be promoted by an actor; `sha` may run.
     FirstPromotion,
     /// The branch of the pipeline no longer contains what is live; `sha` may replace it once an actor promotes it.
@@ -205,6 +207,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
                 (Kind::Tainted, Some(sha), None, Some(since))
             }
             HoldReason::NotVerified { sha, missing: _ } => (Kind::NotVerified, sha.as_ref(), None, None),
+            HoldReason::Soaking { policy: _, sha, missing: _ } => (Kind::Soaking, Some(sha), None, None),
             HoldReason::FirstPromotion { sha } => (Kind::FirstPromotion, Some(sha), None, None),
             HoldReason::LeftBranch { live: _, next, branch: _ } => {
                 (Kind::LeftBranch, next.as_ref(), None, None)

@@ -70,8 +70,10 @@ fn state(why: &Why<'_>, want: &CommitSha) -> String {
     let deployed = why.head.deployed.as_ref().map(|deployed| &deployed.sha);
     let deploys = why.head.run.as_ref().is_none_or(|run| run.phases.iter().any(|phase| phase.deployment));
     let is_done = |step: &Step| matches!(step, Step::Move { .. });
+    // Only the commit after this one waits.
+    let is_next = |hold: &Hold| matches!(hold.reason, HoldReason::Soaking { .. });
     let is_drift = why.plan.is_some_and(is_repair);
-    let done = why.plan.is_none_or(|plan| plan.steps.iter().all(is_done) && plan.holds.is_empty());
+    let done = why.plan.is_none_or(|plan| plan.steps.iter().all(is_done) && plan.holds.iter().all(is_next));
     match (deployed == Some(want), done) {
         (true, true) => format!("{} is live", want.short()),
         (true, false) if is_drift => format!("{} was deployed, but something else is running", want.short()),
@@ -130,7 +132,7 @@ fn held(why: &Why<'_>, want: &CommitSha, hold: &Hold) -> Answer {
         }
         _ => {
             // The commit is already named.
-            let (short, because) = (want.short(), reason.describe());
+            let (short, because) = (want.short(), hold.describe());
             let because = match because.strip_prefix(short) {
                 Some(rest) => format!("it{rest}"),
                 None => because.replace(&format!("the run for {short}"), "its run"),

@@ -254,6 +254,9 @@ fn a_rollback_in_one_wave_holds_the_rest_of_the_stage() {
     Plan: 1 link to change (2 phases, 1 deployment), 1 held, 1 up to date.
 
     Applied: 1 link done in <time>.
+
+    Further in the pipeline:
+
     prod-eu/shop  <first> → <after bad>
       ! held: <after bad> contains <bad>, which was rolled back at <date> <hour> UTC: `verify` failed after the deployment
           hint: revert it, say `Fixes: <bad>..` in the commit that fixes it, or release this one with `katkit retry prod-eu/shop`
@@ -287,13 +290,13 @@ fn a_rollback_in_one_wave_holds_the_rest_of_the_stage() {
     assert_snapshot!(live_in(&world), @"
     beta: <fix
 
-    Fixes: 1c8b0a3943ff606573cdf0a424609d2365b0befa>
+    Fixes: ee1983601b207e969a58a0bb4294abeea5d7052b>
     prod-eu: <fix
 
-    Fixes: 1c8b0a3943ff606573cdf0a424609d2365b0befa>
+    Fixes: ee1983601b207e969a58a0bb4294abeea5d7052b>
     prod-us: <fix
 
-    Fixes: 1c8b0a3943ff606573cdf0a424609d2365b0befa>
+    Fixes: ee1983601b207e969a58a0bb4294abeea5d7052b>
     ");
 }
 

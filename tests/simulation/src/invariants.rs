@@ -1,4 +1,4 @@
-//! The thirteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
+//! The fourteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
 //!
 //! 1. A deployment is issued once per run, for a wanted sha, by an owner that holds the lease.
 //! 2. No attempt runs twice under one token.
@@ -14,8 +14,9 @@
 //! 12. No deployment of a commit is intended in a freeze.
 //! 13. In a pipeline, no run starts and no deployment is intended for a commit that the stage before has not verified, or
 //!     that contains a commit rolled back there.
+//! 14. Where a commit must soak, no such run starts before it has been live and verified in the stage before for that long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use katkit::blobs::{BlobKey, Blobs};
@@ -75,8 +76,32 @@ pub async fn deployment_begins(world: &World, process: u32, upgrade: &Upgrade) {
     }
 }
 
+/// The record has whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// How old the evidence may be that the intent of a deployment rests on.
 const FRESH: Duration = Duration::from_secs(10);
+
+/// The record of a link has changed: counts on what is soaking in the first stage.
+pub fn soaks(world: &World, link: &LinkId) {
+    if world.pipeline.as_ref().is_none_or(|(first, _)| first != link) {
+        return;
+    }
+    let mut facts = world.facts();
+    let head = facts.folds.get(link).cloned().unwrap_or_default();
+    let now = Instant::now();
+    if let Some((since, true)) = facts.soaking {
+        facts.soaked.values_mut().for_each(|soaked| *soaked += now - since);
+    }
+    // A commit that is verified again begins anew.
+    let verified: BTreeSet<_> = head.verified.iter().map(|evidence| evidence.sha.clone()).collect();
+    facts.soaked.retain(|sha, _| verified.contains(sha));
+    for sha in verified {
+        facts.soaked.entry(sha).or_default();
+    }
+    let is_verified = head.deployed.as_ref().is_some_and(|live| head.evidence(&live.sha).is_some());
+    facts.soaking = Some((now, is_verified));
+}
 
 /// A process writes an event of the second link of a pipeline, by what it last read of the first (13).
 pub fn evidence(world: &World, process: u32, link: &LinkId, event: &Event) {
@@ -93,6 +118,8 @@ pub fn evidence(world: &World, process: u32, link: &LinkId, event: &Event) {
         return;
     }
     let seen = facts.seen.get(&(process, first.clone())).cloned();
+    let since = facts.soaking.filter(|(_, runs)| *runs).map_or(Duration::ZERO, |(since, _)| since.elapsed());
+    let soaked = facts.soaked.get(sha).map(|soaked| *soaked + since);
     drop(facts);
     let (at, head) = seen.unwrap_or_else(|| (Instant::now(), Head::default()));
     let what = if is_deployment { "deploys" } else { "runs" };
@@ -108,6 +135,11 @@ pub fn evidence(world: &World, process: u32, link: &LinkId, event: &Event) {
             bad.short()
         );
         world.violated(13, what);
+    } else if let (Some(need), Some(soaked)) = (world.soak, soaked)
+        && soaked + SECOND < need
+    {
+        let (sha, soaked) = (sha.short(), soaked.as_secs());
+        world.violated(14, format!("p{process} {what} {sha} in {link}, which has soaked for {soaked} s"));
     } else if is_deployment && at.elapsed() > FRESH {
         let old = at.elapsed().as_secs();
         world.violated(
@@ -158,7 +190,8 @@ pub async fn waits(world: &World, plan: &Plan) {
     let ends = world.freeze.map(|freeze| freeze.end);
     let holds = plan.links.iter().flat_map(|link| &link.holds);
     let waiting = holds.filter(|hold| hold.is_at_gate() && hold.reason.policy().is_some());
-    for until in waiting.map(|hold| hold.until.as_ref().map(Moment::timestamp)) {
+    let frozen = waiting.filter(|hold| matches!(hold.reason, HoldReason::Frozen { .. }));
+    for until in frozen.map(|hold| hold.until.as_ref().map(Moment::timestamp)) {
         if until != ends {
             world.violated(6, format!("a deployment waits until {until:?}, the freeze ends at {ends:?}"));
         }
@@ -348,7 +381,13 @@ fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                     let tip =
                         world.pipeline.as_ref().and_then(|(first, _)| world.facts().tips.get(first).cloned());
                     let sha = sha.as_ref().or(tip.as_ref());
-                    !sha.is_some_and(|sha| first.is_some_and(|head| head.evidence(sha).is_some()))
+                    let is_verified =
+                        sha.is_some_and(|sha| first.is_some_and(|head| head.evidence(sha).is_some()));
+                    !is_verified || world.soak.is_some()
+                }
+                HoldReason::Soaking { sha, .. } => {
+                    let first = world.pipeline.as_ref().and_then(|(first, _)| heads.get(first));
+                    world.soak.is_some() && first.is_some_and(|head| head.evidence(sha).is_some())
                 }
                 HoldReason::FirstPromotion { sha } => {
                     let first = world.pipeline.as_ref().and_then(|(first, _)| heads.get(first));

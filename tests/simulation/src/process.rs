@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use katkit::apply::{self, Executor, FailureLimit, Listener, SecretReader, Session};
@@ -45,7 +46,11 @@ impl ManifestFiles for OneFile {
 }
 
 /// A manifest with these links.
-pub fn manifest(links: &[LinkId], freeze: Option<Freeze>, pipeline: Option<&(LinkId, LinkId)>) -> String {
+pub fn manifest(
+    links: &[LinkId],
+    freeze: Option<Freeze>,
+    (pipeline, soak): (Option<&(LinkId, LinkId)>, Option<Duration>),
+) -> String {
     let mut text = String::from(
         r#"
 version = 1
@@ -72,16 +77,20 @@ phases = [
             text.push_str(&format!("[pipelines.app]\nrepo = \"app\"\nstages = [{stages}]\n"));
         }
     }
-    let policy = match freeze {
-        Some(Freeze { start, end }) => {
-            let civil = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
-            let (start, end) = (civil(start), civil(end));
-            let frozen = format!("freeze = [{{ start = \"{start}\", end = \"{end}\", zone = \"UTC\" }}]");
-            text.push_str(&format!("[policies.office]\n{frozen}\n"));
-            "policy = \"office\"\n"
-        }
-        None => "",
-    };
+    let mut conditions = String::new();
+    if let Some(Freeze { start, end }) = freeze {
+        let civil = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
+        let (start, end) = (civil(start), civil(end));
+        conditions
+            .push_str(&format!("freeze = [{{ start = \"{start}\", end = \"{end}\", zone = \"UTC\" }}]\n"));
+    }
+    if let Some(soak) = soak {
+        conditions.push_str(&format!("soak = \"{}s\"\n", soak.as_secs()));
+    }
+    let policy = if conditions.is_empty() { "" } else { "policy = \"office\"\n" };
+    if !conditions.is_empty() {
+        text.push_str(&format!("[policies.office]\n{conditions}"));
+    }
     let mut tenants: BTreeMap<_, Vec<&LinkId>> = BTreeMap::new();
     for link in links {
         tenants.entry(&link.tenant).or_default().push(link);
@@ -133,7 +142,7 @@ impl Process {
     pub fn start(gate: Gate, links: &[LinkId]) -> Self {
         let loaded = manifest::load(
             Path::new("/simulation/katkit.toml"),
-            &OneFile(manifest(links, gate.world.freeze, gate.world.pipeline.as_ref())),
+            &OneFile(manifest(links, gate.world.freeze, (gate.world.pipeline.as_ref(), gate.world.soak))),
         );
         if gate.world.pipeline.is_some() && links.len() == 2 {
             gate.world.facts().staged.insert(gate.process);

@@ -24,7 +24,7 @@ const LONGEST: Duration = Duration::from_hours(6);
 
 /// Number of applies allowed once faults stop: each thing left to the next apply (a recovered attempt, a late request)
 /// and what waits for the end of a freeze takes a turn.
-const TURNS: u32 = 12;
+const TURNS: u32 = 16;
 
 /// The result of a scenario.
 #[derive(Debug, Default)]
@@ -51,7 +51,8 @@ pub fn run(scenario: &Scenario, told: bool) -> Ended {
         let freeze = scenario.freeze.map(|(start, length)| Freeze::after(start, length));
         let ids = scenario.ids();
         let pipeline = ids.first().cloned().zip(ids.get(1).cloned()).filter(|_| scenario.pipeline);
-        let world = World::new(scenario.seed, freeze, pipeline, told);
+        let world =
+            World::new(scenario.seed, freeze, (pipeline, scenario.soak.map(Duration::from_secs)), told);
         for link in &ids {
             people::push(&world, link, 0);
         }
@@ -157,8 +158,14 @@ async fn settle(world: &Arc<World>, ids: &[LinkId], links: Vec<LinkId>) {
             Err(error) => return world.violated(6, format!("plan fails without a fault: {error}")),
             Ok(plan) if plan.waits_at_gate() && !plan.has_steps() => {
                 invariants::waits(world, &plan).await;
-                let ends = world.freeze.map(|freeze| freeze.end.duration_since(world.now()));
-                sleep(ends.and_then(|ends| Duration::try_from(ends).ok()).unwrap_or_default()).await;
+                let holds = plan.links.iter().flat_map(|link| &link.holds);
+                let until = holds.filter_map(|hold| Some(hold.until.as_ref()?.timestamp())).min();
+                let left = until.and_then(|until| Duration::try_from(until.duration_since(world.now())).ok());
+                if left.is_none() {
+                    // What is soaking stands still, since something unverified is live.
+                    return invariants::at_rest(world, ids, &plan).await;
+                }
+                sleep(left.unwrap_or_default() + Duration::from_secs(1)).await;
             }
             Ok(plan) if !plan.has_steps() => return invariants::at_rest(world, ids, &plan).await,
             Ok(plan) => world.tell(|| format!("turn {turn}: {} links are not done", plan.links.len())),

@@ -18,6 +18,8 @@ pub struct Scenario {
     pub freeze: Option<(u64, u64)>,
     /// Whether the second link runs what the first has verified.
     pub pipeline: bool,
+    /// How long a commit must soak before the second link of a pipeline runs it, in seconds.
+    pub soak: Option<u64>,
     /// The events and their times.
     pub events: Vec<(Duration, Event)>,
     /// The faults, by process and call.
@@ -128,7 +130,8 @@ impl Scenario {
                 faults.insert((process, at), fault);
             }
         }
-        Self { seed, links, freeze: freeze(seed), pipeline, events, faults }
+        let soak = soak(seed).filter(|_| pipeline);
+        Self { seed, links, freeze: freeze(seed), pipeline, soak, events, faults }
     }
 
     /// The ids of the links.
@@ -149,9 +152,10 @@ impl Scenario {
             it.without(at);
             it
         });
-        let links = (self.links > 1).then(|| Self { links: 1, pipeline: false, ..self.clone() });
+        let links = (self.links > 1).then(|| Self { links: 1, pipeline: false, soak: None, ..self.clone() });
         let freeze = self.freeze.map(|_| Self { freeze: None, ..self.clone() });
-        links.into_iter().chain(freeze).chain(events).chain(faults)
+        let soak = self.soak.map(|_| Self { soak: None, ..self.clone() });
+        links.into_iter().chain(freeze).chain(soak).chain(events).chain(faults)
     }
 
     /// Removes an event. The remaining processes keep their numbers and faults, so their histories stay the same.
@@ -188,6 +192,12 @@ fn pipeline(seed: u64, links: usize, events: &mut Vec<(Duration, Event)>) -> boo
         events.push((2 * moment(&mut rng), Event::Apply));
     }
     true
+}
+
+/// In every second pipeline.
+fn soak(seed: u64) -> Option<u64> {
+    let mut rng = fastrand::Rng::with_seed(seed ^ 0x0005_0a6b);
+    rng.bool().then(|| rng.u64(30..300))
 }
 
 fn moment(rng: &mut fastrand::Rng) -> Duration {

@@ -72,6 +72,7 @@ impl Write {
                 world.facts().folds.insert(self.link.clone(), folded);
             }
         }
+        invariants::soaks(world, &self.link);
         for recorded in &self.events {
             invariants::evidence(world, self.process, &self.link, &recorded.event);
         }

@@ -54,6 +54,8 @@ pub struct World {
     pub freeze: Option<Freeze>,
     /// The link of the first stage and that of the second, if they make a pipeline.
     pub pipeline: Option<(LinkId, LinkId)>,
+    /// How long a commit must soak in the first stage before the second runs it.
+    pub soak: Option<Duration>,
     /// The record.
     pub state: MemoryState,
     pub blobs: Arc<MemoryBlobs>,
@@ -87,6 +89,10 @@ pub struct Facts {
     pub staged: BTreeSet<u32>,
     /// What each process last read of a link, and when.
     pub seen: BTreeMap<(u32, LinkId), (Instant, Head)>,
+    /// How long each verified commit of the first stage has soaked, as of the time beside it; and whether what is live
+    /// there has been verified since.
+    pub soaked: BTreeMap<CommitSha, Duration>,
+    pub soaking: Option<(Instant, bool)>,
     /// What each process found wanted when it planned.
     pub wanted: BTreeMap<(u32, LinkId), CommitSha>,
     /// Requests submitted by users.
@@ -153,13 +159,14 @@ impl World {
     pub fn new(
         seed: u64,
         freeze: Option<Freeze>,
-        pipeline: Option<(LinkId, LinkId)>,
+        (pipeline, soak): (Option<(LinkId, LinkId)>, Option<Duration>),
         told: bool,
     ) -> Arc<Self> {
         Arc::new(Self {
             seed,
             freeze,
             pipeline,
+            soak,
             state: MemoryState::new(),
             blobs: Arc::new(MemoryBlobs::new()),
             began: Instant::now(),

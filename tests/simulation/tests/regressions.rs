@@ -19,7 +19,7 @@ fn history(
     let events = events.iter().map(|&(at, event)| (Duration::from_secs(at), event)).collect();
     let faults: BTreeMap<_, _> =
         faults.iter().map(|&(process, call, fault)| ((process, At::First(call)), fault)).collect();
-    Scenario { seed, links, freeze: None, pipeline: false, events, faults }
+    Scenario { seed, links, freeze: None, pipeline: false, soak: None, events, faults }
 }
 
 /// Everything else that is random differs with every seed: checks this many.

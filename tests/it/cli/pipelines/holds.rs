@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{apply, live, live_in, push, push_bad};
+use super::{Output, apply, live, live_in, push, push_bad};
 
 #[test]
 fn a_deployment_does_not_begin_if_its_evidence_was_withdrawn_while_the_build_ran() {
@@ -25,6 +25,9 @@ fn a_deployment_does_not_begin_if_its_evidence_was_withdrawn_while_the_build_ran
     Plan: 1 link to change (2 phases, 1 deployment), 2 up to date.
 
     Applied: 1 link done in <time>.
+
+    Further in the pipeline:
+
     prod-eu/shop  <first> → <second>, 1 commit
       + run build   not run yet
       ~ deploy      `web`; rolls back to <first> if a later phase fails
@@ -186,4 +189,95 @@ fn a_stage_that_takes_each_commit_runs_them_all_in_one_apply() {
         4,
         "each as it came"
     );
+}
+
+/// The output without the day of the week, which changes.
+fn undated(output: &Output) -> String {
+    let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let undated = |text: String, day| text.replace(&format!("not before {day} "), "not before <day> ");
+    days.into_iter().fold(output.to_string(), undated)
+}
+
+#[test]
+fn a_commit_soaks_before_it_goes_on() {
+    let mut world = live();
+    world.edit(
+        "[tenants]\n",
+        "[policies.careful]\nsoak = \"2h\"\n\n[tenants]\nprod-eu.policy = \"careful\"\n",
+    );
+    push(&mut world, "second");
+    assert_snapshot!(apply(&world), @r#"
+    beta/shop  <first> → <second>, 1 commit
+      + run build   not run yet
+      ~ deploy      `web`; rolls back to <first> if a later phase fails
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
+          <second> second (Ada)
+      + run verify  not run yet
+
+    Plan: 1 link to change (2 phases, 1 deployment), 2 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    beta/shop  starting run for <second>
+    beta/shop  build  started
+    beta/shop  build  succeeded  <time>
+    beta/shop  deploying <second>
+    beta/shop  <second> deployed  <time>
+    beta/shop  verify  started
+    beta/shop  verify  succeeded  <time>
+    ----- exit 0
+    "#);
+    assert_eq!(world.run(["apply", "--yes", "--strict"]).code, 3);
+    assert_snapshot!(undated(&world.run(["status", "--check"])), @"
+    LINK          DEPLOYED    STATE       SINCE
+    beta/shop     <second>  up to date  just now
+    prod-eu/shop  <first>  up to date  just now
+    prod-us/shop  <first>  up to date  just now
+
+    3 links: 3 up to date.
+    prod-eu/shop  not yet: <second> is soaking in `beta/shop` (stage `beta`), as the policy `careful` requires; not before <day> <date> <hour> UTC
+    ----- exit 0
+    ");
+    assert_snapshot!(undated(&world.run(["why", "prod-eu/shop"])), @"
+    prod-eu/shop
+    <first> is deployed: <second> is soaking in `beta/shop` (stage `beta`), as the policy `careful` requires.
+
+      wanted      <first>, by the pipeline `shop`
+      pipeline    `shop`, stage `prod`; 1 commit behind `main`
+      deployed    <first> since <date> <hour> UTC, just now
+      run         for <first>, started just now, succeeded just now
+
+      build   succeeded after <time>
+      deploy  deployed after <time>
+      verify  succeeded after <time>
+    ----- exit 0
+    ");
+    assert_snapshot!(undated(&world.run(["pipeline"])), @"
+    shop: repository `shop`, branch `main`
+
+    beta, from the branch
+      beta/shop     <second>  live, the newest
+
+    prod, after beta
+      wave 1
+      prod-eu/shop  <first>  live, 1 behind; <second> is soaking in `beta/shop` (stage `beta`), as the policy `careful` requires; not before <day> <date> <hour> UTC
+      wave 2
+      prod-us/shop  <first>  live, 1 behind; the newest is not verified in `prod-eu/shop` (wave 1 of the stage `prod`)
+
+    <second>  second (Ada)
+                live in beta/shop; not yet in prod-eu/shop, prod-us/shop
+    <first>  first (Ada)
+                past in beta/shop; live in prod-eu/shop, prod-us/shop
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["promote", "prod-eu/shop", "--sha", "main"]), @"
+    ----- stderr -----
+    error: <second> is soaking in `beta/shop` (stage `beta`)
+    ----- exit 1
+    ");
+    world.edit("soak = \"2h\"", "soak = \"1s\"");
+    crate::world::eventually("it has soaked", || {
+        (apply(&world).code == 0 && live_in(&world).contains("prod-us: <second>")).then_some(())
+    });
 }

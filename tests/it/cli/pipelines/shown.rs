@@ -16,7 +16,7 @@ fn a_pipeline_shows_its_stages_and_where_each_commit_is() {
 
     beta, from the branch
       beta/shop     <second>  live, 1 behind; <third> has been quarantined since <date> <hour> UTC: `verify` failed after the deployment
-                                hint: push a commit that reverts it or says `Fixes: <third>98`, or release it with `katkit retry beta/shop`
+                                hint: push a commit that reverts it or says `Fixes: <third>ff`, or release it with `katkit retry beta/shop`
 
     prod, after beta
       wave 1
@@ -59,7 +59,7 @@ fn a_pipeline_shows_its_stages_and_where_each_commit_is() {
 
     beta, from the branch
       beta/shop     <second>  live, 1 behind; <third> has been quarantined since <date> <hour> UTC: `verify` failed after the deployment
-                                hint: push a commit that reverts it or says `Fixes: <third>98`, or release it with `katkit retry beta/shop`
+                                hint: push a commit that reverts it or says `Fixes: <third>ff`, or release it with `katkit retry beta/shop`
 
     prod, after beta
       wave 1
