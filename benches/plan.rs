@@ -146,7 +146,7 @@ async fn pipelines(directory: &Path) {
     for place in [&with, &without] {
         fs::create_dir(place).expect("a directory");
     }
-    let is_first = |link: usize| link % 5 == 0;
+    let is_first = |link: usize| link.is_multiple_of(5);
     populate(&with, LINKS, |link| if is_first(link) { &tip } else { &behind }).await;
     populate(&without, LINKS, |_| &tip).await;
     let head = manifest(0, 0, &[]).replace("../repository", "../long");

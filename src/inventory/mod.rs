@@ -67,6 +67,8 @@ pub struct Scope {
     pub patient: bool,
     /// Plan for a job or a schedule, which no user attends.
     pub unattended: bool,
+    /// Plan as if it were this time.
+    pub at: Option<Timestamp>,
     /// Requests to treat as recorded although they are not.
     pub proposed: Vec<Request>,
 }
@@ -97,7 +99,7 @@ pub async fn gather_beside<'a>(
     orphans: Vec<OrphanedService>,
 ) -> Result<PlanInput<'a>, StateError> {
     // Read first, so that the age of what is recorded is never overstated.
-    let now = sources.clock.now();
+    let now = scope.at.unwrap_or_else(|| sources.clock.now());
     let (mut links, records) = record(sources, scope, now).await?;
     wanted::resolve(sources, &mut links, (&Arc::new(records), now)).await;
     contained::find(sources, &mut links).await;

@@ -161,7 +161,7 @@ async fn decide(
         && let Some((sha, missing)) = &found.standing.soaking
         && is_idle()
     {
-        let until = missing.iter().map(Missing::soaked_at).max().flatten().map(|at| policy.zone().at(at));
+        let until = pipeline::soaked_at(missing).map(|at| policy.zone().at(at));
         let (policy, sha, missing) = (name.clone(), sha.clone(), missing.clone());
         let reason = HoldReason::Soaking { policy, sha, missing };
         found.waits = Some(Hold { scope: HoldScope::Link, reason, hint: None, until });

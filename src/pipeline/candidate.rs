@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{BranchHistory, Missing, Pipeline, Records, Requirement, Soak, Take};
+use super::{BranchHistory, Missing, Pipeline, Records, Requirement, Soak, Take, soaked_at};
 use crate::domain::{CommitSha, Head, LinkId, RunOutcome};
 
 /// What the choice for one link depends on.
@@ -176,9 +176,8 @@ impl<'a> Question<'a> {
             let only = missing.iter().all(|it| it.soaking.len() >= it.need) && !missing.is_empty();
             only.then_some((sha, missing))
         });
-        let until = |missing: &[Missing]| missing.iter().map(Missing::soaked_at).max().flatten();
         // Where the time is unknown, it is later than any.
-        soaking.min_by_key(|(_, missing)| until(missing).map_or((1, None), |at| (0, Some(at))))
+        soaking.min_by_key(|(_, missing)| soaked_at(missing).map_or((1, None), |at| (0, Some(at))))
     }
 
     /// The commit of the last run, if that ended without success.

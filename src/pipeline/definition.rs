@@ -162,12 +162,17 @@ impl<'p> Requirement<'p> {
     }
 }
 
+/// When a commit will have soaked, if that is all that it lacks and can be computed.
+pub fn soaked_at(missing: &[Missing]) -> Option<Timestamp> {
+    missing.iter().map(Missing::soaked_at).collect::<Option<Vec<_>>>()?.into_iter().max()
+}
+
 /// How many links a sentence names.
 const NAMED: usize = 4;
 
 impl Missing {
     /// When enough links will have soaked, if nothing else is missing and that can be computed.
-    pub fn soaked_at(&self) -> Option<Timestamp> {
+    fn soaked_at(&self) -> Option<Timestamp> {
         let mut until: Vec<_> = self.soaking.iter().filter_map(|(_, until)| *until).collect();
         until.sort_unstable();
         until.get(self.need.checked_sub(1)?).copied()

@@ -320,13 +320,13 @@ fn a_commit_soaks_while_it_or_a_later_verified_commit_is_live() {
     (beta.live_clock, beta.verified[1].clock) = (Some(clock), 600);
     let mut world =
         World::new(5, &[("beta/a", beta.clone()), ("beta/b", beta), ("prod/a", head(Some(0), &[0]))]);
-    let time = std::time::Duration::from_secs(3600);
+    let time = std::time::Duration::from_hours(1);
     let mut later = |second: i64| {
         world.soak = Some(Soak { time, now: at(second) });
         let question = world.choose("prod/a");
         let soaking = world.standing("prod/a").soaking;
         let until = soaking.map(|(sha, missing)| {
-            let until = missing.iter().map(Missing::soaked_at).max().flatten().unwrap();
+            let until = soaked_at(&missing).unwrap();
             (usize::from_str_radix(sha.as_str(), 16).unwrap(), until.as_second())
         });
         (question, until)
@@ -351,9 +351,9 @@ fn a_soak_stands_still_while_something_unverified_is_live() {
     world.soak = Some(Soak { time: std::time::Duration::from_secs(61), now: at(9000) });
     assert_eq!(world.choose("prod/a"), Choice::Commit(commit(0)));
     let (_, missing) = world.standing("prod/a").soaking.unwrap();
-    assert_eq!(missing[0].soaked_at(), None, "nobody knows when it goes on");
+    assert_eq!(soaked_at(&missing), None, "nobody knows when it goes on");
     assert_eq!(missing[0].describe(), "is soaking in `beta/a`, `beta/b` (stage `beta`)");
-    world.soak = Some(Soak { time: std::time::Duration::from_secs(60), now: at(9000) });
+    world.soak = Some(Soak { time: std::time::Duration::from_mins(1), now: at(9000) });
     assert_eq!(world.choose("prod/a"), candidates(&[2, 1]), "a completed soak stays");
 }
 

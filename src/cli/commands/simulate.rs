@@ -12,6 +12,7 @@ use crate::cli::arguments::{Format, Global};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::estate::Estate;
+use crate::inventory::Scope;
 use crate::plan;
 use crate::policy::Zone;
 use crate::queries::{self, CalendarFacts};
@@ -54,10 +55,10 @@ pub(in crate::cli) async fn run(
     if let Some(past) = arguments.past {
         return replayed(arguments, past, estate, output).await;
     }
-    let mut input = estate.inventory(&arguments.selection.scope(&opened, false).await?).await?;
-    let at = arguments.at.as_ref().and_then(|at| at.resolve(input.now, &arguments.zone));
+    let at = arguments.at.as_ref().and_then(|at| at.resolve(estate.clock.now(), &arguments.zone));
     let at = at.ok_or_else(instant::too_far)?;
-    input.now = at;
+    let scope = Scope { at: Some(at), ..arguments.selection.scope(&opened, false).await? };
+    let input = estate.inventory(&scope).await?;
     let plan = plan::plan(&input);
     let manifest = estate.manifest();
     let links = input.links.iter().map(|link| link.id.clone());

@@ -290,13 +290,13 @@ fn a_rollback_in_one_wave_holds_the_rest_of_the_stage() {
     assert_snapshot!(live_in(&world), @"
     beta: <fix
 
-    Fixes: ee1983601b207e969a58a0bb4294abeea5d7052b>
+    Fixes: f1e5a684039528780dc2d5aa2074b70b6682e4d8>
     prod-eu: <fix
 
-    Fixes: ee1983601b207e969a58a0bb4294abeea5d7052b>
+    Fixes: f1e5a684039528780dc2d5aa2074b70b6682e4d8>
     prod-us: <fix
 
-    Fixes: ee1983601b207e969a58a0bb4294abeea5d7052b>
+    Fixes: f1e5a684039528780dc2d5aa2074b70b6682e4d8>
     ");
 }
 

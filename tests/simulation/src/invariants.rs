@@ -93,7 +93,7 @@ pub fn soaks(world: &World, link: &LinkId) {
     if let Some((since, true)) = facts.soaking {
         facts.soaked.values_mut().for_each(|soaked| *soaked += now - since);
     }
-    // A commit that is verified again begins anew.
+    // A commit that is verified again starts over.
     let verified: BTreeSet<_> = head.verified.iter().map(|evidence| evidence.sha.clone()).collect();
     facts.soaked.retain(|sha, _| verified.contains(sha));
     for sha in verified {

@@ -241,7 +241,7 @@ fn a_commit_soaks_before_it_goes_on() {
     ");
     assert_snapshot!(undated(&world.run(["why", "prod-eu/shop"])), @"
     prod-eu/shop
-    <first> is deployed: <second> is soaking in `beta/shop` (stage `beta`), as the policy `careful` requires.
+    <first> is live: <second> is soaking in `beta/shop` (stage `beta`), as the policy `careful` requires; not before <day> <date> <hour> UTC.
 
       wanted      <first>, by the pipeline `shop`
       pipeline    `shop`, stage `prod`; 1 commit behind `main`
@@ -276,6 +276,8 @@ fn a_commit_soaks_before_it_goes_on() {
     error: <second> is soaking in `beta/shop` (stage `beta`)
     ----- exit 1
     ");
+    let later = world.run(["simulate", "--at", "3h", "prod-eu"]).to_string();
+    assert!(later.contains("<first> → <second>") && !later.contains("soaking"), "{later}");
     world.edit("soak = \"2h\"", "soak = \"1s\"");
     crate::world::eventually("it has soaked", || {
         (apply(&world).code == 0 && live_in(&world).contains("prod-us: <second>")).then_some(())
