@@ -154,8 +154,8 @@ async fn pipelines(directory: &Path) {
     for link in 0..LINKS {
         let LinkId { tenant, link: name } = id(link);
         let table = format!("[tenants.{tenant}.links.{name}]\nrepo = \"app\"\nworkflow = \"standard\"\n");
-        let _ = write!(staged, "{table}pipeline = \"p{:03}\"\n", link / 5);
-        let _ = write!(plain, "{table}branch = \"main\"\n");
+        let _ = writeln!(staged, "{table}pipeline = \"p{:03}\"", link / 5);
+        let _ = writeln!(plain, "{table}branch = \"main\"");
     }
     for pipeline in 0..LINKS / 5 {
         let of = |number: usize| format!("\"{}\"", id(5 * pipeline + number));

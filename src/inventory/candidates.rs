@@ -2,7 +2,7 @@
 
 use super::problem::problem;
 use super::{Sources, taint};
-use crate::domain::{CommitSha, RequestKind};
+use crate::domain::{CommitSha, Request, RequestKind};
 use crate::git::Rollback;
 use crate::pipeline::{self, Choice, Question};
 use crate::plan::{self, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Problem};
@@ -39,9 +39,15 @@ impl Search<'_> {
         sha: CommitSha,
     ) -> Result<CommitSha, Box<Hold>> {
         let Some(reason) = self.obstacle(&sha).await.map_err(failed)? else { return Ok(sha) };
-        let is_it = |request: &crate::domain::Request| matches!(&request.ask, RequestKind::Promote { sha: other } if *other == sha);
+        let is_it =
+            |request: &Request| matches!(&request.ask, RequestKind::Promote { sha: of } if *of == sha);
         if self.input.requests.iter().any(is_it) {
-            return Err(Box::new(Hold { scope: HoldScope::Link, reason, hint: None, until: None }));
+            let at = match &reason {
+                HoldReason::Tainted { at: Some(at), .. } => at,
+                _ => &self.input.id,
+            };
+            let hint = Some(format!("`katkit retry {at}` releases it"));
+            return Err(Box::new(Hold { scope: HoldScope::Link, reason, hint, until: None }));
         }
         let Choice::Candidates(others) = pipeline::choose(&Question { promoted: None, ..*question }) else {
             return Ok(sha);

@@ -22,6 +22,7 @@ pub use contained::contained;
 use futures::future::join_all;
 use jiff::Timestamp;
 pub use lease_observer::{LeaseObserver, ObservedLease};
+pub use pipelines::branch_history;
 pub use taint::taints;
 pub use target::{BadPattern, Targets};
 

@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use super::Sources;
 use super::candidates::Search;
 use super::problem::{no_branch, problem};
-use crate::domain::{CommitSha, Head, LinkId, RepoName, Request, RequestKind};
-use crate::git::{BesideBranch, GitError, Tips};
+use crate::domain::{CommitSha, Head, LinkId, Quarantine, RepoName, Request, RequestKind};
+use crate::git::{BesideBranch, GitError, Repositories, Tips};
 use crate::manifest::{Manifest, Repo};
 use crate::pipeline::{
     self, BranchHistory, Choice, LinkRecord, Missing, Position, Question, Records, Refusal, Soak, Standing,
+    Train,
 };
 use crate::plan::{ForeignRollback, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Problem};
 
@@ -74,6 +75,9 @@ fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], records: &
         let promoted = promoted(&input.head, &input.requests);
         until.extend(pin.map(|pin| pin.sha.clone()));
         until.extend(promoted.cloned());
+        // Trains depend on what the links behind it have.
+        let others = pipeline.links().filter_map(|link| records.get(link));
+        until.extend(others.filter_map(|record| record.live.clone()));
         match pipeline::base(&input.head) {
             Some(base) => until.extend([base.clone()]),
             None => {
@@ -96,10 +100,29 @@ async fn read(
         return Ok(BranchHistory::new(branch.clone(), vec![tip.clone()], BTreeMap::new()));
     }
     sources.git.ensure(url, tip).await?;
-    let found = sources.git.first_parents(url, tip, &until).await?;
+    history(sources.git, (url, branch), tip, &until).await
+}
+
+/// The first-parent history from a tip back to a commit.
+pub async fn branch_history(
+    git: &dyn Repositories,
+    Repo { url, branch }: &Repo,
+    tip: &CommitSha,
+    until: &CommitSha,
+) -> Result<BranchHistory, GitError> {
+    history(git, (url, branch), tip, std::slice::from_ref(until)).await
+}
+
+async fn history(
+    git: &dyn Repositories,
+    (url, branch): (&str, &str),
+    tip: &CommitSha,
+    until: &[CommitSha],
+) -> Result<BranchHistory, GitError> {
+    let found = git.first_parents(url, tip, until).await?;
     let beside =
         |(sha, BesideBranch { merged_by, forked_from })| (sha, Position::Beside { merged_by, forked_from });
-    Ok(BranchHistory::new(branch.clone(), found.commits, found.others.into_iter().map(beside).collect()))
+    Ok(BranchHistory::new(branch.to_owned(), found.commits, found.others.into_iter().map(beside).collect()))
 }
 
 /// The commit that an actor promoted last, whether or not the request is granted yet.
@@ -111,6 +134,12 @@ pub(super) fn promoted<'a>(head: &'a Head, requests: &'a [Request]) -> Option<&'
         _ => None,
     });
     pending.chain(head.promoted.as_ref().map(|promoted| &promoted.sha)).next()
+}
+
+/// When that was; a request counts as made now.
+fn promoted_at(head: &Head, requests: &[Request], now: Timestamp) -> Timestamp {
+    let granted = head.promoted.as_ref().filter(|granted| promoted(head, requests) == Some(&granted.sha));
+    granted.map_or(now, |granted| granted.at)
 }
 
 async fn decide(
@@ -130,6 +159,7 @@ async fn decide(
         head: &input.head,
         pin: pin.map(|pin| &pin.sha),
         promoted: promoted(&input.head, &input.requests),
+        promoted_at: Some(promoted_at(&input.head, &input.requests, now)),
         soak: sources.manifest.soak_of(&input.id).map(|time| Soak { time, now }),
         records,
         branch,
@@ -137,8 +167,12 @@ async fn decide(
     let upstream = pipeline.upstream(&input.id).into_iter();
     let rolled_back = upstream.filter_map(|link| Some((link, records.get(link)?)));
     let rolled_back = rolled_back.flat_map(|(link, record)| {
-        let at = |quarantine| ForeignRollback { at: link.clone(), quarantine };
-        record.rolled_back.iter().cloned().map(at)
+        let at = |quarantine: &Quarantine| ForeignRollback {
+            at: link.clone(),
+            quarantine: quarantine.clone(),
+            is_requested: record.requested.contains(&quarantine.sha),
+        };
+        record.rolled_back.iter().map(at)
     });
     let mut found = InPipeline {
         standing: Standing::of(&question),
@@ -147,8 +181,13 @@ async fn decide(
         rolled_back: rolled_back.collect(),
         waits: None,
     };
+    let choice = pipeline::choose(&question);
+    if let Some((base, hold)) = held_by_train(sources, &question, &choice, now) {
+        found.waits = Some(hold);
+        return (Ok(base), Some(found));
+    }
     let search = Search { sources, url: &repo.url, input, found: &found };
-    let want = match pipeline::choose(&question) {
+    let want = match choice {
         Choice::Commit(sha) if question.promoted == Some(&sha) && pin.is_none() => {
             search.promoted(&question, sha).await
         }
@@ -161,12 +200,38 @@ async fn decide(
         && let Some((sha, missing)) = &found.standing.soaking
         && is_idle()
     {
-        let until = pipeline::soaked_at(missing).map(|at| policy.zone().at(at));
+        let until = pipeline::soaked_at(missing).map(|at| policy.zone().at(minute_after(at)));
         let (policy, sha, missing) = (name.clone(), sha.clone(), missing.clone());
         let reason = HoldReason::Soaking { policy, sha, missing };
         found.waits = Some(Hold { scope: HoldScope::Link, reason, hint: None, until });
     }
     (want, Some(found))
+}
+
+/// The next whole minute: times are shown without seconds.
+fn minute_after(at: Timestamp) -> Timestamp {
+    let minutes = (at.as_second() + 59).div_euclid(60);
+    Timestamp::from_second(60 * minutes).unwrap_or(at)
+}
+
+/// What is live, and the hold, if the link takes nothing new while a commit is soaking there. A run in progress goes on.
+fn held_by_train(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    choice: &Choice,
+    now: Timestamp,
+) -> Option<(CommitSha, Hold)> {
+    let Question { link, pipeline, head, records, branch, .. } = *question;
+    if !matches!(choice, Choice::Candidates(_)) || head.open_run().is_some() {
+        return None;
+    }
+    let base = pipeline::base(head)?.clone();
+    let soak = |link: &LinkId| sources.manifest.train_of(link).map(|time| Soak { time, now });
+    let Train { sha, waits, until } = pipeline::train(pipeline, link, branch, records, soak)?;
+    let (name, policy) = sources.manifest.policy_of(&waits)?;
+    let until = Some(policy.zone().at(minute_after(until)));
+    let reason = HoldReason::Train { policy: name.clone(), sha, waits: Box::new(waits) };
+    Some((base, Hold { scope: HoldScope::Link, reason, hint: None, until }))
 }
 
 fn hold(input: &LinkInput, refusal: Refusal, branch: &BranchHistory) -> Hold {
@@ -181,6 +246,10 @@ fn hold(input: &LinkInput, refusal: Refusal, branch: &BranchHistory) -> Hold {
         Refusal::LeftBranch { live, next } => {
             let hint = match next {
                 Some(_) => promote(),
+                // The branch was moved back.
+                None if branch.not_in(&live).is_empty() => {
+                    format!("push a commit, or go back as well: `katkit rollback {link}`")
+                }
                 None => "wait until the stages before have verified a commit of the branch".to_owned(),
             };
             (HoldReason::LeftBranch { live, next, branch: name }, Some(hint))

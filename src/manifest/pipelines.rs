@@ -39,7 +39,14 @@ impl Pipelines {
 impl Manifest {
     /// How long the policy of a link's tenant lets a commit soak in the stages before.
     pub fn soak_of(&self, link: &LinkId) -> Option<Duration> {
-        self.policy_of(link)?.1.soak
+        Some(self.policy_of(link)?.1.soak?.time)
+    }
+
+    /// The same if the stages before must take nothing new meanwhile. A pinned link waits for nothing.
+    pub fn train_of(&self, link: &LinkId) -> Option<Duration> {
+        let (_, _, pin) = self.pipeline_of(link)?;
+        let soak = self.policy_of(link)?.1.soak.filter(|soak| soak.train && pin.is_none())?;
+        Some(soak.time)
     }
 
     /// The pipeline that chooses a link's commits, if there is one, and the link's pin.

@@ -11,11 +11,11 @@ use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{FreezeKeys, PolicyKeys, WindowKeys};
-use crate::policy::{Freeze, Policy, Weekdays, Window, Zone};
+use crate::policy::{Freeze, Policy, SoakTime, Weekdays, Window, Zone};
 
 /// The policy of a table; `None` if it has a mistake.
 pub(super) fn policy(name: &str, it: NamedTable<'_, '_>) -> Option<Arc<Policy>> {
-    let PolicyKeys { freeze, allow, soak } = it.read()?;
+    let PolicyKeys { freeze, allow, soak, train } = it.read()?;
     let declared = [
         freeze.as_ref().map_or(0, |list| list.value.len()),
         allow.as_ref().map_or(0, |list| list.value.len()),
@@ -38,7 +38,14 @@ pub(super) fn policy(name: &str, it: NamedTable<'_, '_>) -> Option<Arc<Policy>> 
     if declared != [freezes.len(), windows.len()] {
         return None;
     }
-    let policy = Policy { freezes, allow: windows, soak: soak.map(|soak| soak.value.0) };
+    if let (None, Some(train)) = (&soak, &train) {
+        let help = "say how long a commit soaks, like `soak = \"2h\"`";
+        it.reader.error_with_help(train.span, "`train` without `soak`", "nothing soaks", help);
+        return None;
+    }
+    let train = train.is_some_and(|train| train.value);
+    let soak = soak.map(|soak| SoakTime { time: soak.value.0, train });
+    let policy = Policy { freezes, allow: windows, soak };
     if never_opens(&policy) {
         let message = format!("the policy {} never allows a deployment", quoted(name));
         let help = "leave a time of the week that no `freeze` covers and, if there is `allow`, one of its windows does";

@@ -197,6 +197,8 @@ keys! {
         /// How long a commit must have been live and verified in the stages before, like `2h`: it, or a later commit that
         /// was verified there. Only for links that follow a pipeline.
         soak: Seconds, "soak";
+        /// Whether the stages before take no new commit while one is soaking there, so that one always soaks to the end.
+        train: bool, "train", default false;
     }
 
     /// A window in which deployments are allowed: `days`, `from` and `to`, or `start` and `end`.

@@ -53,6 +53,11 @@ impl BranchHistory {
         }
     }
 
+    /// Whether it is known where a commit is.
+    pub fn knows(&self, sha: &CommitSha) -> bool {
+        self.positions.contains_key(sha)
+    }
+
     /// Whether the branch contains a commit.
     pub fn contains(&self, sha: &CommitSha) -> bool {
         match self.positions.get(sha) {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::{BranchHistory, Missing, Pipeline, Records, Requirement, Soak, Take, soaked_at};
 use crate::domain::{CommitSha, Head, LinkId, RunOutcome};
 
@@ -18,6 +20,8 @@ pub struct Question<'a> {
     pub pin: Option<&'a CommitSha>,
     /// The commit that an actor promoted.
     pub promoted: Option<&'a CommitSha>,
+    /// When that was.
+    pub promoted_at: Option<Timestamp>,
     /// How long the policy of its tenant lets a commit soak.
     pub soak: Option<Soak>,
     /// The record of the pipeline's links.
@@ -227,7 +231,11 @@ impl<'a> Question<'a> {
 
     /// Whether the run of a promoted commit ended without success and a newer candidate exists.
     fn is_passed_over(&self, sha: &CommitSha, automatic: &[CommitSha]) -> bool {
+        let ended = self.head.run.as_ref().and_then(|run| run.ended).map(|(at, _)| at);
+        // A promotion after that is a decision to try again.
+        let is_before = self.promoted_at.is_none_or(|promoted| ended.is_some_and(|ended| promoted < ended));
         self.stopped() == Some(sha)
+            && is_before
             && self.branch.newer_than(sha).is_some_and(|newer| automatic.iter().any(|it| newer.contains(it)))
     }
 }

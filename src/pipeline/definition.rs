@@ -183,19 +183,32 @@ impl Missing {
         let Self { stage, links, need, wave, skipped, soaking } = self;
         if soaking.len() >= *need {
             let names: Vec<_> = soaking.iter().map(|(link, _)| format!("`{link}`")).collect();
-            return format!("is soaking in {} (stage `{stage}`)", names.join(", "));
+            let text = format!("is soaking in {} (stage `{stage}`)", names.join(", "));
+            return match soaking.iter().find(|(_, until)| until.is_none()) {
+                None => text,
+                Some((link, _)) => {
+                    format!(
+                        "{text}, but its time stands still while something unverified is live in `{link}`"
+                    )
+                }
+            };
         }
-        let mut names: Vec<_> = links.iter().take(NAMED).map(|link| format!("`{link}`")).collect();
-        if links.len() > NAMED {
-            names.push(format!("{} more", links.len() - NAMED));
+        let all = links.iter().chain(soaking.iter().map(|(link, _)| link));
+        let mut names: Vec<_> = all.clone().take(NAMED).map(|link| format!("`{link}`")).collect();
+        let all = all.count();
+        if all > NAMED {
+            names.push(format!("{} more", all - NAMED));
         }
         let names = names.join(", ");
         let place = match wave {
             Some(wave) => format!("wave {wave} of the stage `{stage}`"),
             None => format!("stage `{stage}`"),
         };
-        let text = match *need >= links.len() {
+        let text = match *need >= links.len() && soaking.is_empty() {
             true => format!("is not verified in {names} ({place})"),
+            false if !soaking.is_empty() => {
+                format!("needs {need} more of {names} ({place}) to verify it and let it soak")
+            }
             false => format!("needs {need} more of {names} ({place}) to verify it"),
         };
         match skipped.first() {

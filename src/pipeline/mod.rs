@@ -13,6 +13,7 @@ mod candidate;
 mod definition;
 mod records;
 mod standing;
+mod train;
 
 #[cfg(test)]
 mod tests;
@@ -22,3 +23,4 @@ pub use candidate::{Choice, Question, Refusal, base, choose};
 pub use definition::{Missing, Pipeline, Requirement, Stage, Take, soaked_at};
 pub use records::{LinkRecord, Records, Soak};
 pub use standing::{CommitState, Standing};
+pub use train::{Train, train};

@@ -26,6 +26,8 @@ pub struct LinkRecord {
     pub skipped: Option<(CommitSha, PhaseName)>,
     /// The commits that were rolled back because of their code, or are about to be.
     pub rolled_back: Vec<Quarantine>,
+    /// Those of them that are about to be.
+    pub requested: Vec<CommitSha>,
 }
 
 /// How long a commit must have soaked, and the time of the judgement.
@@ -53,6 +55,7 @@ impl LinkRecord {
             clock: head.live_clock.unwrap_or_default(),
             skipped,
             rolled_back: head.quarantined.iter().filter(|quarantine| !quarantine.alone).cloned().collect(),
+            requested: Vec::new(),
         };
         for request in requests.iter().filter(|it| !requests.iter().any(|other| other.withdraws(&it.id))) {
             if let RequestKind::Rollback { from, to } = &request.ask {
@@ -64,7 +67,9 @@ impl LinkRecord {
 
     fn roll_back(&mut self, Request { at, by, why, .. }: &Request, from: &CommitSha, to: &CommitSha) {
         self.verified.retain(|(sha, _)| sha != from);
-        let why = why.clone().unwrap_or_else(|| format!("a rollback was requested by {by}"));
+        let because = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let why = format!("{by} requested it{because}");
+        self.requested.push(from.clone());
         self.rolled_back.push(Quarantine {
             sha: from.clone(),
             since: *at,

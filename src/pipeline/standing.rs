@@ -76,7 +76,9 @@ impl CommitState {
             return Self::Past;
         }
         let wanted = want.or(base);
-        let newer = wanted.and_then(|wanted| branch.newer_than(wanted)).map_or(0, <[_]>::len);
-        if wanted.is_some() && at >= newer { Self::Superseded } else { Self::Held }
+        match wanted.and_then(|wanted| branch.newer_than(wanted)) {
+            Some(newer) if at >= newer.len() => Self::Superseded,
+            Some(_) | None => Self::Held,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Which commit a link runs next: examples, and laws over random histories.
 
 mod laws;
+mod soak;
 
 use std::collections::BTreeMap;
 
@@ -8,8 +9,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::domain::{
-    CommitSha, Deployment, Evidence, Head, Images, LinkId, LiveClock, Quarantine, RunId, RunOutcome,
-    RunState, StageName,
+    CommitSha, Deployment, Evidence, Head, Images, LinkId, Quarantine, RunId, RunOutcome, RunState, StageName,
 };
 
 /// The commit with this number; the branch has them in ascending order.
@@ -106,13 +106,22 @@ struct World {
     branch: BranchHistory,
     pin: Option<CommitSha>,
     promoted: Option<CommitSha>,
+    promoted_at: Option<Timestamp>,
     soak: Option<Soak>,
 }
 
 impl World {
     fn new(tip: usize, heads: &[(&str, Head)]) -> Self {
         let heads = heads.iter().map(|(id, head)| (link(id), head.clone())).collect();
-        Self { pipeline: pipeline(), heads, branch: branch(tip), pin: None, promoted: None, soak: None }
+        Self {
+            pipeline: pipeline(),
+            heads,
+            branch: branch(tip),
+            pin: None,
+            promoted: None,
+            promoted_at: None,
+            soak: None,
+        }
     }
 
     fn choose(&self, id: &str) -> Choice {
@@ -133,6 +142,7 @@ impl World {
             head: self.heads.get(&id).unwrap_or(&none),
             pin: self.pin.as_ref(),
             promoted: self.promoted.as_ref(),
+            promoted_at: self.promoted_at,
             soak: self.soak,
             records: &records,
             branch: &self.branch,
@@ -296,6 +306,9 @@ fn a_promotion_is_over_once_something_newer_is_live_or_its_run_failed_and_a_newe
     assert_eq!(world.choose("prod/a"), Choice::Commit(commit(1)));
     world.heads.insert(link("prod/a"), ran(head(Some(0), &[0]), 1, RunOutcome::Failed));
     assert_eq!(world.choose("prod/a"), candidates(&[2, 1]));
+    world.promoted_at = Some(Timestamp::from_second(1).unwrap());
+    assert_eq!(world.choose("prod/a"), Choice::Commit(commit(1)), "it was promoted again after that");
+    world.promoted_at = None;
     world.promoted = Some(commit(2));
     world.heads.insert(link("prod/a"), ran(head(Some(0), &[0]), 2, RunOutcome::Failed));
     assert_eq!(world.choose("prod/a"), Choice::Commit(commit(2)), "it is held until an actor acts");
@@ -309,52 +322,6 @@ fn a_workflow_without_a_deployment_goes_on_from_what_it_verified() {
     let mut world = beta(5, &[1, 2, 3]);
     world.heads.insert(link("prod/a"), head(None, &[2]));
     assert_eq!(world.choose("prod/a"), candidates(&[3]));
-}
-
-#[test]
-fn a_commit_soaks_while_it_or_a_later_verified_commit_is_live() {
-    let at = |second| Timestamp::from_second(second).unwrap();
-    let mut beta = head(Some(2), &[1, 2]);
-    let mut clock = LiveClock::default();
-    clock.set(true, at(1000));
-    (beta.live_clock, beta.verified[1].clock) = (Some(clock), 600);
-    let mut world =
-        World::new(5, &[("beta/a", beta.clone()), ("beta/b", beta), ("prod/a", head(Some(0), &[0]))]);
-    let time = std::time::Duration::from_hours(1);
-    let mut later = |second: i64| {
-        world.soak = Some(Soak { time, now: at(second) });
-        let question = world.choose("prod/a");
-        let soaking = world.standing("prod/a").soaking;
-        let until = soaking.map(|(sha, missing)| {
-            let until = soaked_at(&missing).unwrap();
-            (usize::from_str_radix(sha.as_str(), 16).unwrap(), until.as_second())
-        });
-        (question, until)
-    };
-    let stays = Choice::Commit(commit(0));
-    assert_eq!(later(2000), (stays.clone(), Some((1, 4600))));
-    assert_eq!(later(4599), (stays, Some((1, 4600))));
-    assert_eq!(later(4600), (candidates(&[1]), Some((2, 5200))));
-    assert_eq!(later(5200), (candidates(&[2, 1]), None));
-}
-
-#[test]
-fn a_soak_stands_still_while_something_unverified_is_live() {
-    let at = |second| Timestamp::from_second(second).unwrap();
-    let mut beta = head(Some(3), &[1, 2]);
-    let mut clock = LiveClock::default();
-    clock.set(true, at(1000));
-    clock.set(false, at(1060));
-    beta.live_clock = Some(clock);
-    let mut world =
-        World::new(5, &[("beta/a", beta.clone()), ("beta/b", beta), ("prod/a", head(Some(0), &[0]))]);
-    world.soak = Some(Soak { time: std::time::Duration::from_secs(61), now: at(9000) });
-    assert_eq!(world.choose("prod/a"), Choice::Commit(commit(0)));
-    let (_, missing) = world.standing("prod/a").soaking.unwrap();
-    assert_eq!(soaked_at(&missing), None, "nobody knows when it goes on");
-    assert_eq!(missing[0].describe(), "is soaking in `beta/a`, `beta/b` (stage `beta`)");
-    world.soak = Some(Soak { time: std::time::Duration::from_mins(1), now: at(9000) });
-    assert_eq!(world.choose("prod/a"), candidates(&[2, 1]), "a completed soak stays");
 }
 
 #[test]

@@ -118,6 +118,15 @@ pub enum HoldReason {
         /// Where it is soaking.
         missing: Vec<Missing>,
     },
+    /// The link takes nothing new while a commit is soaking there.
+    Train {
+        /// The policy of the link that waits for the commit.
+        policy: PolicyName,
+        /// The commit.
+        sha: CommitSha,
+        /// The link that waits for it.
+        waits: Box<LinkId>,
+    },
     /// Nothing is live, and the first commit of a pipeline is promoted by an actor.
     FirstPromotion {
         /// The commit that may run.
@@ -202,7 +211,10 @@ impl Hold {
     /// That is not a failure.
     pub fn is_at_gate(&self) -> bool {
         (!self.scope.is_link()
-            || matches!(self.reason, HoldReason::NotVerified { .. } | HoldReason::Soaking { .. }))
+            || matches!(
+                self.reason,
+                HoldReason::NotVerified { .. } | HoldReason::Soaking { .. } | HoldReason::Train { .. }
+            ))
             && !self.reason.is_error()
     }
 
@@ -264,6 +276,10 @@ impl HoldReason {
                 let missing: Vec<_> = missing.iter().map(Missing::describe).collect();
                 format!("{} {}, as the policy `{policy}` requires", sha.short(), missing.join(", and "))
             }
+            Self::Train { policy, sha, waits } => format!(
+                "{} is soaking here for `{waits}`, whose policy `{policy}` lets this stage take nothing new meanwhile",
+                sha.short()
+            ),
             Self::FirstPromotion { sha } => {
                 format!(
                     "nothing is live yet, and the first commit is promoted by hand; {} may run",
@@ -311,7 +327,8 @@ impl HoldReason {
         match self {
             Self::Frozen { policy, .. }
             | Self::OutsideWindows { policy, .. }
-            | Self::Soaking { policy, .. } => Some(policy),
+            | Self::Soaking { policy, .. }
+            | Self::Train { policy, .. } => Some(policy),
             _ => None,
         }
     }

@@ -116,6 +116,8 @@ pub struct ForeignRollback {
     pub at: LinkId,
     /// Its quarantine there.
     pub quarantine: Quarantine,
+    /// Whether the rollback is only requested.
+    pub is_requested: bool,
 }
 
 /// The holder of a link's lease.

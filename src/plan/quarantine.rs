@@ -32,10 +32,14 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
                 "it was rolled back with {more} other commits: say `Fixes: {by}` in the commit that fixes it"
             ),
         };
-        let release = at.as_deref().map_or_else(
-            || format!("release this one with `katkit retry {id}`"),
-            |at| format!("release it where it was rolled back, with `katkit retry {at}`"),
-        );
+        let rolled_back = draft.input.pipeline.iter().flat_map(|pipeline| &pipeline.rolled_back);
+        let mut requested =
+            rolled_back.filter(|it| it.is_requested && it.quarantine.sha.as_str().starts_with(&by));
+        let release = match (at.as_deref(), requested.next()) {
+            (Some(at), Some(_)) => format!("withdraw the request, with `katkit withdraw {at}`"),
+            (Some(at), None) => format!("release it where it was rolled back, with `katkit retry {at}`"),
+            (None, _) => format!("release this one with `katkit retry {id}`"),
+        };
         let hint = format!("{revert}, or {release}");
         (reason, hint)
     } else {

@@ -23,6 +23,6 @@ mod tests;
 pub use agenda::{Entry, FreezeEntry};
 pub use moment::Moment;
 pub use span::{Reading, Span};
-pub use verdict::{Closed, Condition, Freeze, Policy};
+pub use verdict::{Closed, Condition, Freeze, Policy, SoakTime};
 pub use window::{CivilTime, Weekdays, Window, WindowError};
 pub use zone::{UnknownZone, Zone};

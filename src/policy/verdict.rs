@@ -16,7 +16,16 @@ pub struct Policy {
     /// When something may be deployed; at any time if there are none.
     pub allow: Vec<Window>,
     /// How long a commit of a pipeline must have been live and verified in the stages before.
-    pub soak: Option<Duration>,
+    pub soak: Option<SoakTime>,
+}
+
+/// How long a commit must soak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoakTime {
+    /// How long it, or a later verified commit, must have been live.
+    pub time: Duration,
+    /// Whether the stages before take nothing new meanwhile.
+    pub train: bool,
 }
 
 /// A window in which nothing may be deployed.

@@ -8,7 +8,7 @@ use crate::git::CommitLine;
 use crate::inventory::{Scope, Targets};
 use crate::manifest::{Manifest, Repo};
 use crate::pipeline::{CommitState, Pipeline, Stage};
-use crate::plan::{LinkInput, LinkPlan};
+use crate::plan::{Holder, LinkInput, LinkPlan};
 use crate::state::StateError;
 use crate::views::{PipelineCommit, PipelineLink, PipelineStage, PipelineStatus};
 
@@ -87,14 +87,14 @@ fn stage(manifest: &Manifest, stage: &Stage, members: &[Member<'_>]) -> Pipeline
 }
 
 fn link(manifest: &Manifest, member: Member<'_>) -> PipelineLink {
-    let LinkInput { id, head, pipeline, .. } = member.input;
+    let LinkInput { id, head, holder, pipeline, .. } = member.input;
     let standing = pipeline.as_ref().map(|pipeline| &pipeline.standing);
     let live = crate::pipeline::base(head).cloned();
     PipelineLink {
         link: id.clone(),
         behind: standing.and_then(|standing| standing.behind),
         next: member.want().filter(|want| Some(*want) != live.as_ref()).cloned(),
-        running: head.open_run().map(|run| run.sha.clone()),
+        running: head.open_run().filter(|_| matches!(holder, Holder::Other(_))).map(|run| run.sha.clone()),
         // Without the branch, the pipeline itself says why.
         hold: member.plan.filter(|_| pipeline.is_some()).and_then(|plan| plan.holds.first()).cloned(),
         pinned: manifest.pipeline_of(id).and_then(|(_, _, pin)| Some(pin?.why.clone())),
@@ -133,7 +133,10 @@ fn reach<'a>(members: &[Member<'a>]) -> &'a [CommitSha] {
     let commits = longest.map_or(&[][..], |member| {
         member.input.pipeline.as_ref().map_or(&[][..], |pipeline| pipeline.branch.commits())
     });
-    let behind = members.iter().filter_map(|it| it.input.pipeline.as_ref()?.standing.behind);
+    let behind = members.iter().filter_map(|it| {
+        let base = crate::pipeline::base(&it.input.head)?;
+        Some(it.input.pipeline.as_ref()?.branch.not_in(base).len())
+    });
     let oldest = behind.max().map_or(1, |behind| behind + 1);
     &commits[..commits.len().min(oldest)]
 }

@@ -9,7 +9,7 @@ use super::journal_pages::{past_run, past_runs};
 use crate::blobs::{BlobError, BlobKey, FailedReplica};
 use crate::domain::{CommitSha, FormerName, Head, LinkId, PhaseState, PhaseStatus, RunState};
 use crate::estate::Estate;
-use crate::inventory::{Scope, Targets};
+use crate::inventory::{self, Scope, Targets};
 use crate::journal::PastRun;
 use crate::manifest::Loaded;
 use crate::pipeline::{CommitState, Soak};
@@ -127,7 +127,10 @@ impl WhyFacts {
         let known = runs.iter().map(|run| &run.sha).chain(tip).chain(branch);
         let sha = find_commit(text, self.head(), known)?;
         runs.retain(|run| Some(&run.sha) == sha.as_ref());
-        let place = place.zip(sha.as_ref()).and_then(|(place, sha)| self.place(place, sha));
+        let place = match place.zip(sha.as_ref()) {
+            Some((place, sha)) => self.place(estate, place, sha).await,
+            None => None,
+        };
         Ok(CommitStory { named: sha.map_or_else(|| text.to_owned(), |sha| sha.to_string()), runs, place })
     }
 
@@ -141,7 +144,12 @@ impl WhyFacts {
     }
 
     /// What became of a commit here, and what it lacks.
-    fn place(&self, WhyPipeline { found, .. }: WhyPipeline<'_>, sha: &CommitSha) -> Option<CommitPlace> {
+    async fn place(
+        &self,
+        estate: &Estate,
+        WhyPipeline { found, .. }: WhyPipeline<'_>,
+        sha: &CommitSha,
+    ) -> Option<CommitPlace> {
         let (found, (_, pipeline, _)) = (found?, self.loaded.manifest.pipeline_of(&self.link)?);
         let is_held =
             self.plan.as_ref().is_some_and(|plan| plan.holds.iter().any(|hold| hold.scope.is_link()));
@@ -149,7 +157,14 @@ impl WhyFacts {
         let soak = self.loaded.manifest.soak_of(&self.link).map(|time| Soak { time, now: self.at });
         let requirements = pipeline.requirements(&self.link, soak);
         let missing = requirements.iter().filter_map(|it| it.missing(sha, &found.records)).collect();
-        Some(CommitPlace { state: CommitState::of(self.head(), &found.branch, want, sha), missing })
+        // The plan needed the history no further back than what is live.
+        let repo = self.loaded.manifest.repos.get(&pipeline.repo)?;
+        let further = match found.branch.knows(sha) {
+            true => None,
+            false => inventory::branch_history(&*estate.git, repo, found.branch.tip()?, sha).await.ok(),
+        };
+        let branch = further.as_ref().unwrap_or(&found.branch);
+        Some(CommitPlace { state: CommitState::of(self.head(), branch, want, sha), missing })
     }
 
     /// The name that the link is recorded under: until the next apply, a renamed link keeps its old one.

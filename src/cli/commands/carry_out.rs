@@ -81,6 +81,11 @@ impl ApplyOptions {
         Self { interrupt, ..self }
     }
 
+    /// The exit code of a plan without steps.
+    pub(super) fn standing(&self, plan: &Plan) -> ExitStatus {
+        Planned::of(plan, &BTreeSet::new(), self.purpose, self.strict).exit(&Summary::default())
+    }
+
     /// Shows and confirms nothing if the plan's text is `plan`, which the user has already agreed to.
     pub(in crate::cli) fn agreed(self, plan: String) -> Self {
         Self { agreed: Some(plan), ..self }

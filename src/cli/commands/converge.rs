@@ -17,7 +17,7 @@ use crate::domain::LinkId;
 use crate::estate::Estate;
 use crate::inventory::Scope;
 use crate::pipeline::{Pipeline, Take};
-use crate::plan::Plan;
+use crate::plan::{LinkPlan, Plan, lasting};
 
 /// Plans and applies. With `wait`, repeats until no other process works on the links.
 ///
@@ -40,10 +40,10 @@ pub(super) async fn converge(
             },
         };
         let next = match selection.refresh_only {
-            true => BTreeSet::new(),
-            false => behind(&opened.estate, &plan),
+            true => Next::default(),
+            false => Next::after(&opened.estate, &plan),
         };
-        let options = ApplyOptions { again: next.clone(), ..options.clone() };
+        let options = ApplyOptions { again: next.all().cloned().collect(), ..options.clone() };
         let ended = carry_out(opened, plan, options, output).await?;
         if !wait || ended != ExitStatus::Unfinished {
             break (ended, next);
@@ -56,18 +56,22 @@ pub(super) async fn converge(
     let options = options.interrupted_by(Some(interrupt.clone()));
     // A pipeline is free of cycles and a branch has an end, so this has one, too.
     while !next.is_empty() {
-        let Some(plan) = unless(&interrupt, further(opened, selection, next)).await else {
+        let after = std::mem::take(&mut next);
+        let Some(plan) = unless(&interrupt, further(opened, selection, &after)).await else {
             return Ok(ExitStatus::Interrupted);
         };
         let plan = plan?;
-        if !plan.has_steps() && !plan.is_held() {
+        let is_new = |link: &LinkPlan| after.moved.contains(&link.link) && lasting(link).is_some();
+        if !plan.has_steps() && !plan.links.iter().any(is_new) {
+            // What is held was shown before, but it counts only now.
+            worst = worst.or_worse(options.standing(&plan));
             break;
         }
-        next = behind(&opened.estate, &plan);
+        next = Next::after(&opened.estate, &plan);
         if options.format == Format::Text {
             output.show("\nFurther in the pipeline:\n\n")?;
         }
-        let options = ApplyOptions { again: next.clone(), ..options.clone() };
+        let options = ApplyOptions { again: next.all().cloned().collect(), ..options.clone() };
         let ended = carry_out(opened, plan, options, output).await?;
         worst = worst.or_worse(ended);
         if ended == ExitStatus::Interrupted {
@@ -75,6 +79,48 @@ pub(super) async fn converge(
         }
     }
     Ok(worst)
+}
+
+/// The links that a plan may lead on to.
+#[derive(Debug, Default)]
+struct Next {
+    /// Those that may run a commit once the links with steps are done.
+    moved: BTreeSet<LinkId>,
+    /// Those of the same pipelines that something holds: what is done now may release them.
+    held: BTreeSet<LinkId>,
+}
+
+impl Next {
+    fn after(estate: &Estate, plan: &Plan) -> Self {
+        let with_steps = plan.links.iter().filter(|link| !link.steps.is_empty()).map(|link| &link.link);
+        let with_steps: BTreeSet<&LinkId> = with_steps.collect();
+        let is_behind = |pipeline: &Pipeline, link: &LinkId| {
+            // A stage that takes each commit may have another one waiting.
+            let takes_each = pipeline.stage_of(link).is_some_and(|stage| stage.take == Take::Each);
+            let before = pipeline.requirements(link, None);
+            takes_each && with_steps.contains(link)
+                || before.iter().flat_map(|it| it.links()).any(|link| with_steps.contains(link))
+        };
+        let mut next = Self::default();
+        for pipeline in estate.manifest().pipelines.values() {
+            if !pipeline.links().any(|link| with_steps.contains(link)) {
+                continue;
+            }
+            next.moved.extend(pipeline.links().filter(|link| is_behind(pipeline, link)).cloned());
+            let held = plan.links.iter().filter(|link| link.steps.is_empty() && !link.holds.is_empty());
+            let held = held.map(|link| &link.link).filter(|link| pipeline.stage_of(link).is_some());
+            next.held.extend(held.filter(|link| !next.moved.contains(*link)).cloned());
+        }
+        next
+    }
+
+    fn all(&self) -> impl Iterator<Item = &LinkId> {
+        self.moved.iter().chain(&self.held)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.moved.is_empty() && self.held.is_empty()
+    }
 }
 
 /// The result, unless Ctrl-C comes first.
@@ -96,32 +142,9 @@ async fn after_others(
 }
 
 /// The plan of these links, as far as they are selected.
-async fn further(
-    opened: &Opened,
-    selection: &Selection,
-    links: BTreeSet<LinkId>,
-) -> Result<Plan, CommandError> {
+async fn further(opened: &Opened, selection: &Selection, next: &Next) -> Result<Plan, CommandError> {
     let scope = selection.scope(opened, false).await?;
-    let selected = links.into_iter().filter(|link| scope.targets.contain(link)).collect();
+    let selected = next.all().filter(|link| scope.targets.contain(link)).cloned().collect();
     let scope = Scope { targets: scope.targets.and_only(selected), ..scope };
     Ok(crate::plan::plan(&opened.estate.inventory(&scope).await?))
-}
-
-/// The links that may run a commit once the links with steps in this plan are done.
-fn behind(estate: &Estate, plan: &Plan) -> BTreeSet<LinkId> {
-    let with_steps = plan.links.iter().filter(|link| !link.steps.is_empty()).map(|link| &link.link);
-    let with_steps: BTreeSet<&LinkId> = with_steps.collect();
-    let is_behind = |pipeline: &Pipeline, link: &LinkId| {
-        // A stage that takes each commit may have another one waiting.
-        let takes_each = pipeline.stage_of(link).is_some_and(|stage| stage.take == Take::Each);
-        takes_each && with_steps.contains(link)
-            || pipeline
-                .requirements(link, None)
-                .iter()
-                .flat_map(|it| it.links())
-                .any(|it| with_steps.contains(it))
-    };
-    let pipelines = estate.manifest().pipelines.values();
-    let behind = pipelines.flat_map(|pipeline| pipeline.links().filter(|link| is_behind(pipeline, link)));
-    behind.cloned().collect()
 }

@@ -49,8 +49,9 @@ pub(in crate::cli) async fn run(
     let (_, it) = estate.manifest().link(&id).ok_or_else(unknown)?;
     if let Wanted::Pipeline { name, .. } = &it.want {
         let what = format!("`{id}` follows the pipeline `{name}`, which chooses its commits");
-        let hint =
-            format!("`katkit promote {id} SHA` runs a commit next; a `pin` in the manifest stays at one");
+        let hint = format!(
+            "`katkit promote {id} --sha SHA` runs a commit next; a `pin` in the manifest stays at one"
+        );
         return Err(CommandError::refused(what, hint));
     }
     let repo = estate.manifest().repos.get(&it.repo).ok_or_else(unknown)?;

@@ -133,6 +133,7 @@ proptest! {
             branch: world.branch.clone(),
             pin: None,
             promoted: None,
+            promoted_at: None,
             soak: None,
         };
         let before = World { pin: None, promoted: None, ..world.clone() };

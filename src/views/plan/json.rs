@@ -112,6 +112,8 @@ pub enum HoldKindJson {
     NotVerified,
     /// The commit has not soaked for long enough in the stages before.
     Soaking,
+    /// The link takes nothing new while the commit is soaking there.
+    Train,
     /// Nothing is live, and the first commit of a pipeline must be promoted by an actor; `sha` may run.
     FirstPromotion,
     /// The branch of the pipeline no longer contains what is live; `sha` may replace it once an actor promotes it.
@@ -208,6 +210,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             }
             HoldReason::NotVerified { sha, missing: _ } => (Kind::NotVerified, sha.as_ref(), None, None),
             HoldReason::Soaking { policy: _, sha, missing: _ } => (Kind::Soaking, Some(sha), None, None),
+            HoldReason::Train { policy: _, sha, waits: _ } => (Kind::Train, Some(sha), None, None),
             HoldReason::FirstPromotion { sha } => (Kind::FirstPromotion, Some(sha), None, None),
             HoldReason::LeftBranch { live: _, next, branch: _ } => {
                 (Kind::LeftBranch, next.as_ref(), None, None)

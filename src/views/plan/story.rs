@@ -281,7 +281,7 @@ pub(super) fn held<'a>(hold: &'a Hold, id: &LinkId, name: &str) -> (&'static str
     // The reason and the hint tell the time.
     let Hold { scope: _, reason, hint, until: _ } = hold;
     let word = match reason {
-        HoldReason::NotVerified { .. } | HoldReason::Soaking { .. } => "waits",
+        HoldReason::NotVerified { .. } | HoldReason::Soaking { .. } | HoldReason::Train { .. } => "waits",
         _ if reason.is_error() => "error",
         _ => "held",
     };

@@ -60,7 +60,12 @@ pub(super) fn answer(why: &Why<'_>) -> Answer {
     }
 }
 
+/// As a sentence. A sha stays as it is.
 fn capitalized(text: &str) -> String {
+    let first = text.split([' ', ',']).next().unwrap_or_default();
+    if first.len() == 10 && first.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return text.to_owned();
+    }
     let mut rest = text.chars();
     rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
 }
@@ -71,7 +76,7 @@ fn state(why: &Why<'_>, want: &CommitSha) -> String {
     let deploys = why.head.run.as_ref().is_none_or(|run| run.phases.iter().any(|phase| phase.deployment));
     let is_done = |step: &Step| matches!(step, Step::Move { .. });
     // Only the commit after this one waits.
-    let is_next = |hold: &Hold| matches!(hold.reason, HoldReason::Soaking { .. });
+    let is_next = |hold: &Hold| matches!(hold.reason, HoldReason::Soaking { .. } | HoldReason::Train { .. });
     let is_drift = why.plan.is_some_and(is_repair);
     let done = why.plan.is_none_or(|plan| plan.steps.iter().all(is_done) && plan.holds.iter().all(is_next));
     match (deployed == Some(want), done) {

@@ -68,7 +68,11 @@ fn in_pipeline(short: &str, CommitPlace { state, missing }: &CommitPlace, why: &
     let branch = why.pipeline.and_then(|pipeline| pipeline.found).map_or("", |found| &found.branch.name);
     Some(match state {
         CommitState::Held if missing.is_empty() => {
-            format!("{short} may run here, but something holds the link.")
+            match (why.pipeline.and_then(|pipeline| pipeline.pin), other) {
+                (Some(_), _) => format!("{short} may run here once the pin is taken out."),
+                (None, Some(other)) => format!("{short} may run here, but {other} comes first."),
+                (None, None) => format!("{short} may run here, but something holds the link."),
+            }
         }
         CommitState::Held => {
             let missing: Vec<_> = missing.iter().map(Missing::describe).collect();

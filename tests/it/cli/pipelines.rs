@@ -328,7 +328,7 @@ fn a_pinned_link_stays_and_says_why() {
     assert_snapshot!(world.run(["set", "prod-us/shop", "main"]), @"
     ----- stderr -----
     error: `prod-us/shop` follows the pipeline `shop`, which chooses its commits
-     hint: `katkit promote prod-us/shop SHA` runs a commit next; a `pin` in the manifest stays at one
+     hint: `katkit promote prod-us/shop --sha SHA` runs a commit next; a `pin` in the manifest stays at one
     ----- exit 1
     ");
     world.edit("prod-us.links.shop.pin", "prod-eu.links.shop.pin");

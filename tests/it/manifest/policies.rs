@@ -157,3 +157,14 @@ fn an_unknown_policy_gets_a_suggestion() {
         there is only `production`
     ");
 }
+
+#[test]
+fn a_train_needs_a_soak() {
+    assert_snapshot!(policy("train = true").complaints(), @r#"
+    katkit.toml:3: `train` without `soak`
+        say how long a commit soaks, like `soak = "2h"`
+    "#);
+    let loaded = policy("soak = '90m'\ntrain = true").load();
+    let policy = loaded.manifest.policies.values().next().unwrap();
+    assert_eq!(policy.soak.map(|soak| (soak.time.as_secs(), soak.train)), Some((5400, true)));
+}

@@ -123,7 +123,7 @@ pub fn evidence(world: &World, process: u32, link: &LinkId, event: &Event) {
     drop(facts);
     let (at, head) = seen.unwrap_or_else(|| (Instant::now(), Head::default()));
     let what = if is_deployment { "deploys" } else { "runs" };
-    if !head.evidence(sha).is_some_and(|evidence| evidence.run.is_some()) {
+    if head.evidence(sha).is_none_or(|evidence| evidence.run.is_none()) {
         world.violated(
             13,
             format!("p{process} {what} {} in {link}, which is not verified in {first}", sha.short()),
@@ -385,7 +385,7 @@ fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                         sha.is_some_and(|sha| first.is_some_and(|head| head.evidence(sha).is_some()));
                     !is_verified || world.soak.is_some()
                 }
-                HoldReason::Soaking { sha, .. } => {
+                HoldReason::Soaking { sha, .. } | HoldReason::Train { sha, .. } => {
                     let first = world.pipeline.as_ref().and_then(|(first, _)| heads.get(first));
                     world.soak.is_some() && first.is_some_and(|head| head.evidence(sha).is_some())
                 }

@@ -85,7 +85,8 @@ phases = [
             .push_str(&format!("freeze = [{{ start = \"{start}\", end = \"{end}\", zone = \"UTC\" }}]\n"));
     }
     if let Some(soak) = soak {
-        conditions.push_str(&format!("soak = \"{}s\"\n", soak.as_secs()));
+        let train = soak.as_secs().is_multiple_of(2);
+        conditions.push_str(&format!("soak = \"{}s\"\ntrain = {train}\n", soak.as_secs()));
     }
     let policy = if conditions.is_empty() { "" } else { "policy = \"office\"\n" };
     if !conditions.is_empty() {

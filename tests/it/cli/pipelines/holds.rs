@@ -123,11 +123,13 @@ fn a_promotion_of_a_tainted_commit_is_refused() {
     assert_snapshot!(world.run(["promote", "beta/shop", "--sha", &after]), @"
     ----- stderr -----
     error: <after bad> contains <bad>, which was rolled back at <date> <hour> UTC: `verify` failed after the deployment
+     hint: `katkit retry beta/shop` releases it
     ----- exit 1
     ");
     assert_snapshot!(world.run(["promote", "beta/shop"]), @"
     ----- stderr -----
     error: <after bad> contains <bad>, which was rolled back at <date> <hour> UTC: `verify` failed after the deployment
+     hint: `katkit retry beta/shop` releases it
     ----- exit 1
     ");
 }
@@ -282,4 +284,70 @@ fn a_commit_soaks_before_it_goes_on() {
     crate::world::eventually("it has soaked", || {
         (apply(&world).code == 0 && live_in(&world).contains("prod-us: <second>")).then_some(())
     });
+}
+
+#[test]
+fn a_train_holds_the_stage_before_while_a_commit_is_soaking_in_it() {
+    let mut world = live();
+    let policy =
+        "[policies.careful]\nsoak = \"2h\"\ntrain = true\n\n[tenants]\nprod-eu.policy = \"careful\"\n";
+    world.edit("[tenants]\n", policy);
+    push(&mut world, "second");
+    assert_eq!(apply(&world).code, 0);
+    push(&mut world, "third");
+    assert_snapshot!(undated(&world.run(["plan"])), @"
+    beta/shop  at <second>
+      ! waits: <second> is soaking here for `prod-eu/shop`, whose policy `careful` lets this stage take nothing new meanwhile; not before <day> <date> <hour> UTC
+
+    prod-eu/shop  at <first>
+      ! waits: <second> is soaking in `beta/shop` (stage `beta`), as the policy `careful` requires; not before <day> <date> <hour> UTC
+
+    Plan: nothing to change, 2 held, 1 up to date.
+    ----- exit 0
+    ");
+    assert_eq!(
+        world.run(["promote", "beta/shop", "--sha", "main", "--why", "a fix", "--apply"]).code,
+        0,
+        "an actor decides"
+    );
+    assert_snapshot!(live_in(&world), @"
+    beta: <third>
+    prod-eu: <first>
+    prod-us: <first>
+    ");
+}
+
+#[test]
+fn a_release_in_a_later_wave_lets_an_earlier_one_go_on_in_the_same_apply() {
+    let mut world = live();
+    push(&mut world, "second");
+    assert_eq!(apply(&world).code, 0);
+    push(&mut world, "third");
+    assert_eq!(world.run(["apply", "--yes", "beta"]).code, 0);
+    assert_eq!(world.run(["rollback", "prod-us/shop", "--why", "slow", "--apply"]).code, 0);
+    assert_eq!(apply(&world).code, 1, "the first region must not get what the second rolled back");
+    assert_eq!(world.run(["retry", "prod-us/shop"]).code, 0);
+    let applied = apply(&world);
+    assert_eq!(applied.code, 0, "{applied}");
+    assert_snapshot!(live_in(&world), @"
+    beta: <third>
+    prod-eu: <third>
+    prod-us: <third>
+    ");
+}
+
+#[test]
+fn a_branch_that_was_moved_back_says_what_to_do() {
+    let mut world = live();
+    push(&mut world, "second");
+    assert_eq!(apply(&world).code, 0);
+    world.change("shop", |repo| repo.git(&["reset", "--quiet", "--hard", "HEAD~1"]));
+    assert_snapshot!(world.run(["plan", "beta"]), @"
+    beta/shop  at <second>
+      ! held: <second>, which is live, is no longer on the branch `main`
+          hint: push a commit, or go back as well: `katkit rollback beta/shop`
+
+    Plan: nothing to change, 1 held, 0 up to date.
+    ----- exit 0
+    ");
 }

@@ -164,3 +164,19 @@ fn a_pipeline_whose_repository_is_gone_says_so() {
     ----- exit 1
     ");
 }
+
+#[test]
+fn a_commit_older_than_what_is_live_everywhere_is_past() {
+    let mut world = live();
+    push(&mut world, "second");
+    assert_eq!(apply(&world).code, 0);
+    let first = world.sha("first").to_owned();
+    assert_snapshot!(world.run(["why", "prod-us/shop", &first]), @"
+    prod-us/shop
+    ana started a run for <first> just now; it succeeded after <time>.
+    The commit was verified at <date> <hour> UTC.
+    It is the rollback target.
+    <first> is older than <second>, which is live.
+    ----- exit 0
+    ");
+}
