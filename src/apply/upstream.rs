@@ -25,8 +25,9 @@ impl LinkExecutor<'_> {
         if others.is_empty() || self.record.lock().await.head().runs(sha) {
             return Ok(None);
         }
-        let heads = estate.state.heads(Some(&others)).await?;
+        // In this order: a rollback that is granted between the two calls is then seen twice, and never missed.
         let requests = estate.state.requests(Some(&others)).await?;
+        let heads = estate.state.heads(Some(&others)).await?;
         let record = |(id, head): &(LinkId, Head)| {
             let requests: Vec<_> = requests.iter().filter(|request| request.link == *id).cloned().collect();
             (id.clone(), LinkRecord::of(head, &requests))
