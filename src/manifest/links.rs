@@ -168,7 +168,7 @@ impl<'i, 'k, 'r> Scope<'i, 'k, 'r> {
                 _ => "the pipeline",
             };
             let item = Diagnostic::error(*span, format!("both `{first}` and `{second}`")).label(says(second));
-            let item = item.related(*before, says(first)).help("keep the one that says what should run");
+            let item = item.related(*before, says(first)).help("keep only one of them");
             reader.report.add(item);
             return None;
         }

@@ -21,9 +21,9 @@ pub enum Position {
     At(usize),
     /// It is none of them.
     Beside {
-        /// The oldest one that contains it; `None` if the branch does not contain it.
+        /// The oldest first-parent commit that contains it; `None` if the branch does not contain it.
         merged_by: Option<usize>,
-        /// The newest one that it contains; `None` if it contains none.
+        /// The newest first-parent commit that it contains; `None` if it contains none.
         forked_from: Option<usize>,
     },
 }

@@ -145,7 +145,8 @@ impl<'a> Question<'a> {
             (None, Take::Each) => newer.to_vec(),
             (Some(first), _) => {
                 let may = |sha: &CommitSha| {
-                    self.branch.number(sha).is_some_and(|at| at < newer.len()) && self.missing(sha).is_empty()
+                    self.branch.number(sha).is_some_and(|at| at < newer.len())
+                        && self.lacks(&requirements, sha).is_empty()
                 };
                 let mut verified: Vec<_> = self.verified(first).into_iter().filter(may).collect();
                 verified.sort_by_key(|sha| self.branch.number(sha));
@@ -176,7 +177,7 @@ impl<'a> Question<'a> {
         let verified = self.verified(requirements.first()?).into_iter();
         let newer = verified.filter(|sha| self.branch.number(sha).is_some_and(|at| at < newer.len()));
         let soaking = newer.filter_map(|sha| {
-            let missing = self.missing(&sha);
+            let missing = self.lacks(&requirements, &sha);
             let only = missing.iter().all(|it| it.soaking.len() >= it.need) && !missing.is_empty();
             only.then_some((sha, missing))
         });
@@ -202,7 +203,11 @@ impl<'a> Question<'a> {
 
     /// What a commit lacks before the link may run it.
     pub(super) fn missing(&self, sha: &CommitSha) -> Vec<Missing> {
-        self.requirements().iter().filter_map(|requirement| requirement.missing(sha, self.records)).collect()
+        self.lacks(&self.requirements(), sha)
+    }
+
+    fn lacks(&self, requirements: &[Requirement<'_>], sha: &CommitSha) -> Vec<Missing> {
+        requirements.iter().filter_map(|requirement| requirement.missing(sha, self.records)).collect()
     }
 
     /// Whether the link may run a commit that the manifest or an actor names.

@@ -34,13 +34,14 @@ pub async fn pipelines(
             })
             .collect();
         let Some(repo) = manifest.repos.get(&pipeline.repo) else { continue };
-        let listed = listed(estate, repo, &members, commits).await;
+        let reach = reach(&members);
+        let listed = listed(estate, repo, &members, (reach, commits)).await;
         found.push(PipelineStatus {
             name: name.clone(),
             repo: pipeline.repo.clone(),
             branch: repo.branch.clone(),
             stages: pipeline.stages.iter().map(|it| stage(manifest, it, &members)).collect(),
-            left_out: reach(&members).len().saturating_sub(listed.len()),
+            left_out: reach.len().saturating_sub(listed.len()),
             commits: listed,
             problem: problem(pipeline, &members),
         });
@@ -55,14 +56,14 @@ struct Member<'a> {
     plan: Option<&'a LinkPlan>,
 }
 
-impl Member<'_> {
+impl<'a> Member<'a> {
     /// The commit that runs next or is live; `None` if something holds it.
     fn want(&self) -> Option<&CommitSha> {
         let is_held = self.plan.is_some_and(|plan| plan.holds.iter().any(|hold| hold.scope.is_link()));
         self.input.want.as_ref().and_then(|want| want.as_ref().ok()).filter(|_| !is_held)
     }
 
-    fn commits(&self) -> &[CommitSha] {
+    fn commits(&self) -> &'a [CommitSha] {
         self.input.pipeline.as_ref().map_or(&[], |pipeline| pipeline.branch.commits())
     }
 
@@ -104,8 +105,12 @@ fn link(manifest: &Manifest, member: Member<'_>) -> PipelineLink {
 }
 
 /// The commits to show, newest first, with what became of them at each link.
-async fn listed(estate: &Estate, repo: &Repo, members: &[Member<'_>], most: usize) -> Vec<PipelineCommit> {
-    let commits = reach(members);
+async fn listed(
+    estate: &Estate,
+    repo: &Repo,
+    members: &[Member<'_>],
+    (commits, most): (&[CommitSha], usize),
+) -> Vec<PipelineCommit> {
     let mut listed = Vec::new();
     for (at, sha) in commits.iter().enumerate() {
         let places = members.iter().filter_map(|it| Some((it.input.id.clone(), it.state(sha)?)));
@@ -127,12 +132,9 @@ async fn listed(estate: &Estate, repo: &Repo, members: &[Member<'_>], most: usiz
     listed
 }
 
-/// The first-parent commits from the tip to the oldest one that is live.
+/// The first-parent commits from the tip to the oldest live commit.
 fn reach<'a>(members: &[Member<'a>]) -> &'a [CommitSha] {
-    let longest = members.iter().max_by_key(|member| member.commits().len());
-    let commits = longest.map_or(&[][..], |member| {
-        member.input.pipeline.as_ref().map_or(&[][..], |pipeline| pipeline.branch.commits())
-    });
+    let commits = members.iter().map(Member::commits).max_by_key(|commits| commits.len()).unwrap_or_default();
     let behind = members.iter().filter_map(|it| {
         let base = crate::pipeline::base(&it.input.head)?;
         Some(it.input.pipeline.as_ref()?.branch.not_in(base).len())

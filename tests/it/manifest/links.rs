@@ -158,7 +158,7 @@ fn a_link_has_exactly_one_of_sha_and_branch() {
     assert_snapshot!(linked(&format!("sha = '{SHA}'\nbranch = 'main'")).complaints(), @"
     katkit.toml:9: both `sha` and `branch`
         the commit: katkit.toml:8
-        keep the one that says what should run
+        keep only one of them
     ");
     assert_snapshot!(linked(&format!("branch = '{SHA}'")).complaints(), @r#"
     katkit.toml:8: expected a branch, found a commit sha

@@ -161,7 +161,7 @@ stages = [{ name = 'beta', links = ['beta/shop'] }, { name = 'prod', links = ['p
     assert_snapshot!(both.complaints(), @"
     katkit.toml:8: both `branch` and `pipeline`
         the branch: katkit.toml:8
-        keep the one that says what should run
+        keep only one of them
     katkit.toml:10: missing key `why`
     ");
     let without =

@@ -57,27 +57,9 @@ fn a_pipeline_shows_its_stages_and_where_each_commit_is() {
     | <code><first></code> | <code>first</code> | past in <code>beta/shop</code>; live in <code>prod-eu/shop</code>, <code>prod-us/shop</code> |
     ----- exit 0
     "#);
-    assert_snapshot!(steady(world.run(["pipeline", "--commits", "1"])), @"
-    shop: repository `shop`, branch `main`
-
-    beta, from the branch
-      beta/shop     <second>  live, 1 behind; <third> has been quarantined since <date> <hour> UTC: `verify` failed after the deployment
-                                hint: push a commit that reverts it or says `Fixes: <third>..`, or release it with `katkit retry beta/shop`
-
-    prod, after beta
-      wave 1
-      prod-eu/shop  <first>  live, 2 behind; next is <second>
-      wave 2
-      prod-us/shop  <first>  live, 2 behind; the newest is not verified in `beta/shop` (stage `beta`), and is not verified in `prod-eu/shop` (wave 1 of the stage `prod`)
-
-    <third>  third (Ada)
-                rolled back in beta/shop; not yet in prod-eu/shop, prod-us/shop
-    <second>  second (Ada)
-                live in beta/shop; next in prod-eu/shop; not yet in prod-us/shop
-    <first>  first (Ada)
-                past in beta/shop; live in prod-eu/shop, prod-us/shop
-    ----- exit 0
-    ");
+    // Of the three, the newest counts; the others are live.
+    let one = steady(world.run(["pipeline", "--commits", "1"]));
+    assert_eq!(one, steady(world.run(["pipeline"])));
     assert_snapshot!(world.run(["pipeline", "web"]), @"
     ----- stderr -----
     error: there is no pipeline `web`
