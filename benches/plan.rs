@@ -239,6 +239,7 @@ async fn populate<'s>(place: &Path, links: usize, live: impl Fn(usize) -> &'s st
                 events: &events,
                 head: &head,
                 consumes: &[],
+                consents: None,
             };
             state.append(write).await.expect("a write");
             state.release(&link, lease.epoch).await.expect("a release");

@@ -41,6 +41,7 @@ pub mod agent;
 pub mod apply;
 #[cfg(feature = "aws")]
 pub mod bootstrap;
+pub mod consents;
 pub mod doctor;
 pub mod estate;
 pub mod inventory;

@@ -46,3 +46,12 @@ CREATE TABLE request (
 ) STRICT;
 
 CREATE INDEX request_by_link ON request (tenant, link);
+
+-- The journal of consents: no row is removed, and only `stands` changes.
+CREATE TABLE consent (
+  id      INTEGER PRIMARY KEY,
+  stands  INTEGER NOT NULL,
+  consent TEXT    NOT NULL -- JSON
+) STRICT;
+
+CREATE INDEX consent_standing ON consent (id) WHERE stands = 1;

@@ -10,8 +10,8 @@ use super::stop::Stop;
 use super::{ApplyError, Session};
 use crate::causes;
 use crate::domain::{
-    CommitSha, Deploy, DeployOutcome, DeployPurpose, DeployState, DeploymentName, Event, LinkId, PhaseStatus,
-    RunId, Token,
+    CommitSha, Consent, Deploy, DeployOutcome, DeployPurpose, DeployState, DeploymentName, Event, LinkId,
+    PhaseStatus, RunId, Token,
 };
 use crate::plan::{DeployStep, HoldScope, LinkPlan, Step};
 use crate::platform::{InFlight, Platform, PlatformError, RollEnd, Upgrade};
@@ -70,10 +70,13 @@ pub(super) async fn deploy(
         saved_plan: session.saved_plan.clone(),
     };
     // The plan may be older than a freeze. A rollback was decided when it was granted.
-    let may_begin =
-        |at| step.purpose == DeployPurpose::Rollback || session.gate_at(link, purpose, at).is_none();
-    if !record.lock().await.record_if(intent, may_begin).await? {
-        return Ok(None);
+    if step.purpose == DeployPurpose::Rollback {
+        record.lock().await.record(intent).await?;
+    } else {
+        let may_begin = |at, consents: &[Consent]| session.gate_at(link, purpose, at, consents).is_none();
+        if !record.lock().await.record_if(&intent, may_begin).await? {
+            return Ok(None);
+        }
     }
     session.listener.hear(&Progress::DeployStarted { link: link.clone(), purpose, sha: sha.clone() });
     let began = session.estate().clock.elapsed();

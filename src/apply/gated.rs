@@ -14,7 +14,7 @@ impl LinkExecutor<'_> {
         if !limit::deploys(group) {
             return Ok(None);
         }
-        if self.closed_gate(DeployPurpose::Upgrade).is_some() {
+        if self.closed_gate(DeployPurpose::Upgrade).await?.is_some() {
             return self.held_after(group).await;
         }
         match &self.plan.want {
@@ -34,21 +34,23 @@ impl LinkExecutor<'_> {
         let waiting = record.head().open_run().and_then(|run| run.phases.iter().find(waits));
         let Some(name) = waiting.map(|phase| phase.name.clone()) else { return Ok(None) };
         record.flush().await?;
-        let gate = self.closed_gate(DeployPurpose::Upgrade);
+        let gate = self.closed_gate(DeployPurpose::Upgrade).await?;
         Ok(Some(self.held(gate, &HoldScope::Phase { name }, record.head())))
     }
 
     /// The result of the link if its repair did not begin.
-    pub(super) async fn held_repair(self) -> Option<LinkResult> {
+    pub(super) async fn held_repair(self) -> Result<Option<LinkResult>, ApplyError> {
         if self.stop.is_set() {
-            return None;
+            return Ok(None);
         }
-        let record = self.record.lock().await;
-        Some(self.held(self.closed_gate(DeployPurpose::Repair), &HoldScope::Repair, record.head()))
+        let gate = self.closed_gate(DeployPurpose::Repair).await?;
+        Ok(Some(self.held(gate, &HoldScope::Repair, self.record.lock().await.head())))
     }
 
-    fn closed_gate(self, purpose: DeployPurpose) -> Option<ClosedGate> {
-        self.session.gate_at(&self.plan.link, purpose, self.session.estate().clock.now())
+    async fn closed_gate(self, purpose: DeployPurpose) -> Result<Option<ClosedGate>, ApplyError> {
+        let estate = self.session.estate();
+        let consents = estate.state.consents().await?.standing;
+        Ok(self.session.gate_at(&self.plan.link, purpose, estate.clock.now(), &consents))
     }
 
     fn held(self, gate: Option<ClosedGate>, scope: &HoldScope, head: &Head) -> LinkResult {

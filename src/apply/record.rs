@@ -6,11 +6,12 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::domain::{
-    Actor, Epoch, Event, Generation, Head, LinkId, RecordedEvent, Request, RequestId, RunId, RunOutcome,
+    Actor, Consent, ConsentId, Epoch, Event, Generation, Head, LinkId, RecordedEvent, Request, RequestId,
+    RunId, RunOutcome,
 };
 use crate::journal;
 use crate::platform::{FencingCheck as _, PlatformError};
-use crate::state::{Append, Rename, State};
+use crate::state::{Append, Rename, State, StateError};
 
 use super::ApplyError;
 use super::lease_guard::LeaseGuard;
@@ -112,6 +113,10 @@ impl Record {
 
     /// Writes the staged events. They are durable when this returns.
     pub(super) async fn flush(&mut self) -> Result<(), ApplyError> {
+        Ok(self.write(None).await?)
+    }
+
+    async fn write(&mut self, consents: Option<ConsentId>) -> Result<(), StateError> {
         if self.staged.is_empty() {
             return Ok(());
         }
@@ -122,6 +127,7 @@ impl Record {
             events: &self.staged,
             head: &self.head,
             consumes: &self.consumes,
+            consents,
         };
         self.state.append(write).await?;
         self.written = self.head.generation;
@@ -149,6 +155,7 @@ impl Record {
             events: &old.staged,
             head: &old.head,
             consumes: &[],
+            consents: None,
         };
         let to = Append {
             link: &self.link,
@@ -157,6 +164,7 @@ impl Record {
             events: std::slice::from_ref(&moved),
             head: &head,
             consumes: &[],
+            consents: None,
         };
         self.state.rename(Rename { from, to, requests }).await?;
         self.written = head.generation;
@@ -164,19 +172,31 @@ impl Record {
         Ok(())
     }
 
-    /// Records an event if it may happen at the very time that it is recorded with. Returns whether it may.
+    /// Records an event if it may happen at the very time that it is recorded with, and with the consents that then
+    /// stand. Returns whether it may.
     pub(super) async fn record_if(
         &mut self,
-        event: Event,
-        may_happen: impl FnOnce(Timestamp) -> bool,
+        event: &Event,
+        may_happen: impl Fn(Timestamp, &[Consent]) -> bool,
     ) -> Result<bool, ApplyError> {
-        let at = self.clock.now();
-        if !may_happen(at) {
-            return Ok(false);
+        loop {
+            let consents = self.state.consents().await?;
+            let at = self.clock.now();
+            if !may_happen(at, &consents.standing) {
+                return Ok(false);
+            }
+            let head = self.head.clone();
+            self.stage_at(at, event.clone())?;
+            match self.write(Some(consents.last)).await {
+                Ok(()) => return Ok(true),
+                // Nothing was written. The new consent may be a freeze.
+                Err(StateError::ConsentGiven { .. }) => {
+                    self.staged.pop();
+                    self.head = head;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        self.stage_at(at, event)?;
-        self.flush().await?;
-        Ok(true)
     }
 
     /// Folds and writes an event, with everything staged before it.
@@ -190,7 +210,8 @@ impl Record {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::state::MemoryState;
+    use crate::domain::ConsentKind;
+    use crate::state::{Consents as _, Leases as _, MemoryState, NewConsent};
 
     #[test]
     fn what_belongs_together_is_staged_completely_or_not_at_all() {
@@ -207,5 +228,48 @@ mod tests {
         });
         assert!(staged.is_err(), "there is no run to end");
         assert_eq!((record.head(), record.staged.len(), record.consumes.len()), (&before, 1, 0));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_consent_that_is_given_after_the_judgement_is_judged_as_well() {
+        let (state, clock) = (Arc::new(MemoryState::new()), Arc::new(SystemClock::new()));
+        let link: LinkId = "dev/shop".parse().unwrap();
+        let owner = crate::domain::Owner {
+            id: "one".to_owned(),
+            host: "laptop".to_owned(),
+            boot: None,
+            pid: 1,
+            started_ticks: None,
+            actor: "ana".to_owned(),
+        };
+        let epoch =
+            state.acquire(&link, &owner, std::time::Duration::from_secs(30), None).await.unwrap().epoch;
+        let mut record =
+            Record::new(state.clone(), clock.clone(), link.clone(), epoch, "ana".into(), Head::default());
+        record.stage(Event::Unlocked { from: "staged before".to_owned(), why: None }).unwrap();
+        let judged = std::sync::Mutex::new(Vec::new());
+        let may_happen = |at, consents: &[Consent]| {
+            let mut judged = judged.lock().unwrap();
+            judged.push(consents.len());
+            if judged.len() == 1 {
+                let links = vec!["dev".to_owned()].try_into().unwrap();
+                let zone = "UTC".to_owned();
+                let what = ConsentKind::Freeze { links, until: Timestamp::MAX, zone, holds_rollbacks: false };
+                let new = NewConsent { at, by: "ben".into(), why: None, what, ends: Vec::new() };
+                let given = || tokio::runtime::Handle::current().block_on(state.consent(new));
+                tokio::task::block_in_place(given).unwrap();
+            }
+            consents.is_empty()
+        };
+        let event = Event::Unlocked { from: "ben".to_owned(), why: None };
+        assert!(!record.record_if(&event, may_happen).await.unwrap());
+        assert_eq!(*judged.lock().unwrap(), [0, 1]);
+        assert_eq!(
+            (record.head().generation, record.staged.len()),
+            (Generation(1), 1),
+            "what was staged stays"
+        );
+        assert!(record.record_if(&event, |_, consents| consents.len() == 1).await.unwrap());
+        assert_eq!(record.head().generation, Generation(2));
     }
 }

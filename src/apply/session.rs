@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{Executor, FailureLimit, Listener};
-use crate::domain::{Actor, DeployPurpose, LinkId, PlanDigest};
+use crate::domain::{Actor, Consent, DeployPurpose, LinkId, PlanDigest};
 use crate::estate::Estate;
 use crate::plan::{self, ClosedGate};
 use crate::report::{LinkReport, Progress};
@@ -38,9 +38,15 @@ impl Session {
         report
     }
 
-    /// What a deployment of the link would wait for at this time, if it had to.
-    pub(super) fn gate_at(&self, link: &LinkId, purpose: DeployPurpose, at: Timestamp) -> Option<ClosedGate> {
-        plan::gate(self.estate().manifest(), link, purpose, at, !self.actor.is_person())
+    /// What a deployment of the link would wait for at this time and with these consents, if it had to.
+    pub(super) fn gate_at(
+        &self,
+        link: &LinkId,
+        purpose: DeployPurpose,
+        at: Timestamp,
+        consents: &[Consent],
+    ) -> Option<ClosedGate> {
+        plan::gate(self.estate().manifest(), consents, link, purpose, (at, !self.actor.is_person()))
     }
 
     pub(super) fn estate(&self) -> &Estate {

@@ -139,7 +139,7 @@ impl LinkExecutor<'_> {
                 record.flush().await?;
                 drop(record);
                 let outcome = deploy::deploy(self.session, self.record, self.stop, link, step).await?;
-                let Some(outcome) = outcome else { return Ok(self.held_repair().await) };
+                let Some(outcome) = outcome else { return self.held_repair().await };
                 let failed = failure::of_deployment(step.purpose, &step.to, &outcome);
                 return Ok(failed.map(|failed| LinkResult::Failed(Box::new(failed))));
             }

@@ -7,6 +7,7 @@
 
 mod actor;
 mod check;
+mod consent;
 mod digest;
 mod event;
 mod exit;
@@ -17,6 +18,7 @@ mod live_clock;
 mod name;
 mod outcome;
 mod owner;
+mod pattern;
 mod phase;
 mod prune;
 mod quarantine;
@@ -30,6 +32,7 @@ mod text;
 
 pub use actor::{Actor, ActorKind, Assurance, Door};
 pub use check::{Check, CheckResult};
+pub use consent::{Consent, ConsentId, ConsentKind};
 pub use digest::PlanDigest;
 pub use event::{DeployPurpose, Event, RecordedEvent, RunPhase, RunReason};
 pub use exit::{exit_code_meaning, signal_meaning};
@@ -46,6 +49,7 @@ pub use name::{
 };
 pub use outcome::{DeployOutcome, LostCause, Outcome, RunOutcome};
 pub use owner::{Lease, Owner};
+pub use pattern::{BadPattern, LinkPatterns};
 pub use phase::{
     Checkout, Deploy, Execution, OnFailure, Phase, PhaseKind, Placement, Strategy, Workflow, WorkflowError,
 };

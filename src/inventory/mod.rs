@@ -24,11 +24,11 @@ use jiff::Timestamp;
 pub use lease_observer::{LeaseObserver, ObservedLease};
 pub use pipelines::branch_history;
 pub use taint::taints;
-pub use target::{BadPattern, Targets};
+pub use target::Targets;
 
 use crate::causes;
 use crate::clock::Clock;
-use crate::domain::{CommitSha, FleetName, Head, LinkId, Request, RequestKind, TenantName};
+use crate::domain::{CommitSha, Consent, FleetName, Head, LinkId, Request, RequestKind, TenantName};
 use crate::fleet::{Fleet, FleetError, ListedService};
 use crate::git::Repositories;
 use crate::manifest::Manifest;
@@ -101,7 +101,7 @@ pub async fn gather_beside<'a>(
 ) -> Result<PlanInput<'a>, StateError> {
     // Read first, so that the age of what is recorded is never overstated.
     let now = scope.at.unwrap_or_else(|| sources.clock.now());
-    let (mut links, records) = record(sources, scope, now).await?;
+    let Recorded { mut links, records, consents } = record(sources, scope, now).await?;
     wanted::resolve(sources, &mut links, (&Arc::new(records), now)).await;
     contained::find(sources, &mut links).await;
     observe::observe(sources, &mut links, None).await;
@@ -113,6 +113,7 @@ pub async fn gather_beside<'a>(
         links,
         orphans,
         workflow_digests: digests.collect(),
+        consents,
         unattended: scope.unattended,
         refresh_only: scope.refresh_only,
     })
@@ -129,7 +130,7 @@ pub async fn wanted(
     promotions: bool,
 ) -> Result<Result<CommitSha, Box<Hold>>, StateError> {
     let now = sources.clock.now();
-    let (mut links, records) = record(sources, scope, now).await?;
+    let Recorded { mut links, records, consents: _ } = record(sources, scope, now).await?;
     for link in links.iter_mut().filter(|_| !promotions) {
         link.head.promoted = None;
         link.requests.retain(|request| !matches!(request.ask, RequestKind::Promote { .. }));
@@ -144,15 +145,19 @@ pub async fn wanted(
     Ok(found.unwrap_or_else(none))
 }
 
-/// The record of every link in scope, whether it is in the manifest or only in the record; and what it says of all
-/// links of pipelines.
-async fn record(
-    sources: Sources<'_>,
-    scope: &Scope,
-    now: Timestamp,
-) -> Result<(Vec<LinkInput>, Records), StateError> {
+/// What is recorded.
+struct Recorded {
+    /// Every link in scope, whether it is in the manifest or only in the record.
+    links: Vec<LinkInput>,
+    /// What the record says of all links of pipelines.
+    records: Records,
+    /// The consents that stand.
+    consents: Vec<Consent>,
+}
+
+async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<Recorded, StateError> {
     let (state, asked) = (sources.state, sources.clock.elapsed());
-    let Survey { heads, leases, requests, mut damaged } = state.survey().await?;
+    let Survey { heads, leases, requests, consents, mut damaged } = state.survey().await?;
     let recorded = heads.iter().map(|(id, head)| (id, !head.is_blank()));
     let renames = plan::renames(sources.manifest, recorded.chain(damaged.keys().map(|id| (id, true))));
     // A renamed link is in scope under both names.
@@ -201,7 +206,8 @@ async fn record(
     };
     let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);
     let records = pipelines::records(sources.manifest, &links);
-    Ok((links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect(), records))
+    let links = links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect();
+    Ok(Recorded { links, records, consents: consents.standing })
 }
 
 /// The manifest's links with their heads, and those only in the record if `is_left` accepts them.

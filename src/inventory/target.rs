@@ -1,39 +1,19 @@
 //! `--target`: the links that a command applies to.
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
-
-use crate::domain::LinkId;
+use crate::domain::{BadPattern, LinkId, LinkPatterns};
 
 /// The links that a command applies to; all links if no pattern is given.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
-    patterns: Option<GlobSet>,
+    patterns: Option<LinkPatterns>,
     links: Option<std::collections::BTreeSet<LinkId>>,
-}
-
-/// A pattern that cannot be parsed.
-#[derive(Debug, thiserror::Error)]
-#[error("`{pattern}` is not a pattern for `tenant/link`")]
-pub struct BadPattern {
-    pattern: String,
-    #[source]
-    source: globset::Error,
 }
 
 impl Targets {
     /// The links that match any of `patterns` (`dev/shop`, `dev/*`, `*/shop`; `dev` is short for `dev/*`).
     pub fn matching(patterns: &[String]) -> Result<Self, BadPattern> {
-        if patterns.is_empty() {
-            return Ok(Self::default());
-        }
-        let mut set = GlobSetBuilder::new();
-        for pattern in patterns {
-            let bad = |source| BadPattern { pattern: pattern.clone(), source };
-            let whole = if pattern.contains('/') { pattern.clone() } else { format!("{pattern}/*") };
-            set.add(Glob::new(&whole).map_err(bad)?);
-        }
-        let bad = |source| BadPattern { pattern: patterns.join(" "), source };
-        Ok(Self { patterns: Some(set.build().map_err(bad)?), links: None })
+        let given = (!patterns.is_empty()).then(|| patterns.to_vec());
+        Ok(Self { patterns: given.map(LinkPatterns::try_from).transpose()?, links: None })
     }
 
     /// Restricts these links to those in `links`.
@@ -44,7 +24,7 @@ impl Targets {
 
     /// Whether the command applies to the link.
     pub fn contain(&self, id: &LinkId) -> bool {
-        self.patterns.as_ref().is_none_or(|set| set.is_match(id.to_string()))
+        self.patterns.as_ref().is_none_or(|patterns| patterns.match_link(id))
             && self.links.as_ref().is_none_or(|links| links.contains(id))
     }
 

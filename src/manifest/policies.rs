@@ -59,7 +59,7 @@ fn frozen(keys: Located<FreezeKeys<'_>>, reader: &Reader<'_>) -> Option<Freeze> 
     let FreezeKeys { days, from, to, start, end, zone, why, rollback } = keys.value;
     let window = window(WindowKeys { days, from, to, start, end, zone }, keys.span, reader)?;
     let why = why.map(|why| why.value.trim().to_owned()).filter(|why| !why.is_empty());
-    Some(Freeze { window, why, holds_rollbacks: rollback.is_some_and(|passes| !passes.value) })
+    Some(Freeze { window, why, holds_rollbacks: rollback.is_some_and(|passes| !passes.value), by_hand: None })
 }
 
 /// A window from `days`, `from` and `to`, or from `start` and `end`.

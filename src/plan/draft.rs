@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::gate::{ClosedGate, Gates};
 use super::input::{LinkInput, Problem};
-use super::{DeployStep, Hold, HoldReason, HoldScope, LinkPlan, Step};
+use super::{ClosedGate, DeployStep, Gates, Hold, HoldReason, HoldScope, LinkPlan, Step};
 use crate::domain::{Actor, DeployPurpose, Event, Generation, Head, RecordedEvent};
 use crate::journal;
 use crate::manifest::Manifest;
@@ -14,7 +13,7 @@ pub(super) struct PlanDraft<'a> {
     pub(super) input: &'a LinkInput,
     pub(super) manifest: &'a Manifest,
     /// What the policies hold back at this time.
-    pub(super) gates: &'a Gates<'a>,
+    pub(super) gates: &'a Gates,
     /// The time of the events that the plan assumes. It changes nothing that is planned.
     pub(super) now: Timestamp,
     pub(super) head: Head,

@@ -1,14 +1,15 @@
-//! The gate for deployments: what the policy of a link's tenant holds back.
+//! The gate for deployments: what the policy of a link's tenant, or a freeze by hand, holds back.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::{Hold, HoldReason, HoldScope};
-use crate::domain::{DeployPurpose, LinkId, PolicyName};
+use crate::domain::{Consent, ConsentId, DeployPurpose, LinkId, PolicyName};
 use crate::manifest::Manifest;
-use crate::policy::{Closed, Condition, Moment, Policy};
+use crate::policy::{self, ByHand, Closed, Condition, Moment, Policy};
 
 /// Conditions that a deployment must meet, and that are not met now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +20,12 @@ pub struct ClosedGate {
     until: Option<Moment>,
 }
 
-/// The gates of every policy at one time, so that a plan judges each policy once and not once per link.
+/// The gates of all links at one time, so that a plan judges each policy once and not once per link.
 #[derive(Debug, Default)]
-pub(super) struct Gates<'m> {
-    by_policy: BTreeMap<&'m PolicyName, Gate>,
+pub struct Gates {
+    by_policy: BTreeMap<PolicyName, Arc<Gate>>,
+    /// The links that freezes by hand apply to.
+    by_link: BTreeMap<LinkId, Arc<Gate>>,
     unattended: bool,
 }
 
@@ -37,12 +40,17 @@ struct Gate {
 /// A repair waits like an upgrade if it is `unattended`, and passes if a user runs katkit.
 pub fn gate(
     manifest: &Manifest,
+    consents: &[Consent],
     link: &LinkId,
     purpose: DeployPurpose,
-    now: Timestamp,
-    unattended: bool,
+    (now, unattended): (Timestamp, bool),
 ) -> Option<ClosedGate> {
-    let (name, policy) = manifest.policy_of(link)?;
+    let named = manifest.policy_of(link);
+    let (name, policy) = (named.map(|(name, _)| name), named.map(|(_, policy)| policy));
+    let policy = match policy.unwrap_or(&Policy::default()).with_freezes(consents, link) {
+        Some(frozen) => Cow::Owned(frozen),
+        None => Cow::Borrowed(policy?),
+    };
     let closed = match purpose {
         DeployPurpose::Upgrade => policy.deployment(now),
         DeployPurpose::Repair if unattended => policy.deployment(now),
@@ -52,57 +60,75 @@ pub fn gate(
     closed.map(|closed| ClosedGate::of(name, closed))
 }
 
-/// The policies that hold deployments at `now`, and why.
-pub fn closed_gates(manifest: &Manifest, now: Timestamp) -> BTreeMap<PolicyName, ClosedGate> {
-    let gate = |(name, policy): (&PolicyName, &Arc<Policy>)| {
-        Some((name.clone(), ClosedGate::of(name, policy.deployment(now)?)))
-    };
-    manifest.policies.iter().filter_map(gate).collect()
-}
+impl Gates {
+    /// The gates at `now`.
+    pub fn at(manifest: &Manifest, consents: &[Consent], now: Timestamp, unattended: bool) -> Self {
+        let judged = manifest
+            .policies
+            .iter()
+            .map(|(name, policy)| (name.clone(), Arc::new(Gate::of(Some(name), policy, now))));
+        let mut gates = Self { by_policy: judged.collect(), by_link: BTreeMap::new(), unattended };
+        if !consents.is_empty() {
+            gates.freeze(manifest, consents, now);
+        }
+        gates
+    }
 
-impl<'m> Gates<'m> {
-    pub(super) fn at(manifest: &'m Manifest, now: Timestamp, unattended: bool) -> Self {
-        let judged = manifest.policies.iter().map(|(name, policy)| (name, Gate::of(name, policy, now)));
-        Self { by_policy: judged.collect(), unattended }
+    fn freeze(&mut self, manifest: &Manifest, consents: &[Consent], now: Timestamp) {
+        let mut known: BTreeMap<(Option<&PolicyName>, Vec<ConsentId>), Arc<Gate>> = BTreeMap::new();
+        for (link, _, _) in manifest.links() {
+            let freezes: Vec<ConsentId> =
+                policy::freezes_of(consents, &link).map(|consent| consent.id).collect();
+            if freezes.is_empty() {
+                continue;
+            }
+            let named = manifest.policy_of(&link);
+            let gate = known.entry((named.map(|(name, _)| name), freezes)).or_insert_with(|| {
+                let policy = named.map(|(_, policy)| policy.clone()).unwrap_or_default();
+                let frozen = policy.with_freezes(consents, &link).unwrap_or(policy);
+                Arc::new(Gate::of(named.map(|(name, _)| name), &frozen, now))
+            });
+            self.by_link.insert(link, Arc::clone(gate));
+        }
     }
 
     /// The gate that is closed for deployments of the link, if it is.
-    pub(super) fn closed(
-        &self,
-        manifest: &Manifest,
-        link: &LinkId,
-        purpose: DeployPurpose,
-    ) -> Option<&ClosedGate> {
-        let (name, _) = manifest.policy_of(link)?;
-        self.by_policy.get(name)?.by_purpose(purpose, self.unattended)
-    }
-}
-
-impl Gate {
-    fn of(name: &PolicyName, policy: &Policy, now: Timestamp) -> Self {
-        let closed = |closed: Closed| ClosedGate::of(name, closed);
-        Self { deployment: policy.deployment(now).map(closed), rollback: policy.rollback(now).map(closed) }
-    }
-
-    fn by_purpose(&self, purpose: DeployPurpose, unattended: bool) -> Option<&ClosedGate> {
+    pub fn closed(&self, manifest: &Manifest, link: &LinkId, purpose: DeployPurpose) -> Option<&ClosedGate> {
+        let of_policy = || self.by_policy.get(manifest.policy_of(link)?.0);
+        let gate = self.by_link.get(link).or_else(of_policy)?;
         match purpose {
-            DeployPurpose::Upgrade => self.deployment.as_ref(),
-            DeployPurpose::Repair => self.deployment.as_ref().filter(|_| unattended),
-            DeployPurpose::Rollback => self.rollback.as_ref(),
+            DeployPurpose::Upgrade => gate.deployment.as_ref(),
+            DeployPurpose::Repair => gate.deployment.as_ref().filter(|_| self.unattended),
+            DeployPurpose::Rollback => gate.rollback.as_ref(),
         }
     }
 }
 
+impl Gate {
+    fn of(name: Option<&PolicyName>, policy: &Policy, now: Timestamp) -> Self {
+        let closed = |closed: Closed| ClosedGate::of(name, closed);
+        Self { deployment: policy.deployment(now).map(closed), rollback: policy.rollback(now).map(closed) }
+    }
+}
+
 impl ClosedGate {
-    fn of(policy: &PolicyName, closed: Closed) -> Self {
+    fn of(policy: Option<&PolicyName>, closed: Closed) -> Self {
         let Closed { first, others, opens } = closed;
-        let reason = |condition| match condition {
-            Condition::Frozen { why, until } => HoldReason::Frozen { policy: policy.clone(), why, until },
-            Condition::OutsideWindows { opens } => {
-                HoldReason::OutsideWindows { policy: policy.clone(), opens }
-            }
+        // Without a policy, there are only freezes by hand.
+        let reason = |condition| {
+            Some(match condition {
+                Condition::Frozen { why, until, by_hand: Some(ByHand { id, by }) } => {
+                    HoldReason::FrozenByHand { freeze: id, by: by.name, why, until }
+                }
+                Condition::Frozen { why, until, by_hand: None } => {
+                    HoldReason::Frozen { policy: policy?.clone(), why, until }
+                }
+                Condition::OutsideWindows { opens } => {
+                    HoldReason::OutsideWindows { policy: policy?.clone(), opens }
+                }
+            })
         };
-        let mut reasons: Vec<_> = std::iter::once(first).chain(others).map(reason).collect();
+        let mut reasons: Vec<_> = std::iter::once(first).chain(others).filter_map(reason).collect();
         // Two windows that say the same.
         reasons.dedup();
         Self { reasons, until: opens }
@@ -116,11 +142,19 @@ impl ClosedGate {
     /// One hold for each condition that is not met; each has the time at which all of them are. The first says what to
     /// do.
     pub fn holds(&self, link: &LinkId, scope: &HoldScope) -> Vec<Hold> {
-        let hint = match &self.until {
-            Some(_) => {
+        let by_hand = self.reasons.iter().find_map(|reason| match reason {
+            HoldReason::FrozenByHand { freeze, .. } => Some(freeze),
+            _ => None,
+        });
+        let hint = match (by_hand, &self.until) {
+            (Some(freeze), Some(_)) => {
+                format!("run `katkit apply {link}` then; `katkit thaw {freeze}` ends the freeze")
+            }
+            (Some(freeze), None) => format!("`katkit thaw {freeze}` ends the freeze"),
+            (None, Some(_)) => {
                 format!("run `katkit apply {link}` then; `katkit calendar {link}` lists the windows")
             }
-            None => format!("`katkit calendar {link}` lists the windows"),
+            (None, None) => format!("`katkit calendar {link}` lists the windows"),
         };
         let mut hint = Some(hint);
         let hold = |reason: &HoldReason| Hold {

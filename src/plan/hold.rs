@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use crate::domain::{CommitSha, LinkId, PhaseName, PolicyName};
+use crate::domain::{CommitSha, ConsentId, LinkId, PhaseName, PolicyName};
 use crate::pipeline::Missing;
 use crate::policy::Moment;
 
@@ -173,6 +173,18 @@ pub enum HoldReason {
         /// When the freeze ends.
         until: Moment,
     },
+    /// A freeze by hand is in force.
+    FrozenByHand {
+        /// The consent that is the freeze.
+        freeze: ConsentId,
+        /// Who gave it.
+        by: String,
+        /// The reason of the freeze.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// When the freeze ends.
+        until: Moment,
+    },
     /// The tenant's policy has windows for deployments, and none is open.
     OutsideWindows {
         /// The policy.
@@ -216,6 +228,12 @@ impl Hold {
                 HoldReason::NotVerified { .. } | HoldReason::Soaking { .. } | HoldReason::Train { .. }
             ))
             && !self.reason.is_error()
+    }
+
+    /// Whether a policy, or a freeze by hand, lets it wait.
+    pub fn is_of_policy(&self) -> bool {
+        let is_by_hand = matches!(self.reason, HoldReason::FrozenByHand { .. });
+        self.is_at_gate() && (is_by_hand || self.reason.policy().is_some())
     }
 
     /// Whether a requested rollback waits.
@@ -304,6 +322,10 @@ impl HoldReason {
                 let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
                 format!("the policy `{policy}` freezes deployments until {until}{why}")
             }
+            Self::FrozenByHand { freeze, by, why, until } => {
+                let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                format!("{by} froze deployments until {until} (freeze {freeze}){why}")
+            }
             Self::OutsideWindows { policy, opens: Some(_) } => {
                 format!("no deployment window of the policy `{policy}` is open")
             }
@@ -317,7 +339,7 @@ impl HoldReason {
     /// When the condition itself is met, if the text tells it.
     fn ends(&self) -> Option<&Moment> {
         match self {
-            Self::Frozen { until, .. } => Some(until),
+            Self::Frozen { until, .. } | Self::FrozenByHand { until, .. } => Some(until),
             _ => None,
         }
     }

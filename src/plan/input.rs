@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::{CommitLine, Hold, Renamed, WatchComparison};
 use crate::description;
 use crate::domain::{
-    CommitSha, FleetName, Handle, Head, Images, Lease, LinkId, Owner, Quarantine, Request, Token, Workflow,
-    WorkflowName,
+    CommitSha, Consent, FleetName, Handle, Head, Images, Lease, LinkId, Owner, Quarantine, Request, Token,
+    Workflow, WorkflowName,
 };
 use crate::manifest::Manifest;
 use crate::pipeline::{BranchHistory, Records, Standing};
@@ -29,6 +29,8 @@ pub struct PlanInput<'a> {
     pub orphans: Vec<OrphanedService>,
     /// The digest of every workflow in the manifest, computed once and not once per link.
     pub workflow_digests: BTreeMap<WorkflowName, String>,
+    /// The consents that stand, in the order they were given.
+    pub consents: Vec<Consent>,
     /// Whether a job or a schedule runs katkit, which no user attends. Then a repair waits at a closed gate.
     pub unattended: bool,
     /// Only bring the record in line with what runs; run and deploy nothing.

@@ -2,11 +2,12 @@
 
 use super::claim::Claims;
 use super::draft::PlanDraft;
-use super::gate::Gates;
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
-use super::{Hold, HoldReason, HoldScope, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests};
+use super::{
+    Gates, Hold, HoldReason, HoldScope, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests,
+};
 use crate::domain::{CommitSha, Event, Generation, Head, Phase, PhaseStatus, RunOutcome, RunState};
 use crate::manifest::Manifest;
 
@@ -66,7 +67,7 @@ pub(super) fn plan_link(
     all: &PlanInput<'_>,
     input: &LinkInput,
     claims: &Claims<'_>,
-    gates: &Gates<'_>,
+    gates: &Gates,
 ) -> LinkPlan {
     let plan = LinkPlan {
         link: input.id.clone(),
@@ -148,7 +149,7 @@ fn rolled_back_elsewhere(input: &LinkInput) -> Vec<CommitSha> {
 fn drafted<'a>(
     all: &'a PlanInput<'a>,
     input: &'a LinkInput,
-    (claims, gates): (&Claims<'_>, &'a Gates<'a>),
+    (claims, gates): (&Claims<'_>, &'a Gates),
     plan: LinkPlan,
     broken: Option<Problem>,
 ) -> PlanDraft<'a> {

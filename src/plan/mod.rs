@@ -31,7 +31,7 @@ mod tests;
 pub use arrival::{Arrival, Goal, arrival, is_repair, lasting, obstacle};
 pub use compare::difference;
 pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};
-pub use gate::{ClosedGate, closed_gates, gate};
+pub use gate::{ClosedGate, Gates, gate};
 pub use hold::{Hold, HoldReason, HoldScope};
 pub use input::{
     CommitFacts, ForeignRollback, Holder, InPipeline, LinkInput, Observed, OrphanedService, PlanInput,
@@ -45,7 +45,7 @@ pub use step::{CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step, StepRe
 /// Decides what must happen so that every link runs the commit that the manifest wants.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let claims = claim::Claims::of(input);
-    let gates = gate::Gates::at(input.manifest, input.now, input.unattended);
+    let gates = Gates::at(input.manifest, &input.consents, input.now, input.unattended);
     let mut links = Vec::new();
     let mut up_to_date = 0;
     for link in &input.links {

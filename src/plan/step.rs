@@ -290,7 +290,7 @@ impl Plan {
 
     /// Whether a deployment waits for a policy.
     pub fn waits_at_gate(&self) -> bool {
-        self.holds().any(|hold| hold.is_at_gate() && hold.reason.policy().is_some())
+        self.holds().any(|hold| hold.is_of_policy())
     }
 
     /// Whether another process is working on one of the links.

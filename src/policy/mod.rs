@@ -10,6 +10,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod agenda;
+mod by_hand;
 mod moment;
 mod opening;
 mod span;
@@ -21,8 +22,9 @@ mod zone;
 mod tests;
 
 pub use agenda::{Entry, FreezeEntry};
+pub use by_hand::freezes_of;
 pub use moment::Moment;
 pub use span::{Reading, Span};
-pub use verdict::{Closed, Condition, Freeze, Policy, SoakTime};
+pub use verdict::{ByHand, Closed, Condition, Freeze, Policy, SoakTime};
 pub use window::{CivilTime, Weekdays, Window, WindowError};
 pub use zone::{UnknownZone, Zone};

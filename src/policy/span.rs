@@ -33,11 +33,15 @@ impl Window {
                 let before = i64::from(*nights) + 1;
                 at.to_zoned(self.zone().rules().clone()).date().checked_sub(before.days()).ok()
             }
-            Times::Once { .. } => None,
+            Times::Once { .. } | Times::Exact { .. } => None,
         };
         let once = match &self.times {
             Times::Once { start, end } => Some((*start, *end)),
-            Times::Weekly { .. } => None,
+            Times::Weekly { .. } | Times::Exact { .. } => None,
+        };
+        let exact = match &self.times {
+            Times::Exact { start, end } if start < end => Some(Span { start: *start, end: *end }),
+            Times::Exact { .. } | Times::Weekly { .. } | Times::Once { .. } => None,
         };
         let dates = std::iter::successors(civil, |date| date.tomorrow().ok());
         let weekly = dates.filter_map(move |date| match &self.times {
@@ -45,10 +49,11 @@ impl Window {
                 let end = date.checked_add(i64::from(*nights).days()).ok()?;
                 Some((date.to_datetime(*from), end.to_datetime(*to)))
             }
-            Times::Weekly { .. } | Times::Once { .. } => None,
+            Times::Weekly { .. } | Times::Once { .. } | Times::Exact { .. } => None,
         });
         let read = move |(start, end): (DateTime, DateTime)| self.read(start, end, reading);
-        once.into_iter().chain(weekly).filter_map(read).filter(move |span| span.end > at)
+        let spans = once.into_iter().chain(weekly).filter_map(read);
+        spans.chain(exact).filter(move |span| span.end > at)
     }
 
     /// The span that contains `at`; if several do, the last one to end.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::moment::Moment;
 use super::span::Reading;
 use super::window::Window;
+use crate::domain::{Actor, ConsentId};
 
 /// The conditions that a tenant's deployments must meet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,17 @@ pub struct Freeze {
     pub why: Option<String>,
     /// Whether rollbacks that are requested must wait as well.
     pub holds_rollbacks: bool,
+    /// Who gave it, if it is not a rule of the policy.
+    pub by_hand: Option<ByHand>,
+}
+
+/// Who froze deployments by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ByHand {
+    /// The consent that is the freeze.
+    pub id: ConsentId,
+    /// Who gave it.
+    pub by: Actor,
 }
 
 /// Why something may not happen now.
@@ -60,6 +72,8 @@ pub enum Condition {
         why: Option<String>,
         /// When this freeze ends. Another may follow it.
         until: Moment,
+        /// Who froze deployments, if it is not a rule of the policy.
+        by_hand: Option<ByHand>,
     },
     /// A window for deployments is open.
     OutsideWindows {
@@ -106,6 +120,7 @@ impl Policy {
 impl Freeze {
     fn condition(&self, now: Timestamp) -> Option<Condition> {
         let span = self.window.active(now, Reading::Longest)?;
-        Some(Condition::Frozen { why: self.why.clone(), until: self.window.zone().at(span.end) })
+        let until = self.window.zone().at(span.end);
+        Some(Condition::Frozen { why: self.why.clone(), until, by_hand: self.by_hand.clone() })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use jiff::ToSpan as _;
 use jiff::civil::{DateTime, Time, Weekday};
 
@@ -26,6 +27,10 @@ pub(super) enum Times {
     Once {
         start: DateTime,
         end: DateTime,
+    },
+    Exact {
+        start: Timestamp,
+        end: Timestamp,
     },
 }
 
@@ -95,6 +100,11 @@ impl Window {
         }
     }
 
+    /// Once, from one instant to another; never, if it ends before it starts. Shown in `zone`.
+    pub(super) fn between(start: Timestamp, end: Timestamp, zone: Zone) -> Self {
+        Self { times: Times::Exact { start, end }, zone }
+    }
+
     /// The zone of its times.
     pub fn zone(&self) -> &Zone {
         &self.zone
@@ -126,6 +136,10 @@ impl fmt::Display for Window {
             },
             Times::Once { start, end } => {
                 let shown = |at: &DateTime| at.strftime("%Y-%m-%d %H:%M").to_string();
+                write!(f, "{} to {}", shown(start), shown(end))?;
+            }
+            Times::Exact { start, end } => {
+                let shown = |at: &Timestamp| self.zone.at(*at).civil();
                 write!(f, "{} to {}", shown(start), shown(end))?;
             }
         }

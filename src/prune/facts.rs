@@ -88,7 +88,7 @@ pub struct Leftovers {
 ///
 /// A link with a damaged record is listed in [`Facts::damaged`] and does not block others.
 pub async fn gather(sources: Sources<'_>, survey: Survey, scope: &Scope) -> Result<Facts, PruneError> {
-    let Survey { heads, leases, requests, mut damaged } = survey;
+    let Survey { heads, leases, requests, consents: _, mut damaged } = survey;
     let mut requested: BTreeMap<LinkId, Vec<Request>> = BTreeMap::new();
     for request in requests {
         requested.entry(request.link.clone()).or_default().push(request);

@@ -57,7 +57,7 @@ pub(super) async fn remove(
 
 /// The commits that any link needs now.
 async fn needed_now(state: &dyn State) -> Result<Vec<CommitSha>, StateError> {
-    let Survey { heads, leases: _, requests, damaged } = state.survey().await?;
+    let Survey { heads, leases: _, requests, consents: _, damaged } = state.survey().await?;
     if let Some((_, error)) = damaged.into_iter().next() {
         return Err(error);
     }

@@ -21,7 +21,7 @@ pub struct KnownLinks {
 impl KnownLinks {
     /// Reads them from the record. Leaves out old names of renamed links: their history is under the new name.
     pub async fn read(estate: &Estate) -> Result<Self, StateError> {
-        let Survey { heads, leases: _, requests: _, damaged } = estate.state.survey().await?;
+        let Survey { heads, damaged, .. } = estate.state.survey().await?;
         let manifest: BTreeSet<LinkId> = estate.manifest().links().map(|(id, _, _)| id).collect();
         let is_shown = |(id, head): &(LinkId, Box<Head>)| head.moved_to.is_none() || manifest.contains(id);
         let recorded = heads.into_iter().filter(is_shown).map(|(id, _)| id);

@@ -25,7 +25,8 @@ pub async fn replay(estate: &Estate, links: &[LinkId], since: Timestamp) -> Resu
         // Adopting a service deploys nothing.
         let Some(purpose) = release.purpose else { continue };
         judged += 1;
-        let gate = plan::gate(estate.manifest(), &link, purpose, release.started, !release.by.is_person());
+        let at = (release.started, !release.by.is_person());
+        let gate = plan::gate(estate.manifest(), &[], &link, purpose, at);
         if let Some(gate) = gate {
             let holds = gate.holds(&link, &HoldScope::Link);
             held.push(HeldRelease { link, release, holds });

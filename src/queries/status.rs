@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::causes;
-use crate::domain::{CommitSha, Head, LinkId, PolicyName, Request};
+use crate::domain::{CommitSha, Consent, DeployPurpose, Head, LinkId, Request};
 use crate::estate::Estate;
 use crate::inventory::{self, ObservedLease, Scope, Targets};
 use crate::manifest::{Loaded, Wanted};
-use crate::plan::{self, Arrival, ClosedGate, Contained, Hold, Holder, LinkPlan};
+use crate::plan::{self, Arrival, Contained, Gates, Hold, Holder, LinkPlan};
 use crate::state::{StateError, Survey};
 use crate::views::{Damage, LinkStatus};
 
@@ -22,6 +22,7 @@ pub struct RecordedLinks {
     recorded_as: BTreeMap<LinkId, LinkId>,
     holders: BTreeMap<LinkId, ObservedLease>,
     requests: BTreeMap<LinkId, Vec<Request>>,
+    consents: Vec<Consent>,
     damage: BTreeMap<LinkId, RecordDamage>,
     is_blank: bool,
 }
@@ -71,8 +72,8 @@ pub enum StatusDepth {
 pub struct StatusFacts {
     record: RecordedLinks,
     contained: BTreeMap<LinkId, Contained>,
-    /// The policies that hold deployments now.
-    closed: BTreeMap<PolicyName, ClosedGate>,
+    /// What holds deployments now.
+    gates: Gates,
     /// What repositories and platforms add; only with [`StatusDepth::Plan`].
     pub checked: Option<Checked>,
     /// The number of forgotten links that were left out.
@@ -97,7 +98,7 @@ pub struct Checked {
 impl RecordedLinks {
     /// Reads the whole record.
     pub async fn read(estate: &Estate) -> Result<Self, StateError> {
-        let (Survey { heads, requests, damaged, .. }, holders) = estate.survey().await?;
+        let (Survey { heads, requests, consents, damaged, .. }, holders) = estate.survey().await?;
         let is_blank = heads.is_empty();
         let damage: BTreeMap<LinkId, RecordDamage> =
             damaged.into_iter().map(|(id, error)| (id, error.into())).collect();
@@ -123,7 +124,8 @@ impl RecordedLinks {
             pending.entry(request.link.clone()).or_default().push(request);
         }
         let loaded = Arc::clone(&estate.loaded);
-        Ok(Self { loaded, heads, recorded_as, holders, requests: pending, damage, is_blank })
+        let consents = consents.standing;
+        Ok(Self { loaded, heads, recorded_as, holders, requests: pending, consents, damage, is_blank })
     }
 
     /// The links, to resolve patterns against.
@@ -155,8 +157,8 @@ impl RecordedLinks {
             StatusDepth::Record | StatusDepth::Branches => None,
             StatusDepth::Plan => Some(check(estate, targets, unattended).await?),
         };
-        let closed = plan::closed_gates(estate.manifest(), estate.clock.now());
-        Ok(StatusFacts { record: self, contained, closed, checked, forgotten })
+        let gates = Gates::at(estate.manifest(), &self.consents, estate.clock.now(), unattended);
+        Ok(StatusFacts { record: self, contained, gates, checked, forgotten })
     }
 
     /// Drops the links that left the manifest and are recorded as forgotten, except those in `named`.
@@ -170,13 +172,12 @@ impl RecordedLinks {
 impl StatusFacts {
     /// The facts about each link, ordered by id.
     pub fn links(&self) -> Vec<LinkStatus<'_>> {
-        let RecordedLinks { loaded, heads, recorded_as, holders, requests, damage, is_blank: _ } =
-            &self.record;
+        let RecordedLinks { loaded, heads, recorded_as, holders, requests, damage, .. } = &self.record;
         let links = heads.iter().map(|(id, head)| {
+            let gate = self.gates.closed(&loaded.manifest, id, DeployPurpose::Upgrade);
             let asks = loaded.manifest.link(id).map(|(_, link)| &link.want);
             let resolved = self.checked.as_ref().and_then(|checked| checked.wants.get(id));
             let name = recorded_as.get(id).unwrap_or(id);
-            let policy = loaded.manifest.policy_of(id).map(|(name, _)| name);
             LinkStatus {
                 id,
                 recorded_as: recorded_as.get(id),
@@ -185,8 +186,8 @@ impl StatusFacts {
                 contained: self.contained.get(id),
                 head,
                 holder: holders.get(name).map_or(&Holder::Nobody, |held| &held.holder),
-                has_policy: policy.is_some(),
-                gate: policy.and_then(|policy| self.closed.get(policy)),
+                has_policy: gate.is_some() || loaded.manifest.policy_of(id).is_some(),
+                gate,
                 requests: requests.get(name).map_or(&[], Vec::as_slice),
                 damage: damage.get(name).map(|it| Damage { text: &it.text, is_newer: it.is_newer }),
             }

@@ -8,9 +8,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request};
+use crate::domain::{
+    Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request,
+};
 
-use super::{Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey};
+use super::{
+    Append, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests, StandingConsents,
+    State, StateError, Survey,
+};
 
 /// A state that does not exist; see the module documentation.
 #[derive(Clone, Debug)]
@@ -106,6 +111,21 @@ impl Requests for AbsentState {
     }
 
     async fn requests(&self, _: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Consents for AbsentState {
+    async fn consents(&self) -> Result<StandingConsents, StateError> {
+        Ok(StandingConsents::default())
+    }
+
+    async fn consent(&self, _: NewConsent) -> Result<Consent, StateError> {
+        self.refused()
+    }
+
+    async fn consent_journal(&self, _: Option<ConsentId>, _: usize) -> Result<Vec<Consent>, StateError> {
         Ok(Vec::new())
     }
 }

@@ -13,11 +13,13 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request, RequestId};
+use crate::domain::{
+    Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request, RequestId,
+};
 
 use super::{
-    Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey, lease, prune,
-    rename, write,
+    Append, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests, StandingConsents,
+    State, StateError, Survey, lease, prune, rename, write,
 };
 
 /// The state in memory; see the module documentation.
@@ -33,6 +35,8 @@ struct Record {
     leases: BTreeMap<LinkId, Lease>,
     requests: BTreeMap<RequestId, Request>,
     submitted: u64,
+    consents: Vec<Consent>,
+    standing: BTreeSet<ConsentId>,
 }
 
 impl MemoryState {
@@ -51,7 +55,7 @@ impl MemoryState {
 impl Record {
     /// Refuses a write whose preconditions do not hold.
     fn admit(&self, write: &Append<'_>) -> Result<(), StateError> {
-        let Append { link, expected, epoch, events, head, consumes } = *write;
+        let Append { link, expected, epoch, events, head, consumes, consents } = *write;
         survives_json(link, head)?;
         events.iter().try_for_each(|recorded| survives_json(link, recorded))?;
         let of_another = |id: &&RequestId| self.requests.get(*id).is_some_and(|r| r.link != *link);
@@ -63,11 +67,24 @@ impl Record {
         if self.heads.get(link).map_or(Generation(0), |head| head.generation) != expected {
             return Err(StateError::Conflict { link: link.clone(), expected });
         }
+        if let Some(known) = consents.filter(|known| *known != self.last_consent()) {
+            return Err(StateError::ConsentGiven { link: link.clone(), known });
+        }
         Ok(())
     }
 
+    fn last_consent(&self) -> ConsentId {
+        self.consents.last().map(|consent| consent.id).unwrap_or_default()
+    }
+
+    fn standing(&self) -> StandingConsents {
+        let stands = |consent: &&Consent| self.standing.contains(&consent.id);
+        let standing = self.consents.iter().filter(stands).cloned().collect();
+        StandingConsents { last: self.last_consent(), standing }
+    }
+
     fn apply(&mut self, write: &Append<'_>) {
-        let Append { link, expected: _, epoch: _, events, head, consumes } = *write;
+        let Append { link, expected: _, epoch: _, events, head, consumes, consents: _ } = *write;
         self.journals.entry(link.clone()).or_default().extend_from_slice(events);
         self.heads.insert(link.clone(), head.clone());
         for id in consumes {
@@ -91,10 +108,13 @@ fn survives_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(
     link: &LinkId,
     value: &T,
 ) -> Result<(), StateError> {
-    let invalid = |what: String| StateError::Unsound { link: link.clone(), what };
-    let text = serde_json::to_string(value).map_err(|error| invalid(error.to_string()))?;
-    let read: T = serde_json::from_str(&text).map_err(|error| invalid(format!("{error} in {text}")))?;
-    if read == *value { Ok(()) } else { Err(invalid(format!("{value:?} comes back from JSON as {read:?}"))) }
+    comes_back(value).map_err(|what| StateError::Unsound { link: link.clone(), what })
+}
+
+fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> Result<(), String> {
+    let text = serde_json::to_string(value).map_err(|error| error.to_string())?;
+    let read: T = serde_json::from_str(&text).map_err(|error| format!("{error} in {text}"))?;
+    if read == *value { Ok(()) } else { Err(format!("{value:?} comes back from JSON as {read:?}")) }
 }
 
 #[async_trait]
@@ -225,6 +245,37 @@ impl Requests for MemoryState {
 }
 
 #[async_trait]
+impl Consents for MemoryState {
+    async fn consents(&self) -> Result<StandingConsents, StateError> {
+        Ok(self.record().await.standing())
+    }
+
+    async fn consent(&self, new: NewConsent) -> Result<Consent, StateError> {
+        let mut record = self.record().await;
+        let consent = new.under(ConsentId(record.last_consent().0 + 1));
+        comes_back(&consent).map_err(|what| StateError::Corrupt { place: self.place(), what })?;
+        record.standing.retain(|id| !consent.ends.contains(id));
+        if consent.what.stands() {
+            record.standing.insert(consent.id);
+        }
+        record.consents.push(consent.clone());
+        Ok(consent)
+    }
+
+    async fn consent_journal(
+        &self,
+        before: Option<ConsentId>,
+        limit: usize,
+    ) -> Result<Vec<Consent>, StateError> {
+        let record = self.record().await;
+        let end = before.map_or(record.consents.len(), |before| {
+            record.consents.partition_point(|consent| consent.id < before)
+        });
+        Ok(record.consents[end.saturating_sub(limit)..end].to_vec())
+    }
+}
+
+#[async_trait]
 impl State for MemoryState {
     fn place(&self) -> String {
         "memory".to_owned()
@@ -243,6 +294,7 @@ impl State for MemoryState {
                 .collect(),
             leases: select(&record.leases, None),
             requests: record.requests.values().cloned().collect(),
+            consents: record.standing(),
             damaged: BTreeMap::new(),
         })
     }

@@ -1,4 +1,4 @@
-//! The durable record of links: heads, journals, leases and requests.
+//! The durable record: heads, journals, leases and requests of links, and consents.
 //!
 //! Every write is a compare-and-swap: it lands whole or changes nothing, and says which. A write to a link carries the
 //! generation that it was made from and the epoch of the lease that allows it, so that neither a stale plan nor an
@@ -12,6 +12,7 @@
 //! out, read the record.
 
 mod absent;
+mod consents;
 mod decode;
 #[cfg(feature = "aws")]
 pub mod dynamodb;
@@ -29,10 +30,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{
-    Actor, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request, RequestId, RequestKind,
+    Actor, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request, RequestId,
+    RequestKind,
 };
 
 pub use absent::AbsentState;
+pub use consents::{Consents, NewConsent, StandingConsents};
 #[cfg(feature = "aws")]
 pub use dynamodb::DynamodbState;
 pub use memory::MemoryState;
@@ -56,6 +59,14 @@ pub enum StateError {
         link: LinkId,
         /// The epoch that the writer held.
         epoch: Epoch,
+    },
+    /// A consent was given that the writer did not know.
+    #[error("a consent was given since consent {known}, on which the write to `{link}` is based")]
+    ConsentGiven {
+        /// The link of the write.
+        link: LinkId,
+        /// The last consent that the writer knew.
+        known: ConsentId,
     },
     /// Another owner holds the lease.
     #[error("{who} holds `{link}`", who = holder(lease))]
@@ -165,7 +176,7 @@ impl StateError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Conflict { .. } => "plan again; your plan is out of date".to_owned(),
+            Self::Conflict { .. } | Self::ConsentGiven { .. } => "plan again; your plan is out of date".to_owned(),
             Self::LeaseLost { .. } => "the new lease holder continues from the record; plan again".to_owned(),
             Self::LeaseHeld { link, .. } => {
                 format!("wait for it, or run `katkit unlock --force {link}` if you know that it is dead")
@@ -208,6 +219,9 @@ pub struct Append<'a> {
     pub head: &'a Head,
     /// Requests that these events decide; this write removes them.
     pub consumes: &'a [RequestId],
+    /// The last consent that the decision for this write took into account, if consents matter to it; if there is a
+    /// later one, the write fails with [`StateError::ConsentGiven`].
+    pub consents: Option<ConsentId>,
 }
 
 /// A rename: the end of one journal, and the beginning of its continuation under the new name.
@@ -263,7 +277,8 @@ pub trait Links: fmt::Debug + Send + Sync {
     /// Appends the events, replaces the head and removes the consumed requests, all in one transaction.
     ///
     /// Fails with [`StateError::LeaseLost`] if the lease is not held under `epoch`, else with
-    /// [`StateError::Conflict`] if the head is not at `expected`; then nothing changed.
+    /// [`StateError::Conflict`] if the head is not at `expected`, else with [`StateError::ConsentGiven`] if a consent
+    /// was given since `consents`; then nothing changed.
     async fn append(&self, write: Append<'_>) -> Result<(), StateError>;
 
     /// Makes both writes and moves the requests to the new name, all in one transaction.
@@ -337,7 +352,7 @@ pub struct NewRequest {
     pub ask: RequestKind,
 }
 
-/// The current record of every link, without journals.
+/// The current record, without journals.
 #[derive(Debug, Default)]
 pub struct Survey {
     /// The heads, ordered by id. Boxed, since there may be ten thousand and they are moved several times.
@@ -346,13 +361,15 @@ pub struct Survey {
     pub leases: Vec<(LinkId, Lease)>,
     /// The open requests, in the order they were recorded.
     pub requests: Vec<Request>,
+    /// The consents that stand.
+    pub consents: StandingConsents,
     /// Links with something unreadable, and the error, so that the other links still show.
     pub damaged: BTreeMap<LinkId, StateError>,
 }
 
 /// A whole store.
 #[async_trait]
-pub trait State: Links + Leases + Requests {
+pub trait State: Links + Leases + Requests + Consents {
     /// Its location, for display.
     fn place(&self) -> String;
 

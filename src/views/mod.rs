@@ -32,9 +32,9 @@ mod words;
 
 pub use artifacts::{Artifact, ArtifactsJson, ArtifactsText};
 pub use calendar::{
-    Calendar, CalendarEntryJson, CalendarIcal, CalendarJson, CalendarText, EntryKindJson, HeldRelease,
-    HeldReleaseJson, PolicyCalendar, PolicyCalendarJson, Replay, ReplayJson, ReplayText, SimulationJson,
-    SimulationText,
+    Calendar, CalendarEntryJson, CalendarIcal, CalendarJson, CalendarText, EntryKindJson, FreezeByHand,
+    FreezeByHandJson, HeldRelease, HeldReleaseJson, PolicyCalendar, PolicyCalendarJson, Replay, ReplayJson,
+    ReplayText, SimulationJson, SimulationText,
 };
 pub use diagnosis::{DiagnosedJson, DiagnosisJson, DiagnosisText};
 pub use diagnostics::{DiagnosticItem, DiagnosticPlace, DiagnosticsJson, DiagnosticsText, RelatedPlace};

@@ -39,7 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pipeline", &["domain"]),
     ("plan", &["description", "domain", "journal", "lenient_json", "manifest", "pipeline", "policy"]),
     // Judges by what it is given, so that the manifest and the planner can both use it.
-    ("policy", &[]),
+    ("policy", &["domain"]),
     ("report", &["domain"]),
     ("views", &["domain", "journal", "manifest", "pipeline", "plan", "policy", "report"]),
     ("workflow", &["domain", "lenient_json"]),
@@ -104,6 +104,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Holds leases and writes journals as `apply` does.
     ("prune", &["apply", "blobs", "causes", "clock", "domain", "journal", "liveness", "report", "state"]),
+    // As `requests`.
+    ("consents", &["clock", "domain", "estate", "policy", "state"]),
     // A server calls it too: it knows no arguments, no terminal and no output.
     (
         "requests",
@@ -126,6 +128,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "pipeline",
             "plan",
             "platform",
+            "policy",
             "requests",
             "state",
             "views",

@@ -4,6 +4,7 @@
     reason = "a test may fail by panicking; clippy sees only `#[test]` functions as such"
 )]
 
+mod consents;
 mod dynamodb_faults;
 mod dynamodb_table;
 mod fixture;
@@ -94,5 +95,14 @@ on_every_store! {
         a_failed_append_consumes_nothing
         a_missing_request_does_not_fail_an_append
         a_request_id_is_never_reused
+    }
+    consents {
+        a_record_without_consents_has_none
+        consents_are_numbered_and_read_back_unchanged
+        an_ended_consent_stays_in_the_journal
+        the_journal_of_consents_is_read_in_pages_from_its_end
+        concurrent_consents_get_different_numbers
+        an_append_that_does_not_know_the_last_consent_changes_nothing
+        a_conflict_is_reported_before_a_new_consent
     }
 }

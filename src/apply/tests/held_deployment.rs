@@ -228,6 +228,7 @@ async fn planned(session: &Session) -> Plan {
         facts: Some(Ok(Arc::new(facts))),
     };
     plan::plan(&PlanInput {
+        consents: Vec::new(),
         manifest,
         now: session.estate().clock.now(),
         links: vec![input],

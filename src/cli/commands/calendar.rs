@@ -13,7 +13,7 @@ use crate::policy::Zone;
 use crate::queries::{self, CalendarFacts};
 use crate::views::{Calendar, CalendarIcal, CalendarJson, CalendarText};
 
-/// Show when policies freeze and allow deployments
+/// Show when deployments are frozen and allowed
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -68,8 +68,10 @@ pub(in crate::cli) async fn run(
     let until = from.saturating_add(days).unwrap_or(from);
     let manifest = estate.manifest();
     let links = manifest.links().map(|(id, _, _)| id).filter(|id| targets.contain(id));
-    let CalendarFacts { policies, ungoverned } = queries::calendar(manifest, links, (from, until));
-    let calendar = Calendar { policies: &policies, ungoverned: &ungoverned, from, until };
+    let consents = estate.state.consents().await?.standing;
+    let CalendarFacts { policies, by_hand, ungoverned } =
+        queries::calendar(manifest, &consents, links, (from, until));
+    let calendar = Calendar { policies: &policies, by_hand: &by_hand, ungoverned: &ungoverned, from, until };
     match arguments.format {
         Format::Text => output.show(CalendarText { calendar, style: output.style() })?,
         Format::Json => output.json(&CalendarJson::of(calendar))?,

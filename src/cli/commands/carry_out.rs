@@ -189,7 +189,7 @@ impl Planned {
         let quarantines = |step: &Step| matches!(step, Step::Quarantine { .. });
         let is_held =
             holds().any(Hold::needs_action) || links().flat_map(|link| &link.steps).any(quarantines);
-        let waits = |hold: &Hold| hold.is_at_gate() && hold.reason.policy().is_some();
+        let waits = Hold::is_of_policy;
         Self {
             is_failure: holds().any(|hold| hold.reason.is_error()) || is_wanted && is_held,
             is_unfinished: holds().any(|hold| hold.reason.is_elsewhere()) || is_strict && holds().any(waits),

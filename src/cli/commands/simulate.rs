@@ -62,8 +62,10 @@ pub(in crate::cli) async fn run(
     let plan = plan::plan(&input);
     let manifest = estate.manifest();
     let links = input.links.iter().map(|link| link.id.clone());
-    let CalendarFacts { policies, ungoverned } = queries::calendar(manifest, links, (at, at));
-    let calendar = Calendar { policies: &policies, ungoverned: &ungoverned, from: at, until: at };
+    let CalendarFacts { policies, by_hand, ungoverned } =
+        queries::calendar(manifest, &input.consents, links, (at, at));
+    let calendar =
+        Calendar { policies: &policies, by_hand: &by_hand, ungoverned: &ungoverned, from: at, until: at };
     match arguments.format {
         Format::Text => output.show(SimulationText {
             calendar,

@@ -313,6 +313,7 @@ impl World {
         };
         let digests = [("standard".parse().unwrap(), self.workflow.digest())].into();
         PlanInput {
+            consents: Vec::new(),
             manifest: &self.loaded.manifest,
             now: self.now,
             links: vec![link],

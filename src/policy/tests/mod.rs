@@ -38,7 +38,7 @@ fn once(start: &str, end: &str, zone_name: &str) -> Window {
 }
 
 fn freeze(window: Window, why: &str) -> Freeze {
-    Freeze { window, why: Some(why.to_owned()), holds_rollbacks: false }
+    Freeze { window, why: Some(why.to_owned()), holds_rollbacks: false, by_hand: None }
 }
 
 fn at(text: &str) -> Timestamp {
@@ -49,7 +49,7 @@ fn at(text: &str) -> Timestamp {
 fn verdict(closed: Option<Closed>) -> String {
     let Some(Closed { first, others, opens }) = closed else { return "open".to_owned() };
     let conditions = std::iter::once(first).chain(others).map(|condition| match condition {
-        Condition::Frozen { why, until } => format!("{} until {until}", why.unwrap_or_default()),
+        Condition::Frozen { why, until, .. } => format!("{} until {until}", why.unwrap_or_default()),
         Condition::OutsideWindows { opens: Some(opens) } => format!("next window {opens}"),
         Condition::OutsideWindows { opens: None } => "no window".to_owned(),
     });

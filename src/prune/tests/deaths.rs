@@ -120,6 +120,23 @@ impl Requests for Mortal<MemoryState> {
 }
 
 #[async_trait]
+impl Consents for Mortal<MemoryState> {
+    async fn consents(&self) -> Result<StandingConsents, StateError> {
+        self.0.consents().await
+    }
+    async fn consent(&self, new: NewConsent) -> Result<Consent, StateError> {
+        self.0.consent(new).await
+    }
+    async fn consent_journal(
+        &self,
+        before: Option<ConsentId>,
+        limit: usize,
+    ) -> Result<Vec<Consent>, StateError> {
+        self.0.consent_journal(before, limit).await
+    }
+}
+
+#[async_trait]
 impl State for Mortal<MemoryState> {
     fn place(&self) -> String {
         self.0.place()

@@ -81,7 +81,7 @@ impl World {
         let events = [RecordedEvent { generation, at, by: "ana".into(), event }];
         let head = journal::step(&before, &events[0]).unwrap();
         let (expected, consumes) = (before.generation, &[]);
-        let write = Append { link, expected, epoch, events: &events, head: &head, consumes };
+        let write = Append { link, expected, epoch, events: &events, head: &head, consumes, consents: None };
         self.state.append(write).await.unwrap();
         self.state.release(link, epoch).await.unwrap();
     }
@@ -176,6 +176,7 @@ impl World {
             events,
             head,
             consumes: &[],
+            consents: None,
         };
         let moved = Rename {
             from: write(from, old.generation, epochs.0, std::slice::from_ref(&away), &left),

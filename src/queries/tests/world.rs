@@ -110,7 +110,8 @@ pub(super) async fn record(estate: &Estate, link: &str, second: i64, event: Even
     let (expected, generation) = (before.generation, Generation(before.generation.0 + 1));
     let events = [RecordedEvent { generation, at: time(second), by: "ana".into(), event }];
     let head = journal::step(&before, &events[0]).unwrap();
-    let write = Append { link: &link, expected, epoch, events: &events, head: &head, consumes: &[] };
+    let write =
+        Append { link: &link, expected, epoch, events: &events, head: &head, consumes: &[], consents: None };
     state.append(write).await.unwrap();
     state.release(&link, epoch).await.unwrap();
 }

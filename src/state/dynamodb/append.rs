@@ -15,14 +15,15 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::aws::AwsError;
-use crate::domain::{LinkId, Request};
+use crate::domain::{ConsentId, LinkId, Request};
 use crate::state::{Append, StateError};
 
+use super::consents;
 use super::item::{self, Item, n, s};
 use super::layout::Key;
 use super::table::Table;
 use super::text::Pieces;
+use super::verdict::{CALL, Verdict, locked, not_made};
 use crate::aws::backoff::Backoff;
 use crate::causes;
 use crate::telemetry::RateLimited;
@@ -31,9 +32,6 @@ use crate::telemetry::RateLimited;
 /// and a briefly busy table must not lose them. DynamoDB remembers a token for ten minutes.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#DDB-TransactWriteItems-request-ClientRequestToken>
 pub const LONGEST: Duration = Duration::from_mins(1);
-
-/// The call's name in errors. IAM has no such action; AWS names the missing actions itself.
-pub(super) const CALL: &str = "dynamodb:TransactWriteItems";
 
 /// One limit for all links: the table is busy for all of them at once.
 static WRITE_FAILED: RateLimited = RateLimited::new();
@@ -95,50 +93,14 @@ pub async fn write(
     }
 }
 
-fn locked(table: &Table) -> StateError {
-    StateError::Locked { place: table.place() }
-}
-
-/// What a cancelled transaction means.
-pub(super) enum Verdict {
-    /// It already landed: this was a repetition.
-    Landed,
-    Refused(StateError),
-    /// Retry: another transaction was in the way, or the table is busy. Holds the error to report if that lasts.
-    Again(StateError),
-}
-
-/// The verdict on a transaction that was cancelled for reasons other than its conditions.
-pub(super) fn not_made(table: &Table, reasons: &[CancellationReason]) -> Verdict {
-    let Some(reason) = reasons.iter().find(|reason| reason.code().is_some_and(|code| code != "None")) else {
-        return Verdict::Again(locked(table));
-    };
-    let (code, message) = (reason.code().unwrap_or_default(), reason.message().unwrap_or_default());
-    let resource = format!("table {}", table.name());
-    match code {
-        "TransactionConflict" => Verdict::Again(locked(table)),
-        "ThrottlingError" | "ProvisionedThroughputExceeded" => {
-            Verdict::Again(table.unavailable("written", AwsError::Throttled { action: CALL, resource }))
-        }
-        _ => {
-            let source = AwsError::Refused {
-                action: CALL,
-                resource,
-                code: code.to_owned(),
-                message: if message.is_empty() { code.to_owned() } else { message.to_owned() },
-                passing: false,
-            };
-            Verdict::Refused(table.unavailable("written", source))
-        }
-    }
-}
-
 /// Writes in DynamoDB's form.
 struct Transaction {
     token: String,
     items: Vec<TransactWriteItem>,
     /// The position of each write's first item.
     starts: Vec<usize>,
+    /// The position of the condition on consents, and its consent.
+    consents: Option<(usize, ConsentId)>,
 }
 
 impl Transaction {
@@ -159,7 +121,9 @@ impl Transaction {
         }
         let mut actions = Actions { table, link: writes[0].link, items };
         parts.into_iter().try_for_each(|part| actions.put(put(part)))?;
-        let items = actions.items;
+        let Actions { mut items, .. } = actions;
+        let consents = writes.iter().find_map(|write| Some((items.len(), write.consents?)));
+        consents.map(|(_, known)| consents::unchanged(table, known).map(|it| items.push(it))).transpose()?;
         let bytes = texts.iter().map(WriteText::bytes).sum::<usize>();
         if items.len() > ACTIONS || bytes > LARGEST {
             return Err(StateError::TooLarge {
@@ -170,7 +134,7 @@ impl Transaction {
                 ),
             });
         }
-        Ok(Self { token, items, starts })
+        Ok(Self { token, items, starts, consents })
     }
 
     fn verdict(&self, table: &Table, writes: &[Append<'_>], reasons: &[CancellationReason]) -> Verdict {
@@ -188,6 +152,11 @@ impl Transaction {
             if reasons.get(start + HEAD).is_some_and(failed) {
                 return Verdict::Refused(StateError::Conflict { link, expected: write.expected });
             }
+        }
+        if let Some((at, known)) = self.consents
+            && reasons.get(at).is_some_and(failed)
+        {
+            return Verdict::Refused(StateError::ConsentGiven { link: writes[0].link.clone(), known });
         }
         let Some(at) = reasons.iter().position(failed) else { return not_made(table, reasons) };
         let is_event =
@@ -233,7 +202,7 @@ impl Actions<'_> {
     /// are too large for one item, which come last.
     fn write(&mut self, write: &Append<'_>, texts: &WriteText, token: &str) -> Result<Vec<Item>, StateError> {
         let (table, link) = (self.table, self.link);
-        let Append { link: _, expected, epoch, events, head, consumes } = *write;
+        let Append { link: _, expected, epoch, events, head, consumes, consents: _ } = *write;
         let (pieces, mut parts) = (Pieces::of(&texts.head), Vec::new());
         parts.extend(pieces.parts(token, |number| Key::head_part(link, number)));
         let held = "epoch = :epoch AND attribute_exists(#owner)";
@@ -377,6 +346,7 @@ mod tests {
             events,
             head: &head,
             consumes: &[],
+            consents: None,
         };
         assert!(Transaction::new(&table, &[write(&events[..3])], &[]).is_ok());
         let refused = Transaction::new(&table, &[write(&events)], &[]).err().unwrap();

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Generation, LinkId, RequestId};
+use crate::domain::{ConsentId, Generation, LinkId, RequestId};
 
 /// How many partitions hold the current state.
 pub const SHARDS: u8 = 4;
@@ -11,6 +11,15 @@ pub const SHARDS: u8 = 4;
 pub const HEADS: &str = "head#";
 pub const LEASES: &str = "lease#";
 pub const REQUESTS: &str = "request#";
+
+/// The partition with the consents that stand, and the sort key of the number of the last consent there. That sorts
+/// before the prefix of the others.
+pub const CONSENTS: &str = "consents";
+pub const LAST: &str = "last";
+pub const STANDING: &str = "standing#";
+
+/// The partition of the journal of consents.
+pub const CONSENT_JOURNAL: &str = "consents#journal";
 
 /// A primary key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +43,21 @@ impl Key {
     /// The request counter.
     pub fn request_count() -> Self {
         Self::new("meta", "requests")
+    }
+
+    /// The number of the last consent.
+    pub fn last_consent() -> Self {
+        Self::new(CONSENTS, LAST)
+    }
+
+    /// A consent that stands.
+    pub fn standing_consent(id: ConsentId) -> Self {
+        Self::new(CONSENTS, format!("{STANDING}{}", consent_place(id)))
+    }
+
+    /// An entry of the journal of consents.
+    pub fn consent(id: ConsentId) -> Self {
+        Self::new(CONSENT_JOURNAL, consent_place(id))
     }
 
     /// A link's head.
@@ -86,6 +110,11 @@ pub fn journal(link: &LinkId) -> String {
 /// The sort key of an event: sorts by generation.
 pub fn place(generation: Generation) -> String {
     format!("{:020}", generation.0)
+}
+
+/// The sort key of an entry of the journal of consents: sorts by id.
+pub fn consent_place(id: ConsentId) -> String {
+    format!("{:020}", id.0)
 }
 
 /// The id of the `number`th request.

@@ -6,7 +6,7 @@ use crate::domain::{Generation, Head, LinkId, RecordedEvent};
 use crate::state::decode::{Unreadable, decode};
 use crate::state::{StateError, rename};
 
-use super::item::{self, Item, s};
+use super::item::{self, Item};
 use super::layout::{self, HEADS, Key};
 use super::table::{Table, distinct, link_of};
 use super::text;
@@ -117,43 +117,19 @@ pub async fn journal(
     before: Option<Generation>,
     limit: usize,
 ) -> Result<Vec<RecordedEvent>, StateError> {
-    let mut found: Vec<RecordedEvent> = Vec::new();
-    let (mut from, mut pages) = (None, table.pages());
-    let client = table.reader().await?;
-    while found.len() < limit {
-        let page = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
-        let mut query = client
-            .query()
-            .table_name(table.name())
-            .consistent_read(true)
-            .scan_index_forward(false)
-            .limit(page)
-            .set_exclusive_start_key(from)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", s(layout::journal(link)));
-        if let Some(before) = before {
-            query = query
-                .key_condition_expression("pk = :pk AND sk < :before")
-                .expression_attribute_values(":before", s(layout::place(before)));
+    let items = table.newest(layout::journal(link), before.map(layout::place), limit).await?;
+    let mut found: Vec<RecordedEvent> = Vec::with_capacity(items.len());
+    for item in items {
+        let recorded = event(table, link, &item).await?;
+        if let Some(next) = found.last()
+            && recorded.generation.0 + 1 != next.generation.0
+            && !rename::may_follow_a_gap(next)
+        {
+            let (a, b) = (recorded.generation, next.generation);
+            let what = format!("its journal has a gap between {a} and {b}");
+            return Err(table.corrupt(Some(link), what));
         }
-        let answer = query.send().await.map_err(|error| table.fault("dynamodb:Query", "read", error))?;
-        let items = answer.items.unwrap_or_default();
-        let bytes = items.iter().map(item::size).sum();
-        for item in items {
-            let recorded = event(table, link, &item).await?;
-            if let Some(next) = found.last()
-                && recorded.generation.0 + 1 != next.generation.0
-                && !rename::may_follow_a_gap(next)
-            {
-                let (a, b) = (recorded.generation, next.generation);
-                let what = format!("its journal has a gap between {a} and {b}");
-                return Err(table.corrupt(Some(link), what));
-            }
-            found.push(recorded);
-        }
-        let Some(last) = answer.last_evaluated_key.filter(|last| !last.is_empty()) else { break };
-        table.turn(&mut pages, bytes, &last)?;
-        from = Some(last);
+        found.push(recorded);
     }
     found.reverse();
     Ok(found)

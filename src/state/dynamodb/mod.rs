@@ -7,6 +7,9 @@
 //! now#<0..3>          request#<id>            an open request
 //! journal#<link>      <generation>            an event
 //! parts#<link>        <of what>#<n>           the text of a head or event that is too large for one item
+//! consents            last                    the number of the last consent
+//! consents            standing#<number>       a consent that stands
+//! consents#journal    <number>                every consent
 //! meta                schema, requests        the version of all this; how many requests were ever made
 //! ```
 //!
@@ -19,6 +22,7 @@
 //! a writer whose answer got lost can find out. Every read is strongly consistent.
 
 mod append;
+mod consents;
 mod definition;
 mod item;
 mod layout;
@@ -29,16 +33,20 @@ mod requests;
 mod survey;
 mod table;
 mod text;
+mod verdict;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::aws::{Aws, AwsLocation};
-use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request};
+use crate::domain::{
+    Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request,
+};
 
 use super::{
-    Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey, rename, write,
+    Append, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests, StandingConsents,
+    State, StateError, Survey, rename, write,
 };
 
 use table::Table;
@@ -147,6 +155,25 @@ impl Requests for DynamodbState {
 
     async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
         requests::requests(&self.table, links).await
+    }
+}
+
+#[async_trait]
+impl Consents for DynamodbState {
+    async fn consents(&self) -> Result<StandingConsents, StateError> {
+        consents::consents(&self.table).await
+    }
+
+    async fn consent(&self, new: NewConsent) -> Result<Consent, StateError> {
+        consents::add(&self.table, new, self.patience).await
+    }
+
+    async fn consent_journal(
+        &self,
+        before: Option<ConsentId>,
+        limit: usize,
+    ) -> Result<Vec<Consent>, StateError> {
+        consents::journal(&self.table, before, limit).await
     }
 }
 

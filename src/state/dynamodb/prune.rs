@@ -9,12 +9,12 @@ use crate::aws::backoff::Backoff;
 use crate::domain::{Generation, LinkId};
 use crate::state::{Removal, StateError, prune as rule};
 
-use super::append::{CALL, Verdict, not_made};
 use super::item::{self, Item, n, s};
 use super::layout::{self, Key};
 use super::links;
 use super::table::Table;
 use super::text;
+use super::verdict::{CALL, Verdict, not_made};
 
 /// The most items that one transaction removes, besides the two that it checks.
 const ITEMS: usize = 98;

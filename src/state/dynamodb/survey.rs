@@ -5,12 +5,14 @@ use crate::state::{StateError, Survey};
 use super::item;
 use super::layout::{HEADS, LEASES, REQUESTS};
 use super::table::{Table, link_of};
-use super::{leases, links, requests};
+use super::{consents, leases, links, requests};
 
 /// See [`crate::state::State::survey`].
 pub async fn survey(table: &Table) -> Result<Survey, StateError> {
-    let mut survey = Survey::default();
-    for item in table.present("").await? {
+    // Both at once: a write that is based on them fails if a consent is given after its number was read.
+    let (items, consents) = futures::future::try_join(table.present(""), consents::consents(table)).await?;
+    let mut survey = Survey { consents, ..Survey::default() };
+    for item in items {
         let place = item::text(&item, "sk").unwrap_or_default();
         let link = |prefix| link_of(&item, prefix).map_err(|what| table.corrupt(None, what));
         let (link, read) = if place.starts_with(HEADS) {

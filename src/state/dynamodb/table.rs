@@ -22,7 +22,9 @@ use crate::aws::backoff::Backoff;
 use crate::aws::limits::Pages;
 
 /// The version of the layout that this build reads and writes.
-pub const VERSION: u32 = 1;
+///
+/// 2 adds consents, which version 1 would not see: the first of them, and a new table, have version 2.
+pub const VERSION: u32 = 2;
 /// The most keys in one `BatchGetItem`.
 const BATCH: usize = 100;
 /// How many batches are requested concurrently.
@@ -100,6 +102,11 @@ impl Table {
             return Err(StateError::Newer { place: self.place(), found, known: VERSION });
         }
         Ok(Some(found))
+    }
+
+    /// Fails if the table has got a version meanwhile that this build does not support.
+    pub async fn check_version_again(&self) -> Result<(), StateError> {
+        self.check_version(self.client().await?).await.map(drop)
     }
 
     async fn stamp(&self, client: &Client) -> Result<(), StateError> {
@@ -184,6 +191,36 @@ impl Table {
             self.turn(&mut pages, bytes, &last)?;
             from = Some(last);
         }
+    }
+
+    /// The last `limit` items of a partition whose sort keys are before `before`, last first.
+    pub async fn newest(
+        &self,
+        pk: String,
+        before: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<Item>, StateError> {
+        let query = self.reader().await?.query().table_name(&self.name).consistent_read(true);
+        let query = query.scan_index_forward(false).expression_attribute_values(":pk", s(pk));
+        let query = match before {
+            None => query.key_condition_expression("pk = :pk"),
+            Some(before) => query
+                .key_condition_expression("pk = :pk AND sk < :before")
+                .expression_attribute_values(":before", s(before)),
+        };
+        let (mut pages, mut found, mut from) = (self.pages(), Vec::new(), None);
+        while found.len() < limit {
+            let page = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
+            let answer = query.clone().limit(page).set_exclusive_start_key(from).send().await;
+            let answer = answer.map_err(|error| self.fault("dynamodb:Query", "read", error))?;
+            let items = answer.items.unwrap_or_default();
+            let bytes = items.iter().map(item::size).sum();
+            found.extend(items);
+            let Some(last) = answer.last_evaluated_key.filter(|last| !last.is_empty()) else { break };
+            self.turn(&mut pages, bytes, &last)?;
+            from = Some(last);
+        }
+        Ok(found)
     }
 
     /// The pages of a query.

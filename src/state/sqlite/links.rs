@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::domain::{Epoch, Generation, Head, LinkId, RecordedEvent, RequestId};
+use crate::domain::{ConsentId, Epoch, Generation, Head, LinkId, RecordedEvent, RequestId};
 use crate::state::{Append, Removal, StateError, lease, prune, rename};
 
 use super::fault::WorkError;
-use super::{heads, leases, requests, rows};
+use super::{consents, heads, leases, requests, rows};
 
 /// See [`crate::state::Links::heads`].
 pub fn heads(connection: &Connection, links: Option<&[LinkId]>) -> Result<Vec<(LinkId, Head)>, WorkError> {
@@ -76,6 +76,7 @@ pub struct Entry {
     generation: Generation,
     head: String,
     consumes: Vec<RequestId>,
+    consents: Option<ConsentId>,
 }
 
 struct Line {
@@ -88,7 +89,7 @@ struct Line {
 impl Entry {
     /// Turns the values of a checked write into text.
     pub fn new(write: &Append<'_>) -> Result<Self, StateError> {
-        let Append { link, expected, epoch, events, head, consumes } = write;
+        let Append { link, expected, epoch, events, head, consumes, consents } = write;
         let line = |recorded: &RecordedEvent| -> Result<Line, StateError> {
             let RecordedEvent { generation, at, by, event } = recorded;
             let event = rows::to_json(link, event)?;
@@ -107,16 +108,22 @@ impl Entry {
             generation: head.generation,
             head: rows::to_json(link, head)?,
             consumes: consumes.to_vec(),
+            consents: *consents,
         })
     }
 
     /// See [`crate::state::Links::append`].
     pub fn append(self, connection: &Connection) -> Result<(), WorkError> {
-        let Self { link, expected, epoch, events, generation, head, consumes } = self;
+        let Self { link, expected, epoch, events, generation, head, consumes, consents } = self;
         let (tenant, name) = (link.tenant.as_str(), link.link.as_str());
         lease::held(&link, leases::recorded(connection, &link)?, epoch)?;
         if recorded(connection, &link)? != expected {
             return Err(StateError::Conflict { link, expected }.into());
+        }
+        if let Some(known) = consents
+            && consents::last(connection)? != known
+        {
+            return Err(StateError::ConsentGiven { link, known }.into());
         }
 
         let mut insert = connection.prepare_cached(

@@ -8,6 +8,7 @@
 //! Reads have their own connections, each with a snapshot, and never wait for a writer (write-ahead log).
 //! The file is never deleted, truncated or replaced, whatever it contains.
 
+mod consents;
 mod database;
 mod fault;
 mod heads;
@@ -28,10 +29,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::Connection;
 
-use crate::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request};
+use crate::domain::{
+    Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request,
+};
 
 use super::{
-    Append, Leases, Links, NewRequest, Removal, Rename, Requests, State, StateError, Survey, rename, write,
+    Append, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests, StandingConsents,
+    State, StateError, Survey, rename, write,
 };
 use database::Database;
 use fault::WorkError;
@@ -190,6 +194,25 @@ impl Requests for SqliteState {
 }
 
 #[async_trait]
+impl Consents for SqliteState {
+    async fn consents(&self) -> Result<StandingConsents, StateError> {
+        self.read(consents::standing).await
+    }
+
+    async fn consent(&self, new: NewConsent) -> Result<Consent, StateError> {
+        self.write(move |connection| consents::add(connection, new)).await
+    }
+
+    async fn consent_journal(
+        &self,
+        before: Option<ConsentId>,
+        limit: usize,
+    ) -> Result<Vec<Consent>, StateError> {
+        self.read(move |connection| consents::journal(connection, before, limit)).await
+    }
+}
+
+#[async_trait]
 impl State for SqliteState {
     fn place(&self) -> String {
         self.database.place()
@@ -217,7 +240,7 @@ impl State for SqliteState {
             let mut requests: Vec<_> = requests.into_iter().map(|(_, request)| request).collect();
             requests.sort_unstable_by(|a, b| a.id.cmp(&b.id));
             let damaged = damaged.into_iter().map(|(link, fault)| (link, fault.at(&place, "read"))).collect();
-            Ok(Survey { heads, leases, requests, damaged })
+            Ok(Survey { heads, leases, requests, consents: consents::standing(connection)?, damaged })
         })
         .await
     }

@@ -14,8 +14,19 @@ pub struct Schema {
 }
 
 /// The schema of the state.
-pub const STATE: Schema =
-    Schema { newest: include_str!("../../../state/sqlite.sql"), steps: &["DROP INDEX event_by_time;"] };
+pub const STATE: Schema = Schema {
+    newest: include_str!("../../../state/sqlite.sql"),
+    steps: &["DROP INDEX event_by_time;", CONSENTS],
+};
+
+/// From version 2 to 3.
+const CONSENTS: &str = "\
+CREATE TABLE consent (
+  id      INTEGER PRIMARY KEY,
+  stands  INTEGER NOT NULL,
+  consent TEXT    NOT NULL -- JSON
+) STRICT;
+CREATE INDEX consent_standing ON consent (id) WHERE stands = 1;";
 
 /// `ktkt`: in the header of our files, so that no other program's file is mistaken for one.
 const APPLICATION: i64 = 0x6b74_6b74;
@@ -164,16 +175,12 @@ mod tests {
 
     #[test]
     fn every_released_state_becomes_the_newest() {
-        const FIRST_STATE: Schema = Schema {
-            newest: concat!(
-                include_str!("../../../state/sqlite.sql"),
-                "CREATE INDEX event_by_time ON event (at);"
-            ),
-            steps: &[],
-        };
+        let (first, _) = STATE.newest.split_once("-- The journal of consents").unwrap();
+        let first = format!("{first} CREATE INDEX event_by_time ON event (at);").leak();
+        let first = Schema { newest: first, steps: &[] };
         let directory = tempfile::tempdir().unwrap();
         let (old, fresh) = (open(&directory.path().join("old.db")), open(&directory.path().join("fresh.db")));
-        bring_up(&old, &FIRST_STATE).unwrap();
+        bring_up(&old, &first).unwrap();
         bring_up(&old, &STATE).unwrap();
         bring_up(&fresh, &STATE).unwrap();
         assert_eq!((objects(&old), version(&old)), (objects(&fresh), STATE.version()));

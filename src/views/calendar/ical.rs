@@ -7,8 +7,8 @@ use ics::{Event, ICalendar, escape_text};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Calendar, PolicyCalendar};
-use crate::policy::{Entry, FreezeEntry};
+use super::{Calendar, FreezeByHand, PolicyCalendar};
+use crate::policy::{Entry, FreezeEntry, Moment};
 
 /// The freezes and windows of all policies as one calendar.
 ///
@@ -26,6 +26,9 @@ impl fmt::Display for CalendarIcal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut calendar = ICalendar::new("2.0", "-//katkit//katkit//EN");
         calendar.push(Name::new("Deployments"));
+        for freeze in self.calendar.by_hand {
+            calendar.add_event(by_hand(freeze, self.now));
+        }
         for policy in self.calendar.policies {
             for entry in &policy.entries {
                 calendar.add_event(event(policy, entry, self.now));
@@ -35,10 +38,9 @@ impl fmt::Display for CalendarIcal<'_> {
     }
 }
 
-fn event<'a>(policy: &PolicyCalendar<'_>, entry: &'a Entry, now: Timestamp) -> Event<'a> {
+fn event(policy: &PolicyCalendar<'_>, entry: &Entry, now: Timestamp) -> Event<'static> {
     let Entry { start, end, freeze, key } = entry;
-    let (start, end) = (utc(start.timestamp()), utc(end.timestamp()));
-    let mut event = Event::new(format!("{}-{key}@katkit", policy.name), utc(now));
+    let uid = format!("{}-{key}@katkit", policy.name);
     let tenants: Vec<_> = policy.tenants.iter().map(|tenant| tenant.as_str()).collect();
     let tenants = tenants.join(", ");
     let summary = match freeze {
@@ -46,8 +48,24 @@ fn event<'a>(policy: &PolicyCalendar<'_>, entry: &'a Entry, now: Timestamp) -> E
         Some(FreezeEntry { why: None, holds_rollbacks: _ }) => format!("Freeze of {tenants}"),
         None => format!("Deployments to {tenants} are allowed"),
     };
-    event.push(DtStart::new(start));
-    event.push(DtEnd::new(end));
+    transparent(uid, (start, end), summary, now)
+}
+
+fn by_hand(freeze: &FreezeByHand<'_>, now: Timestamp) -> Event<'static> {
+    let FreezeByHand { id, links, by: _, why, start, end, holds_rollbacks: _ } = freeze;
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    transparent(format!("freeze-by-hand-{id}@katkit"), (start, end), format!("Freeze of {links}{why}"), now)
+}
+
+fn transparent(
+    uid: String,
+    (start, end): (&Moment, &Moment),
+    summary: String,
+    now: Timestamp,
+) -> Event<'static> {
+    let mut event = Event::new(uid, utc(now));
+    event.push(DtStart::new(utc(start.timestamp())));
+    event.push(DtEnd::new(utc(end.timestamp())));
     event.push(Summary::new(escape_text(summary)));
     // Nobody is busy during either.
     event.push(Transp::transparent());

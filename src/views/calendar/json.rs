@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Calendar, PolicyCalendar, Replay, ReplayJson};
+use super::{Calendar, FreezeByHand, PolicyCalendar, Replay, ReplayJson};
 use crate::plan::Plan;
 use crate::policy::{Entry, FreezeEntry};
 use crate::views::PlanJson;
@@ -22,7 +22,9 @@ pub struct CalendarJson<'a> {
     pub until: String,
     /// The policies, ordered by name.
     pub policies: Vec<PolicyCalendarJson<'a>>,
-    /// The tenants without a policy: their deployments wait for nothing.
+    /// The freezes by hand, in the order they were made.
+    pub freezes: Vec<FreezeByHandJson<'a>>,
+    /// The tenants without a policy: their deployments wait for nothing but freezes by hand.
     pub ungoverned: Vec<&'a str>,
 }
 
@@ -37,6 +39,8 @@ pub struct SimulationJson<'a> {
     pub at: Option<String>,
     /// The policies at that time, without their entries.
     pub policies: Vec<PolicyCalendarJson<'a>>,
+    /// The freezes by hand at that time.
+    pub freezes: Vec<FreezeByHandJson<'a>>,
     /// The plan at that time, for what is wanted and recorded now; null with `--past`.
     pub plan: Option<PlanJson<'a>>,
     /// The past deployments; null with `--at`.
@@ -56,6 +60,27 @@ pub struct PolicyCalendarJson<'a> {
     pub opens: Option<String>,
     /// Freezes and windows, ordered by start.
     pub entries: Vec<CalendarEntryJson<'a>>,
+}
+
+/// A freeze that an actor made by hand.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct FreezeByHandJson<'a> {
+    /// Its number, for `katkit thaw`.
+    pub number: u64,
+    /// The patterns of the links that it holds.
+    pub links: Vec<String>,
+    /// Who made it.
+    pub by: &'a str,
+    /// The reason; null if it has none.
+    pub why: Option<&'a str>,
+    /// When it was made.
+    pub start: String,
+    /// When it ends.
+    pub end: String,
+    /// The time zone in which people see its times.
+    pub zone: &'a str,
+    /// Whether requested rollbacks wait as well.
+    pub holds_rollbacks: bool,
 }
 
 /// A freeze, or a window in which deployments are allowed.
@@ -87,17 +112,18 @@ pub enum EntryKindJson {
 
 impl<'a> CalendarJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "1.1";
 
     /// The calendar as JSON.
     pub fn of(calendar: Calendar<'a>) -> Self {
-        let Calendar { policies, ungoverned, from, until } = calendar;
+        let Calendar { policies, by_hand, ungoverned, from, until } = calendar;
         Self {
             format_version: Self::FORMAT_VERSION,
             katkit_version: KATKIT_VERSION,
             from: from.to_string(),
             until: until.to_string(),
             policies: policies.iter().map(|policy| policy_json(policy, from)).collect(),
+            freezes: by_hand.iter().map(FreezeByHandJson::from).collect(),
             ungoverned: ungoverned.iter().map(|tenant| tenant.as_str()).collect(),
         }
     }
@@ -105,14 +131,15 @@ impl<'a> CalendarJson<'a> {
 
 impl<'a> SimulationJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "1.1";
 
     /// A plan for another time.
     pub fn of(calendar: Calendar<'a>, plan: &'a Plan) -> Self {
-        let Calendar { policies, ungoverned: _, from, until: _ } = calendar;
+        let Calendar { policies, by_hand, ungoverned: _, from, until: _ } = calendar;
         Self {
             at: Some(from.to_string()),
             policies: policies.iter().map(|policy| policy_json(policy, from)).collect(),
+            freezes: by_hand.iter().map(FreezeByHandJson::from).collect(),
             plan: Some(PlanJson::from(plan)),
             ..Self::empty()
         }
@@ -125,7 +152,31 @@ impl<'a> SimulationJson<'a> {
 
     fn empty() -> Self {
         let (format_version, katkit_version) = (Self::FORMAT_VERSION, KATKIT_VERSION);
-        Self { format_version, katkit_version, at: None, policies: Vec::new(), plan: None, past: None }
+        Self {
+            format_version,
+            katkit_version,
+            at: None,
+            policies: Vec::new(),
+            freezes: Vec::new(),
+            plan: None,
+            past: None,
+        }
+    }
+}
+
+impl<'a> From<&'a FreezeByHand<'a>> for FreezeByHandJson<'a> {
+    fn from(freeze: &'a FreezeByHand<'a>) -> Self {
+        let FreezeByHand { id, links, by, why, start, end, holds_rollbacks } = freeze;
+        Self {
+            number: id.0,
+            links: Vec::from((*links).clone()),
+            by,
+            why: *why,
+            start: start.timestamp().to_string(),
+            end: end.timestamp().to_string(),
+            zone: end.zone(),
+            holds_rollbacks: *holds_rollbacks,
+        }
     }
 }
 

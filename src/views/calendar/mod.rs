@@ -1,4 +1,4 @@
-//! The output of `calendar` and `simulate`: when policies allow deployments, and when they would have.
+//! The output of `calendar` and `simulate`: when deployments are allowed, and when they would have been.
 
 mod ical;
 mod json;
@@ -10,11 +10,13 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 pub use ical::CalendarIcal;
-pub use json::{CalendarEntryJson, CalendarJson, EntryKindJson, PolicyCalendarJson, SimulationJson};
+pub use json::{
+    CalendarEntryJson, CalendarJson, EntryKindJson, FreezeByHandJson, PolicyCalendarJson, SimulationJson,
+};
 pub use replay::{HeldRelease, HeldReleaseJson, Replay, ReplayJson, ReplayText};
 pub use text::{CalendarText, SimulationText};
 
-use crate::domain::{PolicyName, TenantName};
+use crate::domain::{ConsentId, LinkPatterns, PolicyName, TenantName};
 use crate::policy::{Closed, Entry, Moment};
 
 /// What one policy holds and allows over a span of time.
@@ -32,11 +34,32 @@ pub struct PolicyCalendar<'a> {
     pub entries: Vec<Entry>,
 }
 
-/// The calendars of several policies.
+/// A freeze that an actor made by hand.
+#[derive(Clone, Debug)]
+pub struct FreezeByHand<'a> {
+    /// Its number.
+    pub id: ConsentId,
+    /// The links that it holds.
+    pub links: &'a LinkPatterns,
+    /// Who made it.
+    pub by: &'a str,
+    /// The reason.
+    pub why: Option<&'a str>,
+    /// When it was made.
+    pub start: Moment,
+    /// When it ends.
+    pub end: Moment,
+    /// Whether requested rollbacks wait as well.
+    pub holds_rollbacks: bool,
+}
+
+/// Policies and freezes by hand over a span of time.
 #[derive(Clone, Copy, Debug)]
 pub struct Calendar<'a> {
     /// The policies, ordered by name.
     pub policies: &'a [PolicyCalendar<'a>],
+    /// The freezes by hand, in the order they were made.
+    pub by_hand: &'a [FreezeByHand<'a>],
     /// The tenants without a policy.
     pub ungoverned: &'a BTreeSet<&'a TenantName>,
     /// The start of the span.

@@ -5,13 +5,13 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Calendar, PolicyCalendar};
+use super::{Calendar, FreezeByHand, PolicyCalendar};
 use crate::domain::TenantName;
 use crate::plan::Plan;
 use crate::policy::{Condition, Entry, FreezeEntry, Moment};
 use crate::views::moment::minute;
 use crate::views::terminal::hang;
-use crate::views::{PlanText, Style, TextStyle};
+use crate::views::{PlanText, Style, TextStyle, visible};
 
 /// The columns that a reason needs beside its times.
 const ABOUT: usize = 20;
@@ -41,6 +41,10 @@ pub struct SimulationText<'a> {
 impl fmt::Display for CalendarText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { calendar, style } = *self;
+        f.write_str(&by_hand(calendar, style))?;
+        if !calendar.by_hand.is_empty() && !calendar.policies.is_empty() {
+            writeln!(f)?;
+        }
         for (at, policy) in calendar.policies.iter().enumerate() {
             if at > 0 {
                 writeln!(f)?;
@@ -68,10 +72,11 @@ impl fmt::Display for SimulationText<'_> {
         let heading = format!("At {at}, for what is wanted and recorded now:");
         f.write_str(&hang("", 0, &heading, style))?;
         writeln!(f)?;
+        f.write_str(&by_hand(calendar, style))?;
         for policy in calendar.policies {
             f.write_str(&verdict(policy, calendar.from, style))?;
         }
-        if !calendar.policies.is_empty() {
+        if !calendar.policies.is_empty() || !calendar.by_hand.is_empty() {
             writeln!(f)?;
         }
         write!(f, "{}", PlanText { plan, style })
@@ -100,10 +105,23 @@ fn verdict(policy: &PolicyCalendar<'_>, from: Timestamp, style: Style) -> String
     hang("", 2, &format!("{name} ({}): {verdict}", listed(tenants)), style)
 }
 
+/// The freezes by hand, one after the other.
+fn by_hand(calendar: Calendar<'_>, style: Style) -> String {
+    let freeze = |freeze: &FreezeByHand<'_>| {
+        let FreezeByHand { id, links, by, why, start, end, holds_rollbacks } = freeze;
+        let why = why.map(|why| format!(": {}", visible(why))).unwrap_or_default();
+        let head = format!("freeze {id} of {}, by {}{why}", visible(&links.to_string()), visible(by));
+        let rollbacks = if *holds_rollbacks { ", rollbacks wait too" } else { "" };
+        let times = format!("{} - {}  {}{rollbacks}", start.civil(), end.civil(), end.zone());
+        format!("{}{}", hang("", 2, &head, style), hang("  ", 4, &times, style))
+    };
+    calendar.by_hand.iter().map(freeze).collect()
+}
+
 fn reason(condition: &Condition) -> String {
     match condition {
-        Condition::Frozen { why: Some(why), until: _ } => format!("freeze: {why}"),
-        Condition::Frozen { why: None, until: _ } => "freeze".to_owned(),
+        Condition::Frozen { why: Some(why), .. } => format!("freeze: {why}"),
+        Condition::Frozen { why: None, .. } => "freeze".to_owned(),
         Condition::OutsideWindows { opens: _ } => "outside the windows".to_owned(),
     }
 }
@@ -129,7 +147,8 @@ fn ungoverned(calendar: Calendar<'_>, style: Style) -> String {
     if calendar.ungoverned.is_empty() {
         return String::new();
     }
-    let gap = if calendar.policies.is_empty() { "" } else { "\n" };
+    let is_first = calendar.policies.is_empty() && calendar.by_hand.is_empty();
+    let gap = if is_first { "" } else { "\n" };
     let text = format!("No policy holds deployments in {}.", listed(calendar.ungoverned));
     format!("{gap}{}", hang("", 0, &text, style))
 }

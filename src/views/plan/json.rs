@@ -124,8 +124,10 @@ pub enum HoldKindJson {
     OlderThanLive,
     /// The record of the link's old name cannot be moved yet.
     MoveWaits,
-    /// A freeze is in force.
+    /// A freeze of the policy is in force.
     Frozen,
+    /// A freeze by hand is in force.
+    FrozenByHand,
     /// No window for deployments is open.
     OutsideWindows,
     /// Something that the plan needs could not be determined.
@@ -219,6 +221,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::OlderThanLive { sha, live: _ } => (Kind::OlderThanLive, Some(sha), None, None),
             HoldReason::MoveWaits { .. } => (Kind::MoveWaits, None, None, None),
             HoldReason::Frozen { .. } => (Kind::Frozen, None, None, None),
+            HoldReason::FrozenByHand { .. } => (Kind::FrozenByHand, None, None, None),
             HoldReason::OutsideWindows { .. } => (Kind::OutsideWindows, None, None, None),
             HoldReason::Unavailable(_) => (Kind::Unavailable, None, None, None),
         };

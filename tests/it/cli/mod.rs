@@ -11,6 +11,7 @@ mod drift;
 mod elsewhere;
 mod exit_codes;
 mod failing;
+mod freezing;
 mod going_back;
 mod hints;
 mod hostile;

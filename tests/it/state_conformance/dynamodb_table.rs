@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use katkit::aws::AwsLocation;
-use katkit::state::{Links, StateError};
+use katkit::domain::ConsentKind;
+use katkit::state::{Links, NewConsent, StateError};
 
 use super::fixture::{Store, append, generation, lease, link};
 use crate::engines::{Account, TABLE};
@@ -20,15 +21,47 @@ async fn a_table_of_a_newer_version_is_left_alone() {
     account.state().await;
     let client = account.aws.dynamodb(&AwsLocation::default()).await.unwrap();
     let newer = client.put_item().table_name(TABLE).item("pk", s("meta")).item("sk", s("schema"));
-    newer.item("version", AttributeValue::N("2".to_owned())).send().await.unwrap();
+    newer.item("version", AttributeValue::N("3".to_owned())).send().await.unwrap();
     let state: Store = Arc::new(account.state_again());
     for error in [
         state.heads(None).await.unwrap_err(),
         state.survey().await.unwrap_err(),
         state.break_lease(&link("dev/shop")).await.unwrap_err(),
     ] {
-        assert!(matches!(error, StateError::Newer { found: 2, known: 1, .. }), "{error:?}");
+        assert!(matches!(error, StateError::Newer { found: 3, known: 2, .. }), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn the_first_consent_keeps_older_builds_out_of_an_older_table() {
+    let account = Account::new().await;
+    let state: Store = Arc::new(account.state().await);
+    let client = account.aws.dynamodb(&AwsLocation::default()).await.unwrap();
+    let older = client.put_item().table_name(TABLE).item("pk", s("meta")).item("sk", s("schema"));
+    older.item("version", AttributeValue::N("1".to_owned())).send().await.unwrap();
+    let version = async || {
+        let key = HashMap::from([("pk".to_owned(), s("meta")), ("sk".to_owned(), s("schema"))]);
+        let item = client.get_item().table_name(TABLE).set_key(Some(key)).send().await.unwrap().item.unwrap();
+        item["version"].as_n().unwrap().clone()
+    };
+    let shop = link("dev/shop");
+    let epoch = lease(&state, &shop).await;
+    append(&state, &shop, 0, epoch).await.unwrap();
+    assert_eq!(version().await, "1");
+    let thaw = || NewConsent {
+        at: jiff::Timestamp::UNIX_EPOCH,
+        by: "ana".into(),
+        why: None,
+        what: ConsentKind::Thaw,
+        ends: Vec::new(),
+    };
+    state.consent(thaw()).await.unwrap();
+    assert_eq!(version().await, "2");
+    // A newer build has taken the table over since this one opened it.
+    let newer = client.put_item().table_name(TABLE).item("pk", s("meta")).item("sk", s("schema"));
+    newer.item("version", AttributeValue::N("3".to_owned())).send().await.unwrap();
+    let refused = state.consent(thaw()).await.unwrap_err();
+    assert!(matches!(refused, StateError::Newer { found: 3, known: 2, .. }), "{refused:?}");
 }
 
 #[tokio::test]
@@ -146,6 +179,7 @@ async fn a_head_of_several_items_becomes_small_again() {
             events: std::slice::from_ref(&event),
             head: &head,
             consumes: &[],
+            consents: None,
         };
         state.append(write).await.unwrap();
         assert_eq!(state.heads(Some(std::slice::from_ref(&shop))).await.unwrap()[0].1, head);

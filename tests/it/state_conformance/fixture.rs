@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use katkit::domain::{
-    Actor, ActorKind, Assurance, CommitSha, Door, Epoch, Event, Generation, Head, LinkId, Owner, Quarantine,
-    RecordedEvent, RequestId, RequestKind,
+    Actor, ActorKind, Assurance, CommitSha, ConsentId, Door, Epoch, Event, Generation, Head, LinkId, Owner,
+    Quarantine, RecordedEvent, RequestId, RequestKind,
 };
 use katkit::state::{Append, NewRequest, State, StateError};
 
@@ -75,6 +75,17 @@ pub async fn append(state: &Store, link: &LinkId, expected: u64, epoch: Epoch) -
     append_consuming(state, link, expected, epoch, &[]).await
 }
 
+/// Appends one event that is based on the consents up to `known`.
+pub async fn append_knowing(
+    state: &Store,
+    link: &LinkId,
+    expected: u64,
+    epoch: Epoch,
+    known: u64,
+) -> Result<(), StateError> {
+    write(state, link, expected, epoch, (&[], Some(ConsentId(known)))).await
+}
+
 pub async fn append_consuming(
     state: &Store,
     link: &LinkId,
@@ -82,10 +93,20 @@ pub async fn append_consuming(
     epoch: Epoch,
     consumes: &[RequestId],
 ) -> Result<(), StateError> {
+    write(state, link, expected, epoch, (consumes, None)).await
+}
+
+async fn write(
+    state: &Store,
+    link: &LinkId,
+    expected: u64,
+    epoch: Epoch,
+    (consumes, consents): (&[RequestId], Option<ConsentId>),
+) -> Result<(), StateError> {
     let next = expected.saturating_add(1);
     let (events, head) = ([event(next, "text")], head(next, "text"));
     let expected = Generation(expected);
-    state.append(Append { link, expected, epoch, events: &events, head: &head, consumes }).await
+    state.append(Append { link, expected, epoch, events: &events, head: &head, consumes, consents }).await
 }
 
 pub async fn generation(state: &Store, link: &LinkId) -> u64 {

@@ -31,6 +31,7 @@ pub async fn written_events_and_heads_are_read_back_unchanged(state: Store) {
             events: std::slice::from_ref(event),
             head: &head,
             consumes: &[],
+            consents: None,
         };
         state.append(write).await.unwrap();
         assert_eq!(state.heads(None).await.unwrap(), [(shop.clone(), head)]);
@@ -41,7 +42,15 @@ pub async fn written_events_and_heads_are_read_back_unchanged(state: Store) {
     let head = head(7, "three at once");
     let expected = Generation(4);
     state
-        .append(Append { link: &shop, expected, epoch, events: &more, head: &head, consumes: &[] })
+        .append(Append {
+            link: &shop,
+            expected,
+            epoch,
+            events: &more,
+            head: &head,
+            consumes: &[],
+            consents: None,
+        })
         .await
         .unwrap();
     assert_eq!(state.journal(&shop, None, 3).await.unwrap(), more);
@@ -116,7 +125,15 @@ pub async fn events_that_leave_a_gap_are_refused(state: Store) {
     for (generations, last, sentence) in cases {
         let events: Vec<_> = generations.iter().map(|generation| event(*generation, "")).collect();
         let (head, expected) = (head(last, ""), Generation(0));
-        let write = Append { link: &shop, expected, epoch, events: &events, head: &head, consumes: &[] };
+        let write = Append {
+            link: &shop,
+            expected,
+            epoch,
+            events: &events,
+            head: &head,
+            consumes: &[],
+            consents: None,
+        };
         match state.append(write).await {
             Err(StateError::Unsound { link, what }) => {
                 assert_eq!((link, what.as_str()), (shop.clone(), sentence));

@@ -21,7 +21,7 @@ async fn write(state: &Store, link: &LinkId, before: &Head, events: Vec<Event>, 
         .collect();
     let head = journal::fold_onto(before.clone(), &events).unwrap();
     let expected = before.generation;
-    let write = Append { link, expected, epoch, events: &events, head: &head, consumes: &[] };
+    let write = Append { link, expected, epoch, events: &events, head: &head, consumes: &[], consents: None };
     state.append(write).await.unwrap();
     head
 }

@@ -23,7 +23,10 @@ async fn quarantine(state: &Store, link: &LinkId, text: &str) {
     let events = [event(before.generation.0 + 1, text)];
     let after = journal::step(&before, &events[0]).unwrap();
     let (expected, consumes) = (before.generation, &[]);
-    state.append(Append { link, expected, epoch, events: &events, head: &after, consumes }).await.unwrap();
+    state
+        .append(Append { link, expected, epoch, events: &events, head: &after, consumes, consents: None })
+        .await
+        .unwrap();
     state.release(link, epoch).await.unwrap();
 }
 
@@ -40,8 +43,15 @@ async fn rename_from(
     let away = recorded(old.generation.0 + 1, Event::MovedTo { to: to.clone(), record: record.clone() });
     let here = recorded(next, Event::MovedFrom { from: from.clone(), record });
     let (left, goes_on) = (journal::step(old, &away).unwrap(), journal::step(old, &here).unwrap());
-    let write =
-        |link, expected, epoch, events, head| Append { link, expected, epoch, events, head, consumes: &[] };
+    let write = |link, expected, epoch, events, head| Append {
+        link,
+        expected,
+        epoch,
+        events,
+        head,
+        consumes: &[],
+        consents: None,
+    };
     let from = write(from, old.generation, old_epoch, std::slice::from_ref(&away), &left);
     let to = write(to, new.generation, new_epoch, std::slice::from_ref(&here), &goes_on);
     state.rename(Rename { from, to, requests }).await
@@ -132,7 +142,8 @@ pub async fn an_earlier_record_of_the_new_name_is_not_part_of_the_history(state:
         let unlocked = [recorded(generation, Event::Unlocked { from: "ann".to_owned(), why: None })];
         let next = journal::step(&blank, &unlocked[0]).unwrap();
         let (expected, events) = (blank.generation, &unlocked);
-        let write = Append { link: &prod, expected, epoch, events, head: &next, consumes: &[] };
+        let write =
+            Append { link: &prod, expected, epoch, events, head: &next, consumes: &[], consents: None };
         state.append(write).await.unwrap();
         blank = next;
     }

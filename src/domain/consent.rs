@@ -1,0 +1,88 @@
+//! Consents: what actors decided about deployments that are yet to come.
+//!
+//! A request asks for something to happen once and is granted or refused. A consent stands until it expires or another
+//! ends it, and every decision in between takes it into account.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Actor, LinkPatterns};
+
+/// The place of a consent in the journal of consents, from 1; 0 before the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConsentId(pub u64);
+
+impl fmt::Display for ConsentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An entry of the journal of consents. It is never changed or removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// Its place in the journal.
+    pub id: ConsentId,
+    /// When it was given.
+    pub at: Timestamp,
+    /// Who gave it.
+    pub by: Actor,
+    /// The reason they gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What they decided.
+    pub what: ConsentKind,
+    /// The earlier consents that no longer stand because of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ends: Vec<ConsentId>,
+}
+
+/// What an actor decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "consent", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ConsentKind {
+    /// Nothing may be deployed to these links for a while.
+    Freeze {
+        /// The links, including those that a manifest adds later.
+        links: LinkPatterns,
+        /// When it ends.
+        until: Timestamp,
+        /// The time zone in which people see that time.
+        zone: String,
+        /// Whether requested rollbacks must wait as well.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        holds_rollbacks: bool,
+    },
+    /// The freezes that it ends no longer hold anything.
+    Thaw,
+}
+
+impl ConsentKind {
+    /// Its name in output: `freeze`, `thaw`, …
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Freeze { .. } => "freeze",
+            Self::Thaw => "thaw",
+        }
+    }
+
+    /// Whether it stands until it expires or another ends it. Otherwise it only ends others.
+    pub fn stands(&self) -> bool {
+        match self {
+            Self::Freeze { .. } => true,
+            Self::Thaw => false,
+        }
+    }
+
+    /// When it expires.
+    pub fn expires(&self) -> Option<Timestamp> {
+        match self {
+            Self::Freeze { until, .. } => Some(*until),
+            Self::Thaw => None,
+        }
+    }
+}

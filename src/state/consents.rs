@@ -1,0 +1,61 @@
+//! Consents: one journal for all links, and those of its entries that still stand.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::domain::{Actor, Consent, ConsentId, ConsentKind};
+
+use super::StateError;
+
+/// The consents that stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StandingConsents {
+    /// The last entry of the journal. The other field may already lack what a later entry ends, and have what that adds.
+    pub last: ConsentId,
+    /// What stands, in the order it was given. May include what has expired.
+    pub standing: Vec<Consent>,
+}
+
+/// A consent that has no id yet.
+#[derive(Clone, Debug)]
+pub struct NewConsent {
+    /// When it is given.
+    pub at: Timestamp,
+    /// Who gives it.
+    pub by: Actor,
+    /// The reason they gave.
+    pub why: Option<String>,
+    /// What they decided.
+    pub what: ConsentKind,
+    /// The consents that it ends. Harmless if they no longer stand.
+    pub ends: Vec<ConsentId>,
+}
+
+impl NewConsent {
+    /// The consent under its id.
+    pub(super) fn under(self, id: ConsentId) -> Consent {
+        let Self { at, by, why, what, ends } = self;
+        Consent { id, at, by, why, what, ends }
+    }
+}
+
+/// The consents of all links. They have one journal: who deploys checks with one condition that nothing was decided
+/// meanwhile ([`super::Append::consents`]).
+#[async_trait]
+pub trait Consents: fmt::Debug + Send + Sync {
+    /// What stands.
+    async fn consents(&self) -> Result<StandingConsents, StateError>;
+
+    /// Adds a consent to the journal, and removes those that it ends from what stands, in one transaction. Its id is one
+    /// more than that of the last.
+    async fn consent(&self, new: NewConsent) -> Result<Consent, StateError>;
+
+    /// The last `limit` entries of the journal before `before`, oldest first.
+    async fn consent_journal(
+        &self,
+        before: Option<ConsentId>,
+        limit: usize,
+    ) -> Result<Vec<Consent>, StateError>;
+}

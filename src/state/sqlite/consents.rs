@@ -1,0 +1,71 @@
+//! Consents: a row for each entry of the journal, which says whether it still stands.
+
+use rusqlite::{Connection, Row, params};
+
+use crate::domain::{Consent, ConsentId};
+use crate::state::decode::decode;
+use crate::state::{NewConsent, StandingConsents, StateError};
+
+use super::fault::WorkError;
+
+/// See [`crate::state::Consents::consents`].
+pub fn standing(connection: &Connection) -> Result<StandingConsents, WorkError> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, consent FROM consent WHERE stands = 1 ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    let mut standing = Vec::new();
+    while let Some(row) = rows.next()? {
+        standing.push(consent(row)?);
+    }
+    Ok(StandingConsents { last: last(connection)?, standing })
+}
+
+/// The last entry of the journal.
+pub fn last(connection: &Connection) -> Result<ConsentId, WorkError> {
+    let mut statement = connection.prepare_cached("SELECT coalesce(max(id), 0) FROM consent")?;
+    Ok(ConsentId(statement.query_row([], |row| row.get::<_, i64>(0))?.cast_unsigned()))
+}
+
+/// See [`crate::state::Consents::consent`].
+pub fn add(connection: &Connection, new: NewConsent) -> Result<Consent, WorkError> {
+    let consent = new.under(ConsentId(last(connection)?.0 + 1));
+    let text = serde_json::to_string(&consent).map_err(|error| StateError::Unavailable {
+        place: "the journal of consents".to_owned(),
+        action: "written",
+        hint: None,
+        source: error.into(),
+    })?;
+    let mut end = connection.prepare_cached("UPDATE consent SET stands = 0 WHERE id = ?1")?;
+    for ended in &consent.ends {
+        end.execute(params![ended.0.cast_signed()])?;
+    }
+    let mut insert =
+        connection.prepare_cached("INSERT INTO consent (id, stands, consent) VALUES (?1, ?2, ?3)")?;
+    insert.execute(params![consent.id.0.cast_signed(), consent.what.stands(), text])?;
+    Ok(consent)
+}
+
+/// See [`crate::state::Consents::consent_journal`].
+pub fn journal(
+    connection: &Connection,
+    before: Option<ConsentId>,
+    limit: usize,
+) -> Result<Vec<Consent>, WorkError> {
+    let before = before.map_or(i64::MAX, |before| i64::try_from(before.0).unwrap_or(i64::MAX));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection
+        .prepare_cached("SELECT id, consent FROM consent WHERE id < ?1 ORDER BY id DESC LIMIT ?2")?;
+    let mut rows = statement.query(params![before, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(consent(row)?);
+    }
+    found.reverse();
+    Ok(found)
+}
+
+fn consent(row: &Row<'_>) -> Result<Consent, WorkError> {
+    let (id, text): (i64, String) = (row.get(0)?, row.get(1)?);
+    decode(&text)
+        .map_err(|what| WorkError::Damaged { link: None, what: what.within(&format!("consent {id}")) })
+}
