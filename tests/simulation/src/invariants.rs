@@ -28,10 +28,10 @@ use katkit::domain::{
 use katkit::journal;
 use katkit::plan::{HoldReason, Plan};
 use katkit::platform::Upgrade;
-use katkit::policy::Moment;
-use katkit::state::{Leases, Links, Requests, State};
+use katkit::state::{Consents, Leases, Links, Requests, State};
 use tokio::time::Instant;
 
+use crate::freezes;
 use crate::order;
 use crate::repositories;
 use crate::requests;
@@ -175,38 +175,19 @@ pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
         deployments(world, link, &journal);
         requests::decided(world, link, &journal);
         tainted(world, link, &journal);
-        frozen(world, link, &journal);
+        freezes::by_policy(world, link, &journal);
         successes(world, link, &journal).await;
     }
     remains(world, plan, &heads).await;
-    holds(world, plan, &heads);
+    holds(world, plan, &heads).await;
     secrets(world, plan).await;
 }
 
 /// Everything is idle, and the plan only waits for the end of a freeze (6).
 pub async fn waits(world: &World, plan: &Plan) {
     let heads: BTreeMap<_, _> = world.state.heads(None).await.unwrap_or_default().into_iter().collect();
-    holds(world, plan, &heads);
-    let ends = world.freeze.map(|freeze| freeze.end);
-    let holds = plan.links.iter().flat_map(|link| &link.holds);
-    let waiting = holds.filter(|hold| hold.is_at_gate() && hold.reason.policy().is_some());
-    let frozen = waiting.filter(|hold| matches!(hold.reason, HoldReason::Frozen { .. }));
-    for until in frozen.map(|hold| hold.until.as_ref().map(Moment::timestamp)) {
-        if until != ends {
-            world.violated(6, format!("a deployment waits until {until:?}, the freeze ends at {ends:?}"));
-        }
-    }
-}
-
-/// No deployment of a commit is intended in a freeze (12).
-fn frozen(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
-    for RecordedEvent { at, event, .. } in journal {
-        if let Event::DeployIntended { purpose: DeployPurpose::Upgrade, sha, .. } = event
-            && world.freeze.is_some_and(|freeze| freeze.holds(*at))
-        {
-            world.violated(12, format!("{link}: the deployment of {} was intended in a freeze", sha.short()));
-        }
-    }
+    holds(world, plan, &heads).await;
+    freezes::waits(world, plan).await;
 }
 
 /// The journal has no gap and no illegal transition, and folds into the head (4); every event records who and when (8).
@@ -358,7 +339,8 @@ async fn remains(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
 }
 
 /// Every hold has a true reason (6).
-fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
+async fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
+    let consents = world.state.consents().await.unwrap_or_default().standing;
     for link in &plan.links {
         let head = heads.get(&link.link).cloned().unwrap_or_default();
         for hold in &link.holds {
@@ -394,6 +376,9 @@ fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                     head.deployed.is_none() && first.is_some_and(|head| head.evidence(sha).is_some())
                 }
                 HoldReason::Frozen { .. } => world.freeze.is_some_and(|freeze| freeze.holds(world.now())),
+                HoldReason::FrozenByHand { freeze, .. } => consents
+                    .iter()
+                    .any(|it| it.id == *freeze && it.what.expires().is_some_and(|end| end > world.now())),
                 HoldReason::LeaseHeld { .. }
                 | HoldReason::MoveWaits { .. }
                 | HoldReason::OutsideWindows { .. }

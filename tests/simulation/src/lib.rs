@@ -18,6 +18,7 @@ pub mod agent;
 pub mod blobs;
 pub mod dice;
 pub mod fleet;
+mod freezes;
 pub mod gate;
 pub mod invariants;
 pub mod lease;

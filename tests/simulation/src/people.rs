@@ -1,14 +1,19 @@
 //! What users do while processes work: submit requests as the commands do, push, and change things by hand.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use katkit::clock::Clock;
-use katkit::domain::{CommitSha, Head, LinkId, PhaseStatus, RequestKind};
-use katkit::state::{Leases, Links, NewRequest, Requests};
+use katkit::domain::{
+    CommitSha, ConsentId, ConsentKind, Head, LinkId, LinkPatterns, PhaseStatus, RequestKind,
+};
+use katkit::state::{Consents, Leases, Links, NewConsent, NewRequest, Requests};
 
 use crate::dice;
 use crate::repositories;
 use crate::scenario::Event;
 use crate::world::World;
+
+/// How long a freeze by hand lasts.
+const TEN_MINUTES: SignedDuration = SignedDuration::from_mins(10);
 
 /// A new commit.
 pub fn commit(seed: u64, link: &LinkId, number: u64) -> CommitSha {
@@ -58,6 +63,19 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
                 submit(world, second, RequestKind::Promote { sha: evidence.sha.clone() }, world.now()).await;
             }
         }
+        Event::Freeze(_) => {
+            let Ok(links) = LinkPatterns::try_from(vec![link.to_string()]) else { return };
+            let (at, zone) = (world.now(), "UTC".to_owned());
+            let until = at + TEN_MINUTES;
+            let what = ConsentKind::Freeze { links, until, zone, holds_rollbacks: false };
+            consent(world, at, what, Vec::new()).await;
+        }
+        Event::Thaw(_) => {
+            let standing = world.state.consents().await.unwrap_or_default().standing;
+            if let Some(first) = standing.first() {
+                consent(world, world.now(), ConsentKind::Thaw, vec![first.id]).await;
+            }
+        }
         Event::Unlock(_) => {
             let leases = world.state.leases(Some(std::slice::from_ref(link))).await.unwrap_or_default();
             let owner = leases.into_iter().find_map(|(_, lease)| lease.owner);
@@ -89,6 +107,12 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
             }
         }
     }
+}
+
+async fn consent(world: &World, at: Timestamp, what: ConsentKind, ends: Vec<ConsentId>) {
+    let new = NewConsent { at, by: "someone".into(), why: None, what, ends };
+    let given = world.state.consent(new).await;
+    world.tell(|| format!("   {given:?}"));
 }
 
 /// The request a command would record for a link in this state.

@@ -115,6 +115,8 @@ async fn play(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec<Li
             | Event::Rollback(link)
             | Event::Withdraw(link)
             | Event::Promote(link)
+            | Event::Freeze(link)
+            | Event::Thaw(link)
             | Event::Drift(link)
             | Event::Unlock(link) => people::act(world, &ids[link % ids.len()], *event).await,
         }

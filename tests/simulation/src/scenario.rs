@@ -77,6 +77,10 @@ pub enum Event {
     Withdraw(usize),
     /// A user promotes the newest commit that the stage before has verified.
     Promote(usize),
+    /// A user freezes the link for ten minutes.
+    Freeze(usize),
+    /// A user ends the oldest freeze by hand.
+    Thaw(usize),
     /// A user changes the deployment by hand.
     Drift(usize),
     /// A user removes the link from the manifest, or adds it back.
@@ -118,6 +122,7 @@ impl Scenario {
             events.push((moment(&mut rng), event));
         }
         let pipeline = pipeline(seed, links, &mut events);
+        by_hand(seed, links, &mut events);
         events.sort_by_key(|(at, _)| *at);
         let mut faults = BTreeMap::new();
         for process in 0..processes {
@@ -175,6 +180,20 @@ impl Scenario {
 fn freeze(seed: u64) -> Option<(u64, u64)> {
     let mut rng = fastrand::Rng::with_seed(seed ^ 0xf4ee_2e00);
     rng.bool().then(|| (rng.u64(0..12), rng.u64(1..30)))
+}
+
+/// Freezes by hand, in every third scenario. With dice of its own, like the freeze.
+fn by_hand(seed: u64, links: usize, events: &mut Vec<(Duration, Event)>) {
+    let mut rng = fastrand::Rng::with_seed(seed ^ 0x0000_4a7d);
+    if rng.u32(0..3) > 0 {
+        return;
+    }
+    for _ in 0..rng.u32(1..3) {
+        events.push((moment(&mut rng), Event::Freeze(rng.usize(0..links))));
+    }
+    if rng.bool() {
+        events.push((2 * moment(&mut rng), Event::Thaw(0)));
+    }
 }
 
 /// Every second scenario with two links makes a pipeline of them, with promotions, pushes, rollbacks and applies. With dice

@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use katkit::domain::{Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request, RequestId};
+use katkit::domain::{
+    Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request, RequestId,
+};
 use katkit::journal;
 use katkit::state::{
-    Append, Leases, Links, MemoryState, NewRequest, Removal, Rename, Requests, State, StateError, Survey,
+    Append, Consents, Leases, Links, MemoryState, NewConsent, NewRequest, Removal, Rename, Requests,
+    StandingConsents, State, StateError, Survey,
 };
 
 use tokio::time::Instant;
 
+use crate::freezes;
 use crate::gate::Gate;
 use crate::invariants;
 use crate::world::World;
@@ -46,13 +50,17 @@ struct Write {
     events: Vec<RecordedEvent>,
     head: Head,
     consumes: Vec<RequestId>,
+    consents: Option<ConsentId>,
 }
 
 impl Write {
     async fn land(&self, world: &World) -> Result<(), StateError> {
-        let Self { process: _, link, expected, epoch, events, head, consumes } = self;
-        let write = Append { link, expected: *expected, epoch: *epoch, events, head, consumes };
+        let Self { process: _, link, expected, epoch, events, head, consumes, consents } = self;
+        let (expected, epoch, consents) = (*expected, *epoch, *consents);
+        let write = Append { link, expected, epoch, events, head, consumes, consents };
+        let standing = world.state.consents().await?.standing;
         world.state.append(write).await?;
+        freezes::by_hand(world, link, events, &standing);
         let words: Vec<_> = events.iter().map(|recorded| recorded.event.word()).collect();
         world.tell(|| format!("   {link} {} {}", head.generation, words.join(", ")));
         self.check(world);
@@ -132,6 +140,7 @@ impl Links for GatedState {
             events: write.events.to_vec(),
             head: write.head.clone(),
             consumes: write.consumes.to_vec(),
+            consents: write.consents,
         });
         let last = write.events.last().map_or("nothing", |recorded| recorded.event.word());
         let name = format!("state.append {last}");
@@ -203,6 +212,29 @@ impl Requests for GatedState {
     async fn requests(&self, links: Option<&[LinkId]>) -> Result<Vec<Request>, StateError> {
         // Polled every second, and harmless when it fails: not counted among the calls.
         self.0.world.state.requests(links).await
+    }
+}
+
+#[async_trait]
+impl Consents for GatedState {
+    async fn consents(&self) -> Result<StandingConsents, StateError> {
+        let read = |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
+            Box::pin(async move { world.state.consents().await })
+        };
+        self.0.call("state.consents", read, || lost("read")).await
+    }
+
+    /// No process gives consents: users do.
+    async fn consent(&self, new: NewConsent) -> Result<Consent, StateError> {
+        self.0.world.state.consent(new).await
+    }
+
+    async fn consent_journal(
+        &self,
+        before: Option<ConsentId>,
+        limit: usize,
+    ) -> Result<Vec<Consent>, StateError> {
+        self.0.world.state.consent_journal(before, limit).await
     }
 }
 

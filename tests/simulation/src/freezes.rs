@@ -1,0 +1,73 @@
+//! Freezes: of policies and by hand (invariants 6 and 12).
+
+use jiff::Timestamp;
+use katkit::clock::Clock as _;
+use katkit::domain::{Consent, ConsentKind, DeployPurpose, Event, LinkId, RecordedEvent};
+use katkit::plan::{Hold, HoldReason, Plan};
+use katkit::policy::Moment;
+use katkit::state::Consents as _;
+
+use crate::world::World;
+
+/// What waits for the end of freezes says when that is (6).
+pub async fn waits(world: &World, plan: &Plan) {
+    let consents = world.state.consents().await.unwrap_or_default().standing;
+    let is_frozen =
+        |hold: &&Hold| matches!(hold.reason, HoldReason::Frozen { .. } | HoldReason::FrozenByHand { .. });
+    for link in &plan.links {
+        let Some(hold) = link.holds.iter().filter(|hold| hold.is_at_gate()).find(is_frozen) else { continue };
+        let until = hold.until.as_ref().map(Moment::timestamp);
+        let ends = thaws(world, &link.link, &consents);
+        if until != Some(ends) {
+            world.violated(6, format!("a deployment waits until {until:?}, the freezes end at {ends}"));
+        }
+    }
+}
+
+/// When no freeze is in force any more: one may follow the other.
+fn thaws(world: &World, link: &LinkId, consents: &[Consent]) -> Timestamp {
+    let by_hand = consents.iter().filter(|consent| holds(consent, link));
+    let by_hand = by_hand.filter_map(|consent| Some((consent.at, consent.what.expires()?)));
+    let spans: Vec<_> = world.freeze.iter().map(|freeze| (freeze.start, freeze.end)).chain(by_hand).collect();
+    let mut at = world.now();
+    while let Some((_, end)) = spans.iter().find(|(start, end)| *start <= at && at < *end) {
+        at = *end;
+    }
+    at
+}
+
+fn holds(consent: &Consent, link: &LinkId) -> bool {
+    matches!(&consent.what, ConsentKind::Freeze { links, .. } if links.match_link(link))
+}
+
+/// No deployment of a commit is intended in a freeze of the policy (12).
+pub fn by_policy(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
+    let frozen = |at| world.freeze.is_some_and(|freeze| freeze.holds(at)).then(|| "a freeze".to_owned());
+    intended(world, link, journal, frozen);
+}
+
+/// No deployment of a commit is intended in a freeze by hand that was given before (12).
+pub fn by_hand(world: &World, link: &LinkId, written: &[RecordedEvent], standing: &[Consent]) {
+    let frozen = |at| {
+        let lasts = |consent: &&Consent| consent.what.expires().is_some_and(|end| end > at);
+        let freeze = standing.iter().filter(lasts).find(|consent| holds(consent, link))?;
+        Some(format!("freeze {}", freeze.id))
+    };
+    intended(world, link, written, frozen);
+}
+
+fn intended(
+    world: &World,
+    link: &LinkId,
+    events: &[RecordedEvent],
+    frozen: impl Fn(Timestamp) -> Option<String>,
+) {
+    for RecordedEvent { at, event, .. } in events {
+        if let Event::DeployIntended { purpose: DeployPurpose::Upgrade, sha, .. } = event
+            && let Some(freeze) = frozen(*at)
+        {
+            let sha = sha.short();
+            world.violated(12, format!("{link}: the deployment of {sha} was intended in {freeze}"));
+        }
+    }
+}
