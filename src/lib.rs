@@ -18,6 +18,7 @@ pub mod liveness;
 pub mod telemetry;
 
 // Pure: use the domain and each other; never I/O, clock, environment or hash maps.
+pub mod access;
 pub mod description;
 pub mod journal;
 pub mod lenient_json;

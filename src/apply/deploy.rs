@@ -13,7 +13,7 @@ use crate::domain::{
     CommitSha, Consent, Deploy, DeployOutcome, DeployPurpose, DeployState, DeploymentName, Event, LinkId,
     PhaseStatus, RunId, Token,
 };
-use crate::plan::{DeployStep, HoldScope, LinkPlan, Step};
+use crate::plan::{ApprovalBasis, DeployStep, HoldScope, LinkPlan, Step};
 use crate::platform::{InFlight, Platform, PlatformError, RollEnd, Upgrade};
 use crate::report::Progress;
 
@@ -24,7 +24,7 @@ pub(super) async fn deploy(
     session: &Session,
     record: &Mutex<Record>,
     stop: &Stop,
-    link: &LinkId,
+    (link, approval): (&LinkId, Option<&ApprovalBasis>),
     step: &DeployStep,
 ) -> Result<Option<DeployOutcome>, ApplyError> {
     let (token, formerly, done, known) = {
@@ -73,7 +73,8 @@ pub(super) async fn deploy(
     if step.purpose == DeployPurpose::Rollback {
         record.lock().await.record(intent).await?;
     } else {
-        let may_begin = |at, consents: &[Consent]| session.gate_at(link, purpose, at, consents).is_none();
+        let may_begin =
+            |at, consents: &[Consent]| session.gate_at(link, purpose, approval, (consents, at)).is_none();
         if !record.lock().await.record_if(&intent, may_begin).await? {
             return Ok(None);
         }

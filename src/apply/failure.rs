@@ -77,7 +77,7 @@ async fn roll_back(
         link_executor.session,
         link_executor.record,
         link_executor.stop,
-        &link_executor.plan.link,
+        (&link_executor.plan.link, None),
         step,
     )
     .await?;

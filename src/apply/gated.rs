@@ -50,10 +50,11 @@ impl LinkExecutor<'_> {
     async fn closed_gate(self, purpose: DeployPurpose) -> Result<Option<ClosedGate>, ApplyError> {
         let estate = self.session.estate();
         let consents = estate.state.consents().await?.standing;
-        Ok(self.session.gate_at(&self.plan.link, purpose, estate.clock.now(), &consents))
+        let (approval, now) = (self.plan.approval.as_deref(), estate.clock.now());
+        Ok(self.session.gate_at(&self.plan.link, purpose, approval, (&consents, now)))
     }
 
-    fn held(self, gate: Option<ClosedGate>, scope: &HoldScope, head: &Head) -> LinkResult {
+    pub(super) fn held(self, gate: Option<ClosedGate>, scope: &HoldScope, head: &Head) -> LinkResult {
         let link = &self.plan.link;
         let deployed = head.deployed.as_ref().map(|deployed| deployed.sha.clone());
         let hold = gate.and_then(|gate| gate.holds(link, scope).into_iter().next());

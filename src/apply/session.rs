@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Executor, FailureLimit, Listener};
 use crate::domain::{Actor, Consent, DeployPurpose, LinkId, PlanDigest};
 use crate::estate::Estate;
-use crate::plan::{self, ClosedGate};
+use crate::plan::{self, ApprovalBasis, ClosedGate};
 use crate::report::{LinkReport, Progress};
 
 /// On whose behalf plans are carried out, who hears of the progress, and what stops it.
@@ -38,15 +38,20 @@ impl Session {
         report
     }
 
-    /// What a deployment of the link would wait for at this time and with these consents, if it had to.
+    /// What a deployment of the link would wait for at this time and with these consents, if it had to. `approval` is
+    /// what its plan knows of the approvals that it needs.
     pub(super) fn gate_at(
         &self,
         link: &LinkId,
         purpose: DeployPurpose,
-        at: Timestamp,
-        consents: &[Consent],
+        approval: Option<&ApprovalBasis>,
+        (consents, at): (&[Consent], Timestamp),
     ) -> Option<ClosedGate> {
-        plan::gate(self.estate().manifest(), consents, link, purpose, (at, !self.actor.is_person()))
+        let manifest = self.estate().manifest();
+        let gate = plan::gate(manifest, consents, link, purpose, (at, !self.actor.is_person()));
+        let approval = approval.filter(|_| purpose == DeployPurpose::Upgrade);
+        let lacking = approval.and_then(|basis| basis.lacking(manifest, link, consents, at));
+        ClosedGate::and_approvals(gate, lacking, link)
     }
 
     pub(super) fn estate(&self) -> &Estate {

@@ -1,9 +1,11 @@
 //! The start of a run.
 
+use jiff::Timestamp;
+
 use super::ApplyError;
 use super::link_executor::LinkExecutor;
-use crate::domain::{Event, Generation, RunId};
-use crate::plan::Step;
+use crate::domain::{Consent, Event, Generation, RunId};
+use crate::plan::{ClosedGate, HoldScope, Step};
 use crate::report::{LinkResult, Progress};
 
 impl LinkExecutor<'_> {
@@ -13,19 +15,52 @@ impl LinkExecutor<'_> {
         if let Some(held) = self.withdrawn(sha).await? {
             return Ok(Some(held));
         }
+        if let Some(held) = self.unapproved().await? {
+            return Ok(Some(held));
+        }
         let mut record = self.record.lock().await;
         let next = Generation(record.head().generation.0 + 1);
         let run = RunId::begun(next, &self.session.executor.owner);
-        record.stage(Event::RunStarted {
+        let event = Event::RunStarted {
             run,
             sha: sha.clone(),
             reason: *reason,
             phases: phases.clone(),
             workflow: workflow.clone(),
             saved_plan: self.session.saved_plan.clone(),
-        })?;
+        };
         let link = self.plan.link.clone();
+        match self.plan.approval.as_deref() {
+            None => record.stage(event)?,
+            Some(_) => {
+                let may_start = |at, consents: &[Consent]| self.lacking(consents, at).is_none();
+                if !record.record_if(&event, may_start).await? {
+                    drop(record);
+                    return self.unapproved().await;
+                }
+            }
+        }
         self.session.listener.hear(&Progress::RunStarted { link, sha: sha.clone() });
         Ok(None)
+    }
+
+    /// The result of the link if its run lacks approvals that it had, or seemed to have, when it was planned.
+    async fn unapproved(self) -> Result<Option<LinkResult>, ApplyError> {
+        let estate = self.session.estate();
+        if self.plan.approval.is_none() {
+            return Ok(None);
+        }
+        let consents = estate.state.consents().await?.standing;
+        let Some(gate) = self.lacking(&consents, estate.clock.now()) else { return Ok(None) };
+        let mut record = self.record.lock().await;
+        record.flush().await?;
+        Ok(Some(self.held(Some(gate), &HoldScope::Link, record.head())))
+    }
+
+    fn lacking(self, consents: &[Consent], now: Timestamp) -> Option<ClosedGate> {
+        let (manifest, link) = (self.session.estate().manifest(), &self.plan.link);
+        let lacking = self.plan.approval.as_deref()?.lacking(manifest, link, consents, now)?;
+        let lacking = Some(lacking).filter(|lacking| lacking.holds_run);
+        ClosedGate::and_approvals(None, lacking, link)
     }
 }

@@ -4,8 +4,10 @@
 //! into account, and what has begun finishes. A consent ends the earlier ones that it replaces, and those that have
 //! expired, so that what stands stays short; the journal keeps all of them.
 
+mod approve;
 mod freeze;
 
+pub use approve::{ApprovalError, Approved, Candidate, approve, candidate, withdraw};
 pub use freeze::{Frozen, NotFrozen, freeze, freezes, thaw};
 
 use jiff::Timestamp;

@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, LinkPatterns};
+use super::{Actor, Changes, LinkId, LinkPatterns};
 
 /// The place of a consent in the journal of consents, from 1; 0 before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,6 +59,19 @@ pub enum ConsentKind {
     },
     /// The freezes that it ends no longer hold anything.
     Thaw,
+    /// These changes may be deployed to a link.
+    Approval {
+        /// The link.
+        link: LinkId,
+        /// The changes.
+        changes: Box<Changes>,
+        /// The digests of the approval rules for which it counts.
+        rules: Vec<String>,
+        /// When it expires.
+        until: Timestamp,
+    },
+    /// The approvals that it ends no longer count.
+    Withdrawal,
 }
 
 impl ConsentKind {
@@ -67,22 +80,24 @@ impl ConsentKind {
         match self {
             Self::Freeze { .. } => "freeze",
             Self::Thaw => "thaw",
+            Self::Approval { .. } => "approval",
+            Self::Withdrawal => "withdrawal",
         }
     }
 
     /// Whether it stands until it expires or another ends it. Otherwise it only ends others.
     pub fn stands(&self) -> bool {
         match self {
-            Self::Freeze { .. } => true,
-            Self::Thaw => false,
+            Self::Freeze { .. } | Self::Approval { .. } => true,
+            Self::Thaw | Self::Withdrawal => false,
         }
     }
 
     /// When it expires.
     pub fn expires(&self) -> Option<Timestamp> {
         match self {
-            Self::Freeze { until, .. } => Some(*until),
-            Self::Thaw => None,
+            Self::Freeze { until, .. } | Self::Approval { until, .. } => Some(*until),
+            Self::Thaw | Self::Withdrawal => None,
         }
     }
 }

@@ -6,6 +6,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod actor;
+mod changes;
 mod check;
 mod consent;
 mod digest;
@@ -31,6 +32,7 @@ mod template;
 mod text;
 
 pub use actor::{Actor, ActorKind, Assurance, Door};
+pub use changes::{Changes, Contributors};
 pub use check::{Check, CheckResult};
 pub use consent::{Consent, ConsentId, ConsentKind};
 pub use digest::PlanDigest;
@@ -44,8 +46,8 @@ pub use ids::{AttemptNumber, DeploymentName, Epoch, Generation, Handle, RequestI
 pub use images::Images;
 pub use live_clock::LiveClock;
 pub use name::{
-    COMMITS, FleetName, LinkId, LinkName, NameError, PROBE, PhaseName, PipelineName, PolicyName, RepoName,
-    StageName, TenantName, WorkflowName,
+    COMMITS, FleetName, GroupName, LinkId, LinkName, NameError, PROBE, PersonName, PhaseName, PipelineName,
+    PolicyName, RepoName, StageName, TenantName, WorkflowName,
 };
 pub use outcome::{DeployOutcome, LostCause, Outcome, RunOutcome};
 pub use owner::{Lease, Owner};

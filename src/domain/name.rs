@@ -146,6 +146,10 @@ names! {
     PipelineName by check;
     /// The name of a stage inside its pipeline.
     StageName by check;
+    /// The name of a person in the manifest.
+    PersonName by check;
+    /// The name of a group of people in the manifest.
+    GroupName by check;
     /// The name of a phase inside its workflow.
     PhaseName by check_phase;
 }

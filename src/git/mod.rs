@@ -54,6 +54,7 @@ mod clone;
 mod command;
 mod compared;
 mod contents;
+mod contributors;
 mod error;
 mod first_parents;
 mod history;
@@ -86,7 +87,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::domain::{CommitSha, Tag};
+use crate::domain::{CommitSha, Contributors, Tag};
 
 pub use checkout::checkout;
 pub use clean::ignore_modes;
@@ -336,6 +337,19 @@ impl Repositories for Mirrors {
             limit,
         };
         self.read(url, move |repository, place| history::commits(repository, place, &range)).await
+    }
+
+    async fn contributors(
+        &self,
+        url: &str,
+        from: Option<&CommitSha>,
+        to: &CommitSha,
+    ) -> Result<(String, Contributors), GitError> {
+        let (from, to) = (from.cloned(), to.clone());
+        self.read(url, move |repository, place| {
+            contributors::contributors(repository, place, from.as_ref(), &to)
+        })
+        .await
     }
 
     async fn first_parents(

@@ -10,7 +10,7 @@ use super::{
     CommitLine, Commits, FirstParents, GitError, Packed, PathComparison, Rollback, Tainted, Unsupported,
     redacted,
 };
-use crate::domain::{CommitSha, Tag};
+use crate::domain::{CommitSha, Contributors, Tag};
 
 /// The tip of each branch.
 pub type Tips = BTreeMap<String, Result<CommitSha, GitError>>;
@@ -69,6 +69,15 @@ pub trait Repositories: fmt::Debug + Send + Sync {
         paths: &[String],
         limit: usize,
     ) -> Result<Commits, GitError>;
+
+    /// The id of the tree of `to`, and whose work the commits are that are in `to` and not in `from`. Without `from`, the
+    /// commits that are not in the first parent of `to`.
+    async fn contributors(
+        &self,
+        url: &str,
+        from: Option<&CommitSha>,
+        to: &CommitSha,
+    ) -> Result<(String, Contributors), GitError>;
 
     /// The first-parent commits of `tip`, newest first, back to the oldest of `until`; see [`FirstParents`]. Commits of
     /// `until` that the history or the repository lacks are left out.

@@ -4,6 +4,7 @@
 //! most once for all of its branches. Reads a commit only for links where [`crate::plan::needs_commit`] says that it
 //! matters, so that a converged link costs its repository nothing.
 
+mod approvals;
 mod candidates;
 mod commit;
 mod contained;
@@ -25,6 +26,8 @@ pub use lease_observer::{LeaseObserver, ObservedLease};
 pub use pipelines::branch_history;
 pub use taint::taints;
 pub use target::Targets;
+
+use wanted::Known;
 
 use crate::causes;
 use crate::clock::Clock;
@@ -102,8 +105,10 @@ pub async fn gather_beside<'a>(
     // Read first, so that the age of what is recorded is never overstated.
     let now = scope.at.unwrap_or_else(|| sources.clock.now());
     let Recorded { mut links, records, consents } = record(sources, scope, now).await?;
-    wanted::resolve(sources, &mut links, (&Arc::new(records), now)).await;
+    let known = Known { records: &Arc::new(records), consents: &consents, now };
+    wanted::resolve(sources, &mut links, known).await;
     contained::find(sources, &mut links).await;
+    approvals::find(sources, &mut links).await;
     observe::observe(sources, &mut links, None).await;
     commit::gather(sources, &mut links).await;
     let digests = sources.manifest.workflows.iter().map(|(name, workflow)| (name.clone(), workflow.digest()));
@@ -130,12 +135,13 @@ pub async fn wanted(
     promotions: bool,
 ) -> Result<Result<CommitSha, Box<Hold>>, StateError> {
     let now = sources.clock.now();
-    let Recorded { mut links, records, consents: _ } = record(sources, scope, now).await?;
+    let Recorded { mut links, records, consents } = record(sources, scope, now).await?;
     for link in links.iter_mut().filter(|_| !promotions) {
         link.head.promoted = None;
         link.requests.retain(|request| !matches!(request.ask, RequestKind::Promote { .. }));
     }
-    wanted::resolve(sources, &mut links, (&Arc::new(records), now)).await;
+    let known = Known { records: &Arc::new(records), consents: &consents, now };
+    wanted::resolve(sources, &mut links, known).await;
     contained::find(sources, &mut links).await;
     let found = links.into_iter().find(|link| link.id == *id).and_then(|link| link.want);
     let none = || {
@@ -202,6 +208,7 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<R
             renamed: None,
             watched: None,
             pipeline: None,
+            changes: None,
         }
     };
     let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);

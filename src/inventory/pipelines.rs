@@ -7,9 +7,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Sources;
+use super::approvals;
 use super::candidates::Search;
 use super::problem::{no_branch, problem};
-use crate::domain::{CommitSha, Head, LinkId, Quarantine, RepoName, Request, RequestKind};
+use super::wanted::Known;
+use crate::domain::{
+    CommitSha, Consent, ConsentKind, Head, LinkId, Quarantine, RepoName, Request, RequestKind,
+};
 use crate::git::{BesideBranch, GitError, Repositories, Tips};
 use crate::manifest::{Manifest, Repo};
 use crate::pipeline::{
@@ -33,7 +37,7 @@ pub(super) fn records(manifest: &Manifest, links: &[LinkInput]) -> Records {
 pub(super) async fn resolve(
     sources: Sources<'_>,
     links: &mut [LinkInput],
-    (records, now): (&Arc<Records>, Timestamp),
+    known: Known<'_>,
     tips: &BTreeMap<&RepoName, Result<Tips, GitError>>,
 ) {
     let mut members: BTreeMap<&RepoName, Vec<usize>> = BTreeMap::new();
@@ -47,7 +51,7 @@ pub(super) async fn resolve(
         let history = match tips.get(repo) {
             Some(Ok(tips)) => match tips.get(&repository.branch) {
                 Some(Ok(tip)) => {
-                    let until = until(sources.manifest, links, &members, records);
+                    let until = until(sources.manifest, links, &members, known);
                     read(sources, repository, tip, until).await.map(Arc::new).map_err(|error| problem(&error))
                 }
                 Some(Err(error)) => Err(problem(error)),
@@ -59,7 +63,7 @@ pub(super) async fn resolve(
         for at in members {
             let input = &mut links[at];
             let (want, pipeline) = match &history {
-                Ok(branch) => decide(sources, input, (repository, now), records, branch).await,
+                Ok(branch) => decide(sources, input, repository, known, branch).await,
                 Err(problem) => (Err(Box::new(problem.clone().into())), None),
             };
             (input.want, input.pipeline) = (Some(want), pipeline.map(Box::new));
@@ -68,13 +72,16 @@ pub(super) async fn resolve(
 }
 
 /// The commits whose place on the branch matters: what is live, and what the manifest or actors name.
-fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], records: &Records) -> Vec<CommitSha> {
+fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], known: Known<'_>) -> Vec<CommitSha> {
+    let Known { records, consents, now: _ } = known;
     let mut until = BTreeSet::new();
     for input in members.iter().map(|&at| &links[at]) {
         let Some((_, pipeline, pin)) = manifest.pipeline_of(&input.id) else { continue };
         let promoted = promoted(&input.head, &input.requests);
         until.extend(pin.map(|pin| pin.sha.clone()));
         until.extend(promoted.cloned());
+        // Whether an approval covers what would be deployed depends on the order of both ends.
+        until.extend(approved(consents, &input.id).cloned());
         // Trains depend on what the links behind it have.
         let others = pipeline.links().filter_map(|link| records.get(link));
         until.extend(others.filter_map(|record| record.live.clone()));
@@ -88,6 +95,16 @@ fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], records: &
         }
     }
     until.into_iter().collect()
+}
+
+/// Both ends of what was approved for a link.
+fn approved<'c>(consents: &'c [Consent], link: &LinkId) -> impl Iterator<Item = &'c CommitSha> {
+    consents.iter().flat_map(move |consent| match &consent.what {
+        ConsentKind::Approval { link: of, changes, .. } if of == link => {
+            changes.from.iter().chain(Some(&changes.to)).collect::<Vec<_>>()
+        }
+        _ => Vec::new(),
+    })
 }
 
 async fn read(
@@ -145,10 +162,11 @@ fn promoted_at(head: &Head, requests: &[Request], now: Timestamp) -> Timestamp {
 async fn decide(
     sources: Sources<'_>,
     input: &LinkInput,
-    (repo, now): (&Repo, Timestamp),
-    records: &Arc<Records>,
+    repo: &Repo,
+    known: Known<'_>,
     branch: &Arc<BranchHistory>,
 ) -> (Result<CommitSha, Box<Hold>>, Option<InPipeline>) {
+    let Known { records, now, .. } = known;
     let Some((_, pipeline, pin)) = sources.manifest.pipeline_of(&input.id) else {
         let problem = Problem { what: "its pipeline is not in the manifest".to_owned(), hint: None };
         return (Err(Box::new(problem.into())), None);
@@ -160,6 +178,7 @@ async fn decide(
         pin: pin.map(|pin| &pin.sha),
         promoted: promoted(&input.head, &input.requests),
         promoted_at: Some(promoted_at(&input.head, &input.requests, now)),
+        latched: approvals::latched(sources.manifest, known.consents, &input.id, now),
         soak: sources.manifest.soak_of(&input.id).map(|time| Soak { time, now }),
         records,
         branch,

@@ -9,21 +9,28 @@ use jiff::Timestamp;
 
 use super::problem::{no_branch, problem};
 use super::{Sources, pipelines};
-use crate::domain::RepoName;
+use crate::domain::{Consent, RepoName};
 use crate::git::{GitError, Repositories, Tips};
 use crate::manifest::{Manifest, Wanted};
 use crate::pipeline::Records;
 use crate::plan::LinkInput;
 
+/// What decides about the commits of pipelines, besides the branches.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    /// What the record says of all links of pipelines.
+    pub(super) records: &'a Arc<Records>,
+    /// The consents that stand.
+    pub(super) consents: &'a [Consent],
+    /// The time of the plan.
+    pub(super) now: Timestamp,
+}
+
 /// How many repositories are queried concurrently: each remote one costs a `git` process, and perhaps an `ssh`.
 const CONCURRENTLY: usize = 32;
 
 /// Fills in `want` of every link, with one query per repository.
-pub(super) async fn resolve(
-    sources: Sources<'_>,
-    links: &mut [LinkInput],
-    records: (&Arc<Records>, Timestamp),
-) {
+pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], known: Known<'_>) {
     let mut branches: BTreeMap<&RepoName, BTreeSet<&str>> = BTreeMap::new();
     for input in &*links {
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
@@ -38,7 +45,7 @@ pub(super) async fn resolve(
         }
     }
     let answers = tips(sources.manifest, sources.git, branches).await;
-    pipelines::resolve(sources, links, records, &answers).await;
+    pipelines::resolve(sources, links, known, &answers).await;
     for input in links {
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
         let want = match &link.want {

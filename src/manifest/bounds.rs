@@ -133,6 +133,7 @@ fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Resource<'m>)) 
         workflows: _,
         fleets,
         policies: _,
+        access: _,
         pipelines: _,
         tenants,
         // Names in the base's own record, which planning does not change.

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::access::Access;
 use crate::domain::{FleetName, PolicyName, RepoName, WorkflowName};
 
+use super::access;
 use super::after;
 use super::definitions::{Definitions, NamedTable, checked, twice};
 use super::diagnostic::{Diagnostic, Report};
@@ -44,7 +46,7 @@ pub(super) const PROCESS: &str = "process";
 pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifest, Vec<u32>)> {
     let root: &Path = &gathered.trees.first()?.directory;
     let mut all = NamedTables::default();
-    let (mut state, mut blobs, mut cache) = (None, None, None);
+    let (mut state, mut blobs, mut cache, mut access) = (None, None, None, Access::default());
     let mut moves = (Moves::default(), Vec::new());
     for (file, tree) in (0_u32..).zip(&gathered.trees) {
         let reader = Reader { file, directory: &tree.directory, root, report };
@@ -60,6 +62,8 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
             workflows,
             fleets,
             policies,
+            people,
+            access: ac,
             pipelines,
             templates,
             tenants,
@@ -75,9 +79,15 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
             state = settings::state(st, &reader);
             blobs = settings::blobs(bl, &reader);
             cache = settings::cache(ca, &reader);
+            access = access::access(people, ac, &reader);
         } else {
-            let places =
-                [("state", st.map(|t| t.span)), ("blobs", bl.map(|t| t.span)), ("cache", ca.map(|t| t.span))];
+            let places = [
+                ("state", st.map(|t| t.span)),
+                ("blobs", bl.map(|t| t.span)),
+                ("cache", ca.map(|t| t.span)),
+                ("people", people.map(|t| t.span)),
+                ("access", ac.map(|t| t.span)),
+            ];
             for (key, span) in places.into_iter().filter_map(|(key, span)| Some((key, span?))) {
                 let item = Diagnostic::error(span, format!("`[{key}]` in an included file"));
                 report.add(item.label("allowed only in the root file: all teams share it"));
@@ -120,7 +130,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
     }
     let mut policies = BTreeMap::new();
     for (name, it) in &all.policies {
-        let policy = checked::<PolicyName>(name, it).zip(policies::policy(name, *it));
+        let policy = checked::<PolicyName>(name, it).zip(policies::policy(name, *it, &access));
         // Without its policy, a tenant would be open: never for a reason that was not reported.
         if policy.is_none() && !report.failed() {
             it.reader.error(it.key, format!("the policy `{name}` cannot be read"), "has a mistake");
@@ -153,6 +163,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         workflows: built,
         fleets,
         policies,
+        access,
         pipelines: pipelines.built,
         tenants,
         moved: moves.0,

@@ -51,6 +51,7 @@ impl Manifest {
             workflows,
             fleets,
             policies: _,
+            access: _,
             pipelines: _,
             tenants,
             moved,

@@ -10,8 +10,10 @@
 //! manifest.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod access;
 mod admission;
 mod after;
+mod approvals;
 mod bounds;
 mod build;
 mod checks;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::moves::Moves;
+use crate::access::Access;
 use crate::domain::{
     CommitSha, FleetName, LinkId, LinkName, NameTemplate, PhaseName, PipelineName, Placement, PolicyName,
     RepoName, TenantName, Workflow, WorkflowName,
@@ -33,6 +34,8 @@ pub struct Manifest {
     pub fleets: BTreeMap<FleetName, FleetConfig>,
     /// The conditions that deployments must meet.
     pub policies: BTreeMap<PolicyName, Arc<Policy>>,
+    /// Who people are.
+    pub access: Access,
     /// How commits travel from stage to stage.
     pub pipelines: BTreeMap<PipelineName, Arc<Pipeline>>,
     /// The environments.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::approvals;
 use super::civil::Instant;
 use super::definitions::NamedTable;
 use super::diagnostic::Diagnostic;
@@ -11,11 +12,16 @@ use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{FreezeKeys, PolicyKeys, WindowKeys};
+use crate::access::Access;
 use crate::policy::{Freeze, Policy, SoakTime, Weekdays, Window, Zone};
 
 /// The policy of a table; `None` if it has a mistake.
-pub(super) fn policy(name: &str, it: NamedTable<'_, '_>) -> Option<Arc<Policy>> {
-    let PolicyKeys { freeze, allow, soak, train } = it.read()?;
+pub(super) fn policy(name: &str, it: NamedTable<'_, '_>, access: &Access) -> Option<Arc<Policy>> {
+    let PolicyKeys { freeze, allow, soak, approvals, train } = it.read()?;
+    let rules = approvals.as_ref().map_or(0, |list| list.value.len());
+    let approvals = approvals.into_iter().flat_map(|list| list.value);
+    let approvals: Vec<_> = approvals.filter_map(|keys| approvals::rule(keys, access, &it.reader)).collect();
+
     let declared = [
         freeze.as_ref().map_or(0, |list| list.value.len()),
         allow.as_ref().map_or(0, |list| list.value.len()),
@@ -45,7 +51,10 @@ pub(super) fn policy(name: &str, it: NamedTable<'_, '_>) -> Option<Arc<Policy>> 
     }
     let train = train.is_some_and(|train| train.value);
     let soak = soak.map(|soak| SoakTime { time: soak.value.0, train });
-    let policy = Policy { freezes, allow: windows, soak };
+    if rules != approvals.len() {
+        return None;
+    }
+    let policy = Policy { freezes, allow: windows, soak, approvals };
     if never_opens(&policy) {
         let message = format!("the policy {} never allows a deployment", quoted(name));
         let help = "leave a time of the week that no `freeze` covers and, if there is `allow`, one of its windows does";
@@ -139,7 +148,7 @@ fn never_opens(policy: &Policy) -> bool {
         return false;
     }
     let freezes = policy.freezes.iter().filter(|freeze| freeze.window.is_weekly()).cloned().collect();
-    let weekly = Policy { freezes, allow: policy.allow.clone(), soak: None };
+    let weekly = Policy { freezes, allow: policy.allow.clone(), ..Policy::default() };
     // Any time serves: the search covers more than a year, with every change of clocks.
     weekly.opening(Timestamp::UNIX_EPOCH).is_none()
 }

@@ -4,9 +4,9 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::domain::{CommitSha, OnFailure, Placement, Strategy};
+use crate::domain::{Assurance, CommitSha, OnFailure, Placement, Strategy};
 use crate::pipeline::Take;
-use crate::policy::Zone;
+use crate::policy::{Gated, Part, Zone};
 
 use super::civil::{Clock, Days, Edge};
 use super::model::FleetKind;
@@ -39,6 +39,10 @@ keys! {
         fleets: Section<'i, FleetKeys<'i>>, "fleets";
         /// When deployments are frozen and when they are allowed, by the names that tenants use.
         policies: Section<'i, PolicyKeys<'i>>, "policies";
+        /// Who people are, by the names that groups and policies use. Only in the root file.
+        people: Section<'i, PersonKeys<'i>>, "people";
+        /// Which groups people belong to. Only in the root file.
+        access: AccessKeys<'i>, "access";
         /// How commits travel from stage to stage, by the names that links use.
         pipelines: Section<'i, PipelineKeys<'i>>, "pipelines";
         /// Keys that links of several tenants share, by the names of the links.
@@ -197,8 +201,44 @@ keys! {
         /// How long a commit must have been live and verified in the stages before, like `2h`: it, or a later commit that
         /// was verified there. Only for links that follow a pipeline.
         soak: Seconds, "soak";
+        /// The approvals that a commit needs before it runs.
+        approvals: Vec<Located<ApprovalKeys<'i>>>, "approvals";
         /// Whether the stages before take no new commit while one is soaking there, so that one always soaks to the end.
         train: bool, "train", default false;
+    }
+
+    /// The approvals that a commit needs by one rule.
+    ApprovalKeys, approval, "an approval rule", json!({}) => {
+        /// Who may approve: groups of `[access.groups]` and people.
+        from: Vec<Located<Text<'i>>>, "from", required;
+        /// How many of them must.
+        count: Count<1, 100>, "count", default 1;
+        /// Whose approvals do not count, since they took part in the changes: `author`, `committer`, `merger`, `initiator`.
+        independent_of: Vec<Part>, "independent-of";
+        /// How long an approval lasts. Default: a week.
+        expires: Seconds, "expires";
+        /// What waits for the approvals: the `run` with its phases, or only the `deployment`.
+        gates: Gated, "gates", default "run";
+        /// How an approver's identity must have been verified: `asserted` (not at all), `aws` or `oidc`.
+        assurance: Assurance, "assurance", default "asserted";
+    }
+
+    /// The identities of a person.
+    PersonKeys, person, "a person", json!({}) => {
+        /// Addresses in commits.
+        emails: Vec<Located<Text<'i>>>, "emails";
+        /// The name at GitHub, which is also in the addresses that GitHub gives to those who keep theirs private.
+        github: Text<'i>, "github";
+        /// ARNs of callers of AWS: of a user, or of a session of a role.
+        aws: Vec<Located<Text<'i>>>, "aws";
+        /// Subjects of OIDC tokens.
+        oidc: Vec<Located<Text<'i>>>, "oidc";
+    }
+
+    /// Who belongs to which group.
+    AccessKeys, access, "`[access]`", json!({}) => {
+        /// The people in each group.
+        groups: Section<'i, Vec<Located<Text<'i>>>>, "groups";
     }
 
     /// A window in which deployments are allowed: `days`, `from` and `to`, or `start` and `end`.

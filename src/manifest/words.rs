@@ -2,8 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::domain::{OnFailure, Placement, Strategy};
+use crate::domain::{Assurance, OnFailure, Placement, Strategy};
 use crate::pipeline::Take;
+use crate::policy::{Gated, Part};
 
 use super::model::FleetKind;
 use super::reader::{Definitions, Raw, Reader, Value};
@@ -85,6 +86,9 @@ words! {
     Placement, "choice": "tenant" => Tenant, "build" => Build;
     Strategy, "strategy": "ordered" => Ordered, "together" => Together;
     Take, "choice": "newest" => Newest, "each" => Each;
+    Part, "part": "author" => Author, "committer" => Committer, "merger" => Merger, "initiator" => Initiator;
+    Gated, "choice": "run" => Run, "deployment" => Deployment;
+    Assurance, "assurance": "asserted" => Asserted, "aws" => Aws, "oidc" => Oidc;
     OnFailure, "choice": "hold" => Hold, "rollback" => Rollback;
 }
 

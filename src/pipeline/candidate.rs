@@ -22,6 +22,8 @@ pub struct Question<'a> {
     pub promoted: Option<&'a CommitSha>,
     /// When that was.
     pub promoted_at: Option<Timestamp>,
+    /// The commit that has approvals already: it stays the candidate for as long as it is one.
+    pub latched: Option<&'a CommitSha>,
     /// How long the policy of its tenant lets a commit soak.
     pub soak: Option<Soak>,
     /// The record of the pipeline's links.
@@ -114,7 +116,11 @@ pub fn choose(question: &Question<'_>) -> Choice {
     // What is quarantined here comes last: another candidate may be free of it.
     let (free, held): (Vec<_>, Vec<_>) =
         automatic.into_iter().partition(|sha| head.quarantine(sha).is_none());
-    Choice::Candidates(free.into_iter().chain(held).collect())
+    let mut candidates: Vec<_> = free.into_iter().chain(held).collect();
+    if let Some(at) = candidates.iter().position(|sha| Some(sha) == question.latched) {
+        candidates[..=at].rotate_right(1);
+    }
+    Choice::Candidates(candidates)
 }
 
 /// What is live; if the workflow deploys nothing, the commit that was verified last.

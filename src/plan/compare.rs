@@ -28,6 +28,7 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
         holds: _,
         notes: _,
         rolled_back_elsewhere: _,
+        approval: _,
     } = reviewed;
     if *base != generation {
         return Some(format!("the record has changed since (from generation {base} to {generation})"));

@@ -12,8 +12,12 @@ use crate::manifest::Manifest;
 pub(super) struct PlanDraft<'a> {
     pub(super) input: &'a LinkInput,
     pub(super) manifest: &'a Manifest,
-    /// What the policies hold back at this time.
+    /// What the policies and freezes by hand hold back at this time.
     pub(super) gates: &'a Gates,
+    /// What holds the deployment of the wanted commit: these gates, and the approvals that it lacks.
+    pub(super) upgrade_gate: Option<ClosedGate>,
+    /// Whether the run for the wanted commit lacks approvals.
+    pub(super) holds_run: bool,
     /// The time of the events that the plan assumes. It changes nothing that is planned.
     pub(super) now: Timestamp,
     pub(super) head: Head,
@@ -30,7 +34,10 @@ impl PlanDraft<'_> {
 
     /// The gate at which deployments for this purpose wait, if it is closed.
     pub(super) fn closed_gate(&self, purpose: DeployPurpose) -> Option<&ClosedGate> {
-        self.gates.closed(self.manifest, &self.input.id, purpose)
+        match purpose {
+            DeployPurpose::Upgrade => self.upgrade_gate.as_ref(),
+            _ => self.gates.closed(self.manifest, &self.input.id, purpose),
+        }
     }
 
     /// Plans the deployment of a run or a repair, or holds it at a closed gate. Rollbacks do not come this way.
@@ -43,6 +50,12 @@ impl PlanDraft<'_> {
                 self.plan.holds.extend(holds);
             }
         }
+    }
+
+    /// Holds `scope` for everything that holds the deployment of the wanted commit.
+    pub(super) fn hold_at_gate(&mut self, scope: &HoldScope) {
+        let holds = self.upgrade_gate.iter().flat_map(|gate| gate.holds(&self.input.id, scope));
+        self.plan.holds.extend(holds);
     }
 
     pub(super) fn hold(&mut self, reason: HoldReason, hint: impl Into<Option<String>>) {

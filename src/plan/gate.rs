@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Hold, HoldReason, HoldScope};
+use super::{Hold, HoldReason, HoldScope, Unapproved};
 use crate::domain::{Consent, ConsentId, DeployPurpose, LinkId, PolicyName};
 use crate::manifest::Manifest;
 use crate::policy::{self, ByHand, Closed, Condition, Moment, Policy};
@@ -18,6 +18,8 @@ pub struct ClosedGate {
     reasons: Vec<HoldReason>,
     /// The earliest time at which everything is met, if it can be computed.
     until: Option<Moment>,
+    /// What to do about approvals that are lacking.
+    hint: Option<String>,
 }
 
 /// The gates of all links at one time, so that a plan judges each policy once and not once per link.
@@ -131,7 +133,16 @@ impl ClosedGate {
         let mut reasons: Vec<_> = std::iter::once(first).chain(others).filter_map(reason).collect();
         // Two windows that say the same.
         reasons.dedup();
-        Self { reasons, until: opens }
+        Self { reasons, until: opens, hint: None }
+    }
+
+    /// A gate, and the approvals that are lacking besides.
+    pub fn and_approvals(gate: Option<Self>, lacking: Option<Unapproved>, link: &LinkId) -> Option<Self> {
+        let Some(unapproved) = lacking else { return gate };
+        let hint = unapproved.hint(link);
+        let (others, until) = gate.map(|gate| (gate.reasons, gate.until)).unwrap_or_default();
+        let reasons = std::iter::once(unapproved.reason).chain(others).collect();
+        Some(Self { reasons, until, hint })
     }
 
     /// The first condition that is not met, and the time at which all of them are: a lowercase fragment.
@@ -156,7 +167,7 @@ impl ClosedGate {
             }
             (None, None) => format!("`katkit calendar {link}` lists the windows"),
         };
-        let mut hint = Some(hint);
+        let mut hint = Some(self.hint.clone().unwrap_or(hint));
         let hold = |reason: &HoldReason| Hold {
             scope: scope.clone(),
             reason: reason.clone(),

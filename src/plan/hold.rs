@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Problem;
 use crate::domain::{CommitSha, ConsentId, LinkId, PhaseName, PolicyName};
 use crate::pipeline::Missing;
-use crate::policy::Moment;
+use crate::policy::{MissingApprovals, Moment};
 
 /// A link, or a part of it, that the plan leaves where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +118,18 @@ pub enum HoldReason {
         /// Where it is soaking.
         missing: Vec<Missing>,
     },
+    /// The commit lacks approvals.
+    Unapproved {
+        /// The policy that requires them.
+        policy: PolicyName,
+        /// The commit.
+        sha: CommitSha,
+        /// The rules that are not met.
+        missing: Vec<MissingApprovals>,
+        /// Who approved other commits than those that would be deployed now.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lapsed: Vec<String>,
+    },
     /// The link takes nothing new while a commit is soaking there.
     Train {
         /// The policy of the link that waits for the commit.
@@ -219,13 +231,17 @@ impl Hold {
         }
     }
 
-    /// Whether it ends by itself: a deployment waits until its gate opens, or a commit until others have verified it.
+    /// Whether nothing is wrong: a deployment waits until its gate opens, or a commit until others have verified or
+    /// approved it.
     /// That is not a failure.
     pub fn is_at_gate(&self) -> bool {
         (!self.scope.is_link()
             || matches!(
                 self.reason,
-                HoldReason::NotVerified { .. } | HoldReason::Soaking { .. } | HoldReason::Train { .. }
+                HoldReason::NotVerified { .. }
+                    | HoldReason::Soaking { .. }
+                    | HoldReason::Unapproved { .. }
+                    | HoldReason::Train { .. }
             ))
             && !self.reason.is_error()
     }
@@ -294,6 +310,15 @@ impl HoldReason {
                 let missing: Vec<_> = missing.iter().map(Missing::describe).collect();
                 format!("{} {}, as the policy `{policy}` requires", sha.short(), missing.join(", and "))
             }
+            Self::Unapproved { policy, sha, missing, lapsed } => {
+                let missing: Vec<_> = missing.iter().map(MissingApprovals::describe).collect();
+                let lapsed = match lapsed.as_slice() {
+                    [] => String::new(),
+                    lapsed => format!("; {} approved other commits", lapsed.join(" and ")),
+                };
+                let (sha, missing) = (sha.short(), missing.join(", and "));
+                format!("{sha} {missing}, as the policy `{policy}` requires{lapsed}")
+            }
             Self::Train { policy, sha, waits } => format!(
                 "{} is soaking here for `{waits}`, whose policy `{policy}` lets this stage take nothing new meanwhile",
                 sha.short()
@@ -350,6 +375,7 @@ impl HoldReason {
             Self::Frozen { policy, .. }
             | Self::OutsideWindows { policy, .. }
             | Self::Soaking { policy, .. }
+            | Self::Unapproved { policy, .. }
             | Self::Train { policy, .. } => Some(policy),
             _ => None,
         }

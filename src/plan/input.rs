@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::{CommitLine, Hold, Renamed, WatchComparison};
 use crate::description;
 use crate::domain::{
-    CommitSha, Consent, FleetName, Handle, Head, Images, Lease, LinkId, Owner, Quarantine, Request, Token,
-    Workflow, WorkflowName,
+    Changes, CommitSha, Consent, FleetName, Handle, Head, Images, Lease, LinkId, Owner, Quarantine, Request,
+    Token, Workflow, WorkflowName,
 };
 use crate::manifest::Manifest;
 use crate::pipeline::{BranchHistory, Records, Standing};
@@ -59,6 +59,8 @@ pub struct LinkInput {
     pub want: Option<Result<CommitSha, Box<Hold>>>,
     /// Where it stands in its pipeline, if it follows one and the branch is readable.
     pub pipeline: Option<Box<InPipeline>>,
+    /// What the wanted commit adds to what is live; gathered only if the link's policy requires approvals.
+    pub changes: Option<Box<Result<Changes, Problem>>>,
     /// The result of comparing the tip of its branch with the live commit, for links with `watch`.
     pub watched: Option<Box<WatchComparison>>,
     /// What runs.

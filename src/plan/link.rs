@@ -6,9 +6,12 @@ use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
 use super::{
-    Gates, Hold, HoldReason, HoldScope, LinkPlan, Renamed, Step, deploy, moved, quarantine, requests,
+    ApprovalBasis, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, Renamed, Step, deploy, moved,
+    quarantine, requests,
 };
-use crate::domain::{CommitSha, Event, Generation, Head, Phase, PhaseStatus, RunOutcome, RunState};
+use crate::domain::{
+    CommitSha, DeployPurpose, Event, Generation, Head, Phase, PhaseStatus, RunOutcome, RunState,
+};
 use crate::manifest::Manifest;
 
 /// Whether planning the link needs the content of the wanted commit (workflow, description, history).
@@ -82,6 +85,7 @@ pub(super) fn plan_link(
         holds: Vec::new(),
         notes: notes(all.manifest, input),
         rolled_back_elsewhere: rolled_back_elsewhere(input),
+        approval: ApprovalBasis::of(all.manifest, &all.consents, input).map(Box::new),
     };
     // The common case first, without copying anything.
     if let Some(Ok(want)) = &input.want
@@ -154,7 +158,12 @@ fn drafted<'a>(
     broken: Option<Problem>,
 ) -> PlanDraft<'a> {
     let (manifest, now, head) = (all.manifest, all.now, Head::clone(&input.head));
-    let mut draft = PlanDraft { input, manifest, gates, now, head, plan, broken };
+    let unapproved =
+        plan.approval.as_ref().and_then(|basis| basis.lacking(manifest, &input.id, &all.consents, now));
+    let gate = gates.closed(manifest, &input.id, DeployPurpose::Upgrade).cloned();
+    let holds_run = unapproved.as_ref().is_some_and(|unapproved| unapproved.holds_run);
+    let upgrade_gate = ClosedGate::and_approvals(gate, unapproved, &input.id);
+    let mut draft = PlanDraft { input, manifest, gates, upgrade_gate, holds_run, now, head, plan, broken };
     if let Holder::Dead(owner) = &input.holder {
         // Always legal: it only names the previous owner.
         let _ = draft.project(Event::TakenOver { from: owner.to_string() });
@@ -229,6 +238,15 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     }
     if quarantine::hold(draft, &want) {
         return;
+    }
+    if let Some(Err(problem)) = input.changes.as_deref() {
+        deploy::restore(draft);
+        return draft.unavailable(problem);
+    }
+    if draft.holds_run && run_planning::is_new(draft, &want) {
+        supersede(draft);
+        deploy::repair(draft);
+        return draft.hold_at_gate(&HoldScope::Link);
     }
     if let Some(problem) = draft.broken.clone() {
         deploy::restore(draft);

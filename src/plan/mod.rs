@@ -8,6 +8,7 @@
 //! the plan depends on it only through the gate for deployments ([`gate()`]), which the policies close.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod approvals;
 mod arrival;
 mod claim;
 mod compare;
@@ -28,6 +29,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+pub use approvals::{ApprovalBasis, Unapproved};
 pub use arrival::{Arrival, Goal, arrival, is_repair, lasting, obstacle};
 pub use compare::difference;
 pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};

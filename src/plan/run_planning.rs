@@ -81,6 +81,12 @@ fn plan_deployment(draft: &mut PlanDraft<'_>, facts: &CommitFacts, want: &Commit
     }
 }
 
+/// Whether a run for `want` is still to start.
+pub(super) fn is_new(draft: &PlanDraft<'_>, want: &CommitSha) -> bool {
+    let is_over = |run: &RunState| matches!(run.ended, Some((_, RunOutcome::Superseded)));
+    draft.head.run.as_ref().is_none_or(|run| run.sha != *want || is_over(run))
+}
+
 /// Resumes the open run for `want`.
 pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     let Some(facts) = facts(draft) else { return };

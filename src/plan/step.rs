@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hold, OrphanedService};
+use super::{ApprovalBasis, Hold, OrphanedService};
 use crate::domain::{
     AttemptNumber, CommitSha, DeployPurpose, Generation, Lease, LinkId, OnFailure, Phase, PhaseName, Request,
     RunId, RunOutcome, RunPhase, RunReason, Strategy,
@@ -54,6 +54,9 @@ pub struct LinkPlan {
     /// Commits that were rolled back elsewhere in its pipeline, which the plan took into account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rolled_back_elsewhere: Vec<CommitSha>,
+    /// The approvals that the commit needs and has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Box<ApprovalBasis>>,
 }
 
 #[cfg(test)]
@@ -72,6 +75,7 @@ impl LinkPlan {
             holds: Vec::new(),
             notes: Vec::new(),
             rolled_back_elsewhere: Vec::new(),
+            approval: None,
         }
     }
 }

@@ -36,7 +36,7 @@ impl Policy {
 pub fn freezes_of<'c>(consents: &'c [Consent], link: &LinkId) -> impl Iterator<Item = &'c Consent> {
     let applies = move |consent: &&Consent| match &consent.what {
         ConsentKind::Freeze { links, .. } => links.match_link(link),
-        ConsentKind::Thaw => false,
+        _ => false,
     };
     consents.iter().filter(applies)
 }

@@ -10,6 +10,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod agenda;
+mod approvals;
 mod by_hand;
 mod moment;
 mod opening;
@@ -22,6 +23,7 @@ mod zone;
 mod tests;
 
 pub use agenda::{Entry, FreezeEntry};
+pub use approvals::{ApprovalRule, Approver, ApproverState, Gated, MissingApprovals, Part};
 pub use by_hand::freezes_of;
 pub use moment::Moment;
 pub use span::{Reading, Span};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::approvals::ApprovalRule;
 use super::moment::Moment;
 use super::span::Reading;
 use super::window::Window;
@@ -18,6 +19,8 @@ pub struct Policy {
     pub allow: Vec<Window>,
     /// How long a commit of a pipeline must have been live and verified in the stages before.
     pub soak: Option<SoakTime>,
+    /// The approvals that a commit needs.
+    pub approvals: Vec<ApprovalRule>,
 }
 
 /// How long a commit must soak.

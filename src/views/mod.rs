@@ -27,6 +27,7 @@ mod summary;
 mod terminal;
 mod verification;
 mod wait;
+mod who_can;
 mod why;
 mod words;
 
@@ -75,4 +76,5 @@ pub use summary::SummaryText;
 pub use terminal::{Style, TextStyle, clip, hang, visible};
 pub use verification::{VerificationJson, VerificationText, VerifiedJson};
 pub use wait::{ArrivalJson, ArrivalStateJson, ArrivalsJson, ArrivalsText, WaitOutcomeJson};
+pub use who_can::{ApproverJson, ApproverStateJson, RuleJson, RuleStandings, WhoCan, WhoCanJson, WhoCanText};
 pub use why::{CommitPlace, CommitStory, Tail, Why, WhyJson, WhyPipeline, WhyText};

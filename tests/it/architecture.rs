@@ -35,11 +35,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lenient_json", &[]),
     ("description", &["domain", "lenient_json"]),
     ("journal", &["domain"]),
-    ("manifest", &["domain", "pipeline", "policy"]),
+    ("access", &["domain"]),
+    ("manifest", &["access", "domain", "pipeline", "policy"]),
     ("pipeline", &["domain"]),
     ("plan", &["description", "domain", "journal", "lenient_json", "manifest", "pipeline", "policy"]),
     // Judges by what it is given, so that the manifest and the planner can both use it.
-    ("policy", &["domain"]),
+    ("policy", &["access", "domain"]),
     ("report", &["domain"]),
     ("views", &["domain", "journal", "manifest", "pipeline", "plan", "policy", "report"]),
     ("workflow", &["domain", "lenient_json"]),
@@ -105,7 +106,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Holds leases and writes journals as `apply` does.
     ("prune", &["apply", "blobs", "causes", "clock", "domain", "journal", "liveness", "report", "state"]),
     // As `requests`.
-    ("consents", &["clock", "domain", "estate", "policy", "state"]),
+    (
+        "consents",
+        &["access", "clock", "domain", "estate", "inventory", "manifest", "plan", "policy", "state"],
+    ),
     // A server calls it too: it knows no arguments, no terminal and no output.
     (
         "requests",

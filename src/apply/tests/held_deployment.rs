@@ -214,6 +214,7 @@ async fn planned(session: &Session) -> Plan {
         notes: Vec::new(),
     };
     let input = LinkInput {
+        changes: None,
         pipeline: None,
         id: link(),
         observed: if head.deployed.is_some() { Observed::AsDeployed } else { Observed::Absent },

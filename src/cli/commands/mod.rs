@@ -2,6 +2,7 @@
 
 pub(super) mod agent;
 pub(super) mod apply;
+pub(super) mod approve;
 pub(super) mod artifacts;
 #[cfg(feature = "aws")]
 pub(super) mod bootstrap;
@@ -35,5 +36,6 @@ pub(super) mod unlock;
 pub(super) mod validate;
 pub(super) mod verify;
 pub(super) mod wait;
+pub(super) mod who_can;
 pub(super) mod why;
 pub(super) mod withdraw;

@@ -9,7 +9,7 @@ use crate::manifest;
 use crate::views::{
     ApplyLine, ArrivalsJson, ArtifactsJson, CalendarJson, DiagnosisJson, DiagnosticsJson, HistoryJson,
     LogLine, PipelineJson, PlanJson, PruneJson, RollbackTargetsJson, SimulationJson, StatusJson,
-    VerificationJson, WhyJson, schema,
+    VerificationJson, WhoCanJson, WhyJson, schema,
 };
 
 /// Print the JSON Schema of the manifest or of a command's output
@@ -43,6 +43,7 @@ enum DocumentKind {
     Calendar,
     Simulate,
     Pipeline,
+    WhoCan,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
@@ -63,6 +64,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, output: &mut Output) -> Result<
         DocumentKind::Calendar => schema::<CalendarJson<'_>>(),
         DocumentKind::Simulate => schema::<SimulationJson<'_>>(),
         DocumentKind::Pipeline => schema::<PipelineJson<'_>>(),
+        DocumentKind::WhoCan => schema::<WhoCanJson<'_>>(),
         DocumentKind::Wait => schema::<ArrivalsJson<'_>>(),
     })?;
     Ok(ExitStatus::Success)

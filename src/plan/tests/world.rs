@@ -298,6 +298,7 @@ impl World {
             ask: ask.clone(),
         });
         let link = LinkInput {
+            changes: None,
             pipeline: None,
             id: "dev/web".parse().unwrap(),
             head: Box::new(head),

@@ -42,7 +42,7 @@ fn policies() -> impl Strategy<Value = Policy> {
         |(freezes, allow)| Policy {
             freezes: freezes.into_iter().map(|window| freeze(window, "why")).collect(),
             allow,
-            soak: None,
+            ..Policy::default()
         },
     )
 }

@@ -62,7 +62,7 @@ fn office() -> Policy {
     Policy {
         freezes: vec![freeze(weekly("fri 16:00 to mon 08:00", "Europe/Berlin"), "weekend")],
         allow: vec![daily("mon-fri 09:00-17:00", "Europe/Berlin")],
-        soak: None,
+        ..Policy::default()
     }
 }
 
@@ -105,7 +105,7 @@ fn freezes_that_overlap_or_touch_hold_until_the_last_ends() {
             freeze(once("2026-11-29T12:00", "2026-12-01T10:00", "UTC"), "audit"),
         ],
         allow: Vec::new(),
-        soak: None,
+        ..Policy::default()
     };
     let at = |text| verdict(policy.deployment(at(text)));
     assert_snapshot!(at("2026-11-27T20:00:00Z"), @"friday until Sat 2026-11-28 00:00 UTC; opens Tue 2026-12-01 10:00 UTC");
@@ -114,8 +114,11 @@ fn freezes_that_overlap_or_touch_hold_until_the_last_ends() {
 
 #[test]
 fn a_window_past_midnight_belongs_to_the_day_it_starts_on() {
-    let policy =
-        Policy { freezes: Vec::new(), allow: vec![daily("fri 22:00-02:00", "America/New_York")], soak: None };
+    let policy = Policy {
+        freezes: Vec::new(),
+        allow: vec![daily("fri 22:00-02:00", "America/New_York")],
+        ..Policy::default()
+    };
     let is_open = |text| policy.deployment(at(text)).is_none();
     // Friday 23:00, Saturday 01:59 and 02:00, Friday 01:00.
     assert!(is_open("2026-11-28T04:00:00Z"));
@@ -129,13 +132,13 @@ fn a_policy_that_never_opens_again_says_so() {
     let over = Policy {
         freezes: Vec::new(),
         allow: vec![once("2026-01-01T00:00", "2026-02-01T00:00", "UTC")],
-        soak: None,
+        ..Policy::default()
     };
     assert_eq!(verdict(over.deployment(at("2026-03-01T00:00:00Z"))), "no window; opens never");
     let frozen = Policy {
         freezes: vec![freeze(daily("mon-sun 00:00-24:00", "UTC"), "closed")],
         allow: Vec::new(),
-        soak: None,
+        ..Policy::default()
     };
     assert_eq!(
         verdict(frozen.deployment(at("2026-03-01T12:00:00Z"))),
@@ -147,16 +150,19 @@ fn a_policy_that_never_opens_again_says_so() {
 fn a_freeze_until_the_end_of_time_holds() {
     for zone_name in ["UTC", "Europe/Berlin", "Pacific/Honolulu"] {
         let forever = once("2026-01-01T00:00", "9999-12-31T23:59", zone_name);
-        let policy =
-            Policy { freezes: vec![freeze(forever, "until further notice")], allow: Vec::new(), soak: None };
+        let policy = Policy {
+            freezes: vec![freeze(forever, "until further notice")],
+            allow: Vec::new(),
+            ..Policy::default()
+        };
         assert!(policy.deployment(at("2026-11-29T12:00:00Z")).is_some(), "{zone_name}");
         let always = once("0000-01-01T00:00", "9999-12-31T23:59", zone_name);
-        let policy = Policy { freezes: Vec::new(), allow: vec![always], soak: None };
+        let policy = Policy { freezes: Vec::new(), allow: vec![always], ..Policy::default() };
         assert!(policy.deployment(at("2026-11-29T12:00:00Z")).is_none(), "{zone_name}");
     }
     // What begins beyond it never does.
     let beyond = once("9999-12-31T22:00", "9999-12-31T23:59", "America/New_York");
-    let policy = Policy { freezes: Vec::new(), allow: vec![beyond], soak: None };
+    let policy = Policy { freezes: Vec::new(), allow: vec![beyond], ..Policy::default() };
     assert!(policy.deployment(at("2026-11-29T12:00:00Z")).is_some());
 }
 

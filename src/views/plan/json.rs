@@ -112,6 +112,8 @@ pub enum HoldKindJson {
     NotVerified,
     /// The commit has not soaked for long enough in the stages before.
     Soaking,
+    /// The commit lacks approvals.
+    Unapproved,
     /// The link takes nothing new while the commit is soaking there.
     Train,
     /// Nothing is live, and the first commit of a pipeline must be promoted by an actor; `sha` may run.
@@ -181,6 +183,7 @@ impl<'a> From<&'a LinkPlan> for LinkJson<'a> {
             holds,
             notes,
             rolled_back_elsewhere: _,
+            approval: _,
         } = plan;
         Self {
             link: link.to_string(),
@@ -212,6 +215,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             }
             HoldReason::NotVerified { sha, missing: _ } => (Kind::NotVerified, sha.as_ref(), None, None),
             HoldReason::Soaking { policy: _, sha, missing: _ } => (Kind::Soaking, Some(sha), None, None),
+            HoldReason::Unapproved { sha, .. } => (Kind::Unapproved, Some(sha), None, None),
             HoldReason::Train { policy: _, sha, waits: _ } => (Kind::Train, Some(sha), None, None),
             HoldReason::FirstPromotion { sha } => (Kind::FirstPromotion, Some(sha), None, None),
             HoldReason::LeftBranch { live: _, next, branch: _ } => {

@@ -166,6 +166,7 @@ fn details(link: &LinkPlan, called: &str) -> String {
         holds,
         notes,
         rolled_back_elsewhere: _,
+        approval: _,
     } = link;
     let mut body = match course(link) {
         course if course.is_empty() => course,

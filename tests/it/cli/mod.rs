@@ -1,5 +1,6 @@
 //! Output and effects of each command, on real repositories.
 
+mod approvals;
 mod asking;
 mod aws;
 mod basics;

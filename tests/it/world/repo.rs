@@ -79,9 +79,14 @@ impl Repo {
     }
 
     /// Commits everything; the message is the commit's name in the test.
-    pub fn commit(mut self, message: &str) -> Self {
+    pub fn commit(self, message: &str) -> Self {
+        self.commit_by("Ada <ada@example.com>", message)
+    }
+
+    /// The same, for another author.
+    pub fn commit_by(mut self, author: &str, message: &str) -> Self {
         git(&self.path, &["add", "--all"]);
-        git(&self.path, &["commit", "--quiet", "--allow-empty", "-m", message]);
+        git(&self.path, &["commit", "--quiet", "--allow-empty", "--author", author, "-m", message]);
         self.commits.insert(message.to_owned(), git(&self.path, &["rev-parse", "HEAD"]));
         self
     }

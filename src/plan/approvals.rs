@@ -1,0 +1,126 @@
+//! The approvals that a commit lacks.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{HoldReason, LinkInput};
+use crate::domain::{Changes, CommitSha, Consent, ConsentId, ConsentKind, LinkId};
+use crate::manifest::Manifest;
+use crate::pipeline::BranchHistory;
+use crate::policy::{Gated, MissingApprovals};
+
+/// What a plan knows of the approvals of a commit, so that whoever carries it out can judge them again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalBasis {
+    /// The changes that need approvals.
+    pub changes: Changes,
+    /// The approvals that are for these changes, if they still stand. One that is given later counts for the next plan.
+    pub covering: Vec<ConsentId>,
+}
+
+impl ApprovalBasis {
+    /// The basis for a link, if its policy needs approvals for what it is to run next.
+    pub(super) fn of(manifest: &Manifest, consents: &[Consent], input: &LinkInput) -> Option<Self> {
+        let Some(Ok(changes)) = input.changes.as_deref() else { return None };
+        manifest.policy_of(&input.id).filter(|(_, policy)| !policy.approvals.is_empty())?;
+        let branch = input.pipeline.as_ref().map(|pipeline| &*pipeline.branch);
+        let of_link = approvals(consents, &input.id);
+        let covering = of_link.filter(|(_, approved)| covers(approved, changes, branch)).map(|(id, _)| id);
+        Some(Self { covering: covering.collect(), changes: changes.clone() })
+    }
+
+    /// Why the run, or only its deployment, must wait; `None` if nothing is lacking.
+    pub fn lacking(
+        &self,
+        manifest: &Manifest,
+        link: &LinkId,
+        consents: &[Consent],
+        now: Timestamp,
+    ) -> Option<Unapproved> {
+        let (policy, rules) = manifest.policy_of(link).map(|(name, policy)| (name, &policy.approvals))?;
+        let covers = |consent: &Consent| self.covering.contains(&consent.id);
+        let lacks = |gated: Option<Gated>| -> Vec<MissingApprovals> {
+            let rules = rules.iter().filter(|rule| gated.is_none_or(|gated| rule.gates == gated));
+            let judged = rules
+                .filter_map(|rule| rule.missing(&manifest.access, &self.changes, (consents, now), &covers));
+            judged.collect()
+        };
+        let missing = lacks(None);
+        if missing.is_empty() {
+            return None;
+        }
+        let lapsed: BTreeSet<String> = approvals(consents, link)
+            .filter(|(id, approved)| !self.covering.contains(id) && approved.from == self.changes.from)
+            .filter_map(|(id, _)| consents.iter().find(|consent| consent.id == id))
+            .map(|consent| consent.by.name.clone())
+            .collect();
+        let reason = HoldReason::Unapproved {
+            policy: policy.clone(),
+            sha: self.changes.to.clone(),
+            missing,
+            lapsed: lapsed.into_iter().collect(),
+        };
+        Some(Unapproved { reason, holds_run: !lacks(Some(Gated::Run)).is_empty() })
+    }
+}
+
+/// Approvals that a commit lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unapproved {
+    /// What is lacking.
+    pub reason: HoldReason,
+    /// Whether the run must not start either.
+    pub holds_run: bool,
+}
+
+impl Unapproved {
+    /// What to do about it.
+    pub fn hint(&self, link: &LinkId) -> Option<String> {
+        let HoldReason::Unapproved { sha, missing, .. } = &self.reason else { return None };
+        let short = sha.short();
+        let unknown = missing.iter().flat_map(|rule| &rule.unknown).next();
+        if let Some(email) = unknown {
+            return Some(format!("give somebody in `[people]` the address {email} in `emails`"));
+        }
+        let stuck = missing.iter().find(|rule| rule.given.len() + rule.may.len() < rule.need);
+        Some(match stuck {
+            Some(rule) => format!(
+                "too few people are independent of this change: add some to {}; `katkit who-can approve {link}` shows why",
+                rule.from.join(" or ")
+            ),
+            None => {
+                format!(
+                    "`katkit approve {link} {short}` approves it; `katkit who-can approve {link}` shows who can"
+                )
+            }
+        })
+    }
+}
+
+/// The approvals for a link.
+fn approvals<'c>(consents: &'c [Consent], link: &LinkId) -> impl Iterator<Item = (ConsentId, &'c Changes)> {
+    consents.iter().filter_map(move |consent| match &consent.what {
+        ConsentKind::Approval { link: of, changes, .. } if of == link => Some((consent.id, &**changes)),
+        _ => None,
+    })
+}
+
+/// Whether everything in `changes` was approved: it is a part of what was, or the same content by the same people under
+/// another id.
+fn covers(approved: &Changes, changes: &Changes, branch: Option<&BranchHistory>) -> bool {
+    let starts_as_late = approved.from == changes.from || approved.from.is_none() || {
+        let at = |sha: &Option<CommitSha>| branch?.number(sha.as_ref()?);
+        at(&changes.from).zip(at(&approved.from)).is_some_and(|(live, from)| live <= from)
+    };
+    let is_within = approved.to == changes.to || {
+        let at = |sha: &CommitSha| branch?.number(sha);
+        at(&changes.to).zip(at(&approved.to)).is_some_and(|(to, approved)| to >= approved)
+    };
+    let is_same = approved.tree == changes.tree
+        && approved.from == changes.from
+        && changes.contributors.are_among(&approved.contributors);
+    starts_as_late && is_within || is_same
+}

@@ -1,0 +1,155 @@
+//! The output of `who-can`.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::json::KATKIT_VERSION;
+use super::terminal::hang;
+use super::{Style, TextStyle};
+use crate::domain::{CommitSha, LinkId, PersonName};
+use crate::policy::{ApprovalRule, ApproverState, Part};
+
+/// A rule, everyone whom it names, and the addresses of contributors that belong to nobody in the manifest.
+pub type RuleStandings<'a> = (&'a ApprovalRule, Vec<(&'a PersonName, ApproverState)>, Vec<String>);
+
+/// Who can approve a commit.
+#[derive(Clone, Copy, Debug)]
+pub struct WhoCan<'a> {
+    /// The link.
+    pub link: &'a LinkId,
+    /// The commit.
+    pub sha: &'a CommitSha,
+    /// The rules of its policy.
+    pub rules: &'a [RuleStandings<'a>],
+}
+
+/// Who can approve, as text.
+#[derive(Clone, Copy, Debug)]
+pub struct WhoCanText<'a> {
+    /// The facts.
+    pub who_can: WhoCan<'a>,
+    /// Width and colour.
+    pub style: Style,
+}
+
+impl fmt::Display for WhoCanText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { who_can: WhoCan { link, sha, rules }, style } = *self;
+        writeln!(f, "{}  {}", style.paint(TextStyle::Bold, &link.to_string()), sha.short())?;
+        for (rule, people, unknown) in rules {
+            f.write_str(&hang("", 2, &heading(rule), style))?;
+            let width = people.iter().map(|(name, _)| name.as_str().len()).max().unwrap_or_default();
+            for (name, state) in people {
+                let name = format!("  {:width$}  ", name.as_str());
+                f.write_str(&hang(&name, width + 4, state.describe(), style))?;
+            }
+            for email in unknown {
+                let text = format!("{email} contributed, and `[people]` does not say who that is");
+                f.write_str(&hang("  ", 2, &text, style))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `2 approvals from release, independent of authors and mergers`
+fn heading(rule: &ApprovalRule) -> String {
+    let ApprovalRule { from, count, independent_of, .. } = rule;
+    let from: Vec<_> = from.iter().map(ToString::to_string).collect();
+    let approvals = if *count == 1 { "approval" } else { "approvals" };
+    let parts: Vec<_> = independent_of.iter().map(|part| part.plural()).collect();
+    let independent = match parts.as_slice() {
+        [] => String::new(),
+        parts => format!(", independent of {}", parts.join(" and ")),
+    };
+    format!("{count} {approvals} from {}{independent}", from.join(" or "))
+}
+
+/// Who can approve the commit that waits for approvals.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct WhoCanJson<'a> {
+    /// The version of this format.
+    pub format_version: &'static str,
+    /// The version of katkit that wrote it.
+    pub katkit_version: &'static str,
+    /// The link.
+    pub link: String,
+    /// The commit.
+    pub sha: &'a str,
+    /// The rules of its policy.
+    pub rules: Vec<RuleJson<'a>>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RuleJson<'a> {
+    /// The groups and people who may approve.
+    pub from: Vec<String>,
+    /// How many approvals the rule needs.
+    pub count: usize,
+    /// In what ways an approver must not have taken part: `author`, `committer`, `merger`, `initiator`.
+    pub independent_of: Vec<&'static str>,
+    /// Everyone whom the rule names.
+    pub people: Vec<ApproverJson<'a>>,
+    /// The addresses of contributors that belong to nobody in the manifest: until they do, the rule is not met.
+    pub unknown: &'a [String],
+}
+
+/// A person whom a rule names.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ApproverJson<'a> {
+    /// Their name.
+    pub name: &'a str,
+    /// What they can do.
+    pub state: ApproverStateJson,
+}
+
+/// What an approver can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ApproverStateJson {
+    /// Their approval counts.
+    Approved,
+    /// They can approve.
+    CanApprove,
+    /// They took part in the changes.
+    TookPart,
+}
+
+impl<'a> WhoCanJson<'a> {
+    /// The format version this build writes.
+    pub const FORMAT_VERSION: &'static str = "1.0";
+
+    /// The facts as JSON.
+    pub fn of(WhoCan { link, sha, rules }: WhoCan<'a>) -> Self {
+        let rule = |(rule, people, unknown): &'a RuleStandings<'a>| RuleJson {
+            from: rule.from.iter().map(ToString::to_string).collect(),
+            count: rule.count,
+            independent_of: rule.independent_of.iter().map(|part: &Part| part.word()).collect(),
+            people: people
+                .iter()
+                .map(|(name, state)| ApproverJson { name: name.as_str(), state: (*state).into() })
+                .collect(),
+            unknown,
+        };
+        Self {
+            format_version: Self::FORMAT_VERSION,
+            katkit_version: KATKIT_VERSION,
+            link: link.to_string(),
+            sha: sha.as_str(),
+            rules: rules.iter().map(rule).collect(),
+        }
+    }
+}
+
+impl From<ApproverState> for ApproverStateJson {
+    fn from(state: ApproverState) -> Self {
+        match state {
+            ApproverState::Approved => Self::Approved,
+            ApproverState::Able => Self::CanApprove,
+            ApproverState::Dependent => Self::TookPart,
+        }
+    }
+}

@@ -1,0 +1,529 @@
+//! Approvals: who gives them, what waits for them, and when they lapse.
+
+use insta::assert_snapshot;
+
+use crate::world::{Output, TELLS, World};
+
+const MANIFEST: &str = r#"version = 1
+
+[repos.shop]
+url = "repos/shop"
+
+[workflows.standard]
+phases = [
+  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },
+]
+
+[people]
+ana.emails = ["ada@example.com"]
+ben.emails = ["ben@example.com"]
+cleo.emails = ["cleo@example.com"]
+dan = {}
+
+[access.groups]
+release = ["ana", "ben", "cleo"]
+
+[policies.production]
+approvals = [{ from = ["release"], count = 2, independent-of = ["author"] }]
+
+[pipelines.shop]
+repo = "shop"
+stages = [
+  { name = "beta", links = ["beta/shop"] },
+  { name = "prod", links = ["prod/shop"] },
+]
+
+[templates]
+shop = { repo = "shop", workflow = "standard", pipeline = "shop" }
+
+[tenants]
+beta.use = ["shop"]
+prod = { use = ["shop"], policy = "production" }
+"#;
+
+/// A pipeline whose `first` commit is live everywhere.
+fn live() -> World {
+    let world = World::new()
+        .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
+        .manifest(MANIFEST);
+    world.run(["apply", "--yes"]);
+    world.run(["promote", "prod/shop"]);
+    for person in ["ben", "cleo"] {
+        assert_eq!(approve(&world, person, "first").code, 0);
+    }
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    assert_eq!(world.run(["status", "--check"]).code, 0);
+    world
+}
+
+fn push(world: &mut World, author: &str, message: &str) {
+    world.change("shop", |repo| {
+        repo.file("code", message).commit_by(&format!("{author} <{author}@example.com>"), message)
+    });
+}
+
+fn approve(world: &World, person: &str, commit: &str) -> Output {
+    world.shell(&format!("KATKIT_ACTOR={person} katkit approve prod/shop {}", world.sha(commit)))
+}
+
+fn withdraw(world: &World, person: &str) -> Output {
+    world.shell(&format!("KATKIT_ACTOR={person} katkit approve prod/shop --withdraw"))
+}
+
+#[test]
+fn a_commit_runs_in_production_once_two_people_approved_it_who_did_not_write_it() {
+    let mut world = live();
+    push(&mut world, "ada", "second");
+    assert_snapshot!(world.run(["apply", "--yes"]), @r#"
+    beta/shop  <first> → <second>, 1 commit
+      + run build  not run yet
+      ~ deploy     `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
+          <second> second (ada)
+
+    Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    beta/shop  starting run for <second>
+    beta/shop  build  started
+    beta/shop  build  succeeded  <time>
+    beta/shop  deploying <second>
+    beta/shop  <second> deployed  <time>
+    ----- exit 0
+    "#);
+    assert_eq!(world.run(["apply", "--yes", "--strict"]).code, 3);
+    assert_snapshot!(world.run(["why", "prod/shop"]), @"
+    prod/shop
+    <second> is not live: it needs 2 approvals from release, as the policy `production` requires.
+    hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+
+      wanted      <second>, by the pipeline `shop`
+      pipeline    `shop`, stage `prod`; 1 commit behind `main`
+      deployed    <first> since <date> <hour> UTC, just now
+      run         for <first>, started just now, succeeded just now
+
+      build   succeeded after <time>
+      deploy  deployed after <time>
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["pipeline"]), @"
+    shop: repository `shop`, branch `main`
+
+    beta, from the branch
+      beta/shop  <second>  live, the newest
+
+    prod, after beta
+      prod/shop  <first>  live, 1 behind; <second> needs 2 approvals from release, as the policy `production` requires
+
+    <second>  second (ada)
+                live in beta/shop; not yet in prod/shop
+    <first>  first (Ada)
+                past in beta/shop; live in prod/shop
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["who-can", "approve", "prod/shop"]), @"
+    prod/shop  <second>
+    2 approvals from release, independent of the authors
+      ana   took part in the change
+      ben   can approve
+      cleo  can approve
+    ----- exit 0
+    ");
+    assert_snapshot!(approve(&world, "ana", "second"), @"
+    ----- stderr -----
+    error: ana took part in <second>, so the approval would not count
+     hint: `katkit who-can approve prod/shop` shows who can
+    ----- exit 1
+    ");
+    assert_snapshot!(approve(&world, "dan", "second"), @"
+    ----- stderr -----
+    error: the policy of `prod/shop` does not name dan as an approver
+     hint: `katkit who-can approve prod/shop` shows who can
+    ----- exit 1
+    ");
+    assert_snapshot!(approve(&world, "eve", "second"), @"
+    ----- stderr -----
+    error: `[people]` has nobody with the identity eve, so the approval would not count
+     hint: `katkit who-can approve prod/shop` shows who can
+    ----- exit 1
+    ");
+    assert_snapshot!(approve(&world, "ben", "first"), @"
+    ----- stderr -----
+    error: `<first>` is not the commit that needs approvals for `prod/shop`: <second> is
+     hint: look at it, and approve it: `katkit approve prod/shop <second>`
+    ----- exit 1
+    ");
+    assert_snapshot!(approve(&world, "ben", "second"), @"
+    Approved <second> for prod/shop (approval 3). It needs 2 approvals from release, and has 1, by ben.
+    ----- exit 0
+    ");
+    assert_snapshot!(approve(&world, "ben", "second"), @"
+    You had approved <second> for prod/shop before (approval 3). It needs 2 approvals from release, and has 1, by ben.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["plan"]), @"
+    prod/shop  <first> → <second>
+      ! held: <second> needs 2 approvals from release, and has 1, by ben, as the policy `production` requires
+          hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+
+    Plan: nothing to change, 1 held, 1 up to date.
+    ----- exit 0
+    ");
+    assert_snapshot!(approve(&world, "cleo", "second"), @"
+    Approved <second> for prod/shop (approval 4). It has all approvals: `katkit apply prod/shop` deploys it.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["who-can", "approve", "prod/shop"]), @"
+    prod/shop  <second>
+    2 approvals from release, independent of the authors
+      ana   took part in the change
+      ben   approved
+      cleo  approved
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["apply", "--yes"]), @r#"
+    prod/shop  <first> → <second>, 1 commit
+      + run build  not run yet
+      ~ deploy     `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
+          <second> second (ada)
+
+    Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    prod/shop  starting run for <second>
+    prod/shop  build  started
+    prod/shop  build  succeeded  <time>
+    prod/shop  deploying <second>
+    prod/shop  <second> deployed  <time>
+    ----- exit 0
+    "#);
+    assert_snapshot!(approve(&world, "ben", "second"), @"
+    ----- stderr -----
+    error: no commit of `prod/shop` needs approvals: it runs what it should
+     hint: `katkit why prod/shop` shows where it stands
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn the_first_approval_keeps_its_commit_the_candidate_until_it_is_withdrawn() {
+    let mut world = live();
+    push(&mut world, "ada", "second");
+    world.run(["apply", "--yes"]);
+    assert_eq!(approve(&world, "ben", "second").code, 0);
+    push(&mut world, "ada", "third");
+    assert_snapshot!(world.run(["apply", "--yes"]), @r#"
+    beta/shop  <second> → <third>, 1 commit
+      + run build  not run yet
+      ~ deploy     `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<second>-]{+<third>+}", "Replicas": 2 },
+          <third> third (ada)
+
+    prod/shop  <first> → <second>
+      ! held: <second> needs 2 approvals from release, and has 1, by ben, as the policy `production` requires
+          hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+
+    Plan: 1 link to change (1 phase, 1 deployment), 1 held, 0 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    beta/shop  starting run for <third>
+    beta/shop  build  started
+    beta/shop  build  succeeded  <time>
+    beta/shop  deploying <third>
+    beta/shop  <third> deployed  <time>
+    ----- exit 0
+    "#);
+    assert_snapshot!(withdraw(&world, "cleo"), @"
+    ----- stderr -----
+    error: cleo has given no approval for `prod/shop` that still counts
+    ----- exit 1
+    ");
+    assert_snapshot!(withdraw(&world, "ben"), @"
+    Withdrew approval 3 of <second> for prod/shop.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["plan"]), @"
+    prod/shop  <first> → <third>
+      ! held: <third> needs 2 approvals from release, as the policy `production` requires
+          hint: `katkit approve prod/shop <third>` approves it; `katkit who-can approve prod/shop` shows who can
+
+    Plan: nothing to change, 1 held, 1 up to date.
+    ----- exit 0
+    ");
+    // What is approved covers everything up to it.
+    assert_eq!(approve(&world, "ben", "third").code, 0);
+    assert_eq!(approve(&world, "cleo", "third").code, 0);
+    assert_eq!(world.run(["promote", "prod/shop", "--sha", world.sha("second")]).code, 0);
+    assert_snapshot!(world.run(["apply", "--yes"]), @r#"
+    prod/shop  <first> → <second>, 1 commit
+      ~ grant      ana asked to promote <second>
+      + run build  not run yet
+      ~ deploy     `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
+          <second> second (ada)
+
+    Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    prod/shop  starting run for <second>
+    prod/shop  build  started
+    prod/shop  build  succeeded  <time>
+    prod/shop  deploying <second>
+    prod/shop  <second> deployed  <time>
+    ----- exit 0
+    "#);
+    assert_snapshot!(world.run(["apply", "--yes"]), @r#"
+    prod/shop  <second> → <third>, 1 commit
+      + run build  not run yet
+      ~ deploy     `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<second>-]{+<third>+}", "Replicas": 2 },
+          <third> third (ada)
+
+    Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    prod/shop  starting run for <third>
+    prod/shop  build  started
+    prod/shop  build  succeeded  <time>
+    prod/shop  deploying <third>
+    prod/shop  <third> deployed  <time>
+    ----- exit 0
+    "#);
+}
+
+#[test]
+fn an_author_whom_nobody_knows_holds_the_commit_until_the_manifest_says_who_that_is() {
+    let mut world = live();
+    push(&mut world, "stranger", "second");
+    world.run(["apply", "--yes"]);
+    assert_eq!(approve(&world, "ben", "second").code, 0);
+    assert_eq!(approve(&world, "cleo", "second").code, 0);
+    assert_snapshot!(world.run(["plan"]), @"
+    prod/shop  <first> → <second>
+      ! held: <second> needs 2 approvals from release, and has 2, by ben and cleo; `[people]` does not say who stranger@example.com is, as the policy `production` requires
+          hint: give somebody in `[people]` the address stranger@example.com in `emails`
+
+    Plan: nothing to change, 1 held, 1 up to date.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["who-can", "approve", "prod/shop"]), @"
+    prod/shop  <second>
+    2 approvals from release, independent of the authors
+      ana   can approve
+      ben   approved
+      cleo  approved
+      stranger@example.com contributed, and `[people]` does not say who that is
+    ----- exit 0
+    ");
+    world.edit("dan = {}", "dan.emails = [\"stranger@example.com\"]");
+    assert_snapshot!(world.run(["apply", "--yes"]), @r#"
+    prod/shop  <first> → <second>, 1 commit
+      + run build  not run yet
+      ~ deploy     `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
+          <second> second (stranger)
+
+    Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    prod/shop  starting run for <second>
+    prod/shop  build  started
+    prod/shop  build  succeeded  <time>
+    prod/shop  deploying <second>
+    prod/shop  <second> deployed  <time>
+    ----- exit 0
+    "#);
+}
+
+#[test]
+fn approvals_may_hold_only_the_deployment() {
+    let mut world = live();
+    world.edit("count = 2,", "count = 1, gates = \"deployment\",");
+    push(&mut world, "ada", "second");
+    assert_snapshot!(world.run(["apply", "--yes"]), @r#"
+    beta/shop  <first> → <second>, 1 commit
+      + run build  not run yet
+      ~ deploy     `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
+          <second> second (ada)
+
+    Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
+
+    Applied: 1 link done in <time>.
+
+    Further in the pipeline:
+
+    prod/shop  <first> → <second>
+      + run build  not run yet
+      ! held: `deploy` waits: <second> needs 1 approval from release, as the policy `production` requires
+          hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+
+    Plan: 1 link to change (1 phase), 1 held, 0 up to date.
+
+    prod/shop  held: `deploy` waits: <second> needs 1 approval from release, as the policy `production` requires
+      hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+
+    Applied: 0 links done, 1 held in <time>.
+    ----- stderr -----
+    beta/shop  starting run for <second>
+    beta/shop  build  started
+    beta/shop  build  succeeded  <time>
+    beta/shop  deploying <second>
+    beta/shop  <second> deployed  <time>
+    prod/shop  starting run for <second>
+    prod/shop  build  started
+    prod/shop  build  succeeded  <time>
+    ----- exit 0
+    "#);
+    assert_eq!(approve(&world, "ben", "second").code, 0);
+    assert_snapshot!(world.run(["apply", "--yes"]), @r#"
+    prod/shop  <first> → <second>, 1 commit
+      ~ deploy  `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
+          <second> second (ada)
+
+    Plan: 1 link to change (1 deployment), 1 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    prod/shop  deploying <second>
+    prod/shop  <second> deployed  <time>
+    ----- exit 0
+    "#);
+}
+
+#[test]
+fn a_rollback_needs_no_approval_and_what_was_rolled_back_lapses() {
+    let mut world = live();
+    push(&mut world, "ada", "second");
+    world.run(["apply", "--yes"]);
+    assert_eq!(approve(&world, "ben", "second").code, 0);
+    assert_eq!(approve(&world, "cleo", "second").code, 0);
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    assert_snapshot!(world.run(["rollback", "prod/shop", "--why", "it broke", "--apply"]), @r#"
+    prod/shop  <second> → <first>
+      ~ grant       ana asked to roll back from <second> to <first> (it broke)
+      ~ quarantine  <second>: it broke
+      ~ roll back   `web`
+          @@ -4 +4 @@
+          ~ { "Name": "web", "DockerImage": "acme/web:[-<second>-]{+<first>+}", "Replicas": 2 },
+
+    Plan: 1 link to change (1 deployment), 0 up to date.
+
+    Applied: 1 link done in <time>.
+    ----- stderr -----
+    prod/shop  quarantined <second>: it broke
+    prod/shop  rolling back to <first>
+    prod/shop  <first> deployed  <time>
+    ----- exit 0
+    "#);
+}
+
+#[test]
+fn a_changed_rule_asks_again() {
+    let mut world = live();
+    push(&mut world, "ada", "second");
+    world.run(["apply", "--yes"]);
+    assert_eq!(approve(&world, "ben", "second").code, 0);
+    assert_eq!(approve(&world, "cleo", "second").code, 0);
+    world.edit("count = 2", "count = 1");
+    assert_snapshot!(world.run(["plan"]), @"
+    prod/shop  <first> → <second>
+      ! held: <second> needs 1 approval from release, as the policy `production` requires
+          hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+
+    Plan: nothing to change, 1 held, 1 up to date.
+    ----- exit 0
+    ");
+    assert_eq!(approve(&world, "cleo", "second").code, 0);
+    // The group is asked again when the approval is used.
+    world.edit("\"ben\", \"cleo\"]", "\"ben\"]");
+    assert_snapshot!(world.run(["plan"]), @"
+    prod/shop  <first> → <second>
+      ! held: <second> needs 1 approval from release, as the policy `production` requires
+          hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+
+    Plan: nothing to change, 1 held, 1 up to date.
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn rules_that_nobody_can_meet_are_mistakes_of_the_manifest() {
+    let world = live();
+    world.edit("count = 2", "count = 4");
+    assert_snapshot!(world.run(["validate"]), @r#"
+    ----- stderr -----
+      × nobody can meet this rule: it needs 4 approvals from 3 people
+        ╭─[katkit.toml:22:23]
+     21 │ [policies.production]
+     22 │ approvals = [{ from = ["release"], count = 4, independent-of = ["author"] }]
+        ·                       ─────┬─────
+        ·                            ╰── too few people
+        ╰────
+      help: add people to `from` or to its groups, or lower `count`
+
+    1 error
+    ----- exit 1
+    "#);
+    world.edit("count = 4", "count = 2");
+    world.edit("from = [\"release\"]", "from = [\"relase\"]");
+    assert_snapshot!(world.run(["validate"]), @r#"
+    ----- stderr -----
+      × there is no group or person `relase`, did you mean `release`?
+        ╭─[katkit.toml:22:24]
+     21 │ [policies.production]
+     22 │ approvals = [{ from = ["relase"], count = 2, independent-of = ["author"] }]
+        ·                        ────┬───
+        ·                            ╰── not defined
+        ╰────
+
+    1 error
+    ----- exit 1
+    "#);
+    world.edit("from = [\"relase\"]", "from = [\"release\"]");
+    world.edit("\"ben\", \"cleo\"]", "\"ben\", \"clea\"]");
+    assert_snapshot!(world.run(["validate"]), @r#"
+    ----- stderr -----
+      × there is no person `clea`, did you mean `cleo`?
+        ╭─[katkit.toml:19:26]
+     18 │ [access.groups]
+     19 │ release = ["ana", "ben", "clea"]
+        ·                          ───┬──
+        ·                             ╰── not defined
+        ╰────
+
+    1 error
+    ----- exit 1
+    "#);
+    world.edit("\"ben\", \"clea\"]", "\"ben\", \"cleo\"]");
+    world.edit("ben@example.com", "ada@example.com");
+    assert_snapshot!(world.run(["validate"]), @"
+    ----- stderr -----
+      × `ada@example.com` is of ana and of ben
+       ╭─[katkit.toml:1:1]
+     1 │ version = 1
+       · ▲
+       · ╰── in `[people]`
+       ╰────
+
+    1 error
+    ----- exit 1
+    ");
+}
