@@ -21,7 +21,7 @@ pub struct Access {
     pub groups: BTreeMap<GroupName, BTreeSet<PersonName>>,
 }
 
-/// The identities of a person.
+/// The identities of one of the people.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Person {
     /// Addresses in commits, in lowercase.

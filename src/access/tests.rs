@@ -1,3 +1,5 @@
+//! Who actors and authors are.
+
 use super::*;
 use crate::domain::{ActorKind, Door};
 

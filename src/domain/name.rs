@@ -146,7 +146,7 @@ names! {
     PipelineName by check;
     /// The name of a stage inside its pipeline.
     StageName by check;
-    /// The name of a person in the manifest.
+    /// The name of one of the people in the manifest.
     PersonName by check;
     /// The name of a group of people in the manifest.
     GroupName by check;

@@ -70,6 +70,19 @@ pub(super) fn commits(
     Ok(found)
 }
 
+impl super::Mirrors {
+    /// Whether `ancestor` is `descendant`, or comes before it.
+    pub async fn is_ancestor(
+        &self,
+        url: &str,
+        ancestor: &CommitSha,
+        descendant: &CommitSha,
+    ) -> Result<bool, GitError> {
+        let (ancestor, descendant) = (ancestor.clone(), descendant.clone());
+        self.read(url, move |repository, place| is_ancestor(repository, place, &ancestor, &descendant)).await
+    }
+}
+
 pub(super) fn is_ancestor(
     repository: &Repository,
     place: &RepositoryLocation,

@@ -154,20 +154,6 @@ impl Mirrors {
         self
     }
 
-    /// Whether `ancestor` is `descendant`, or comes before it.
-    pub async fn is_ancestor(
-        &self,
-        url: &str,
-        ancestor: &CommitSha,
-        descendant: &CommitSha,
-    ) -> Result<bool, GitError> {
-        let (ancestor, descendant) = (ancestor.clone(), descendant.clone());
-        self.read(url, move |repository, place| {
-            history::is_ancestor(repository, place, &ancestor, &descendant)
-        })
-        .await
-    }
-
     /// The mirror of a remote repository: one per process, so that concurrent callers share a fetch.
     fn mirror(&self, place: &RepositoryLocation) -> Arc<Mirror> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -27,7 +27,7 @@ pub use pipelines::branch_history;
 pub use taint::taints;
 pub use target::Targets;
 
-use wanted::Known;
+use pipelines::Known;
 
 use crate::causes;
 use crate::clock::Clock;

@@ -10,7 +10,6 @@ use super::Sources;
 use super::approvals;
 use super::candidates::Search;
 use super::problem::{no_branch, problem};
-use super::wanted::Known;
 use crate::domain::{
     CommitSha, Consent, ConsentKind, Head, LinkId, Quarantine, RepoName, Request, RequestKind,
 };
@@ -21,6 +20,17 @@ use crate::pipeline::{
     Train,
 };
 use crate::plan::{ForeignRollback, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Problem};
+
+/// What decides about the commits of pipelines, besides the branches.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    /// What the record says of all links of pipelines.
+    pub(super) records: &'a Arc<Records>,
+    /// The consents that stand.
+    pub(super) consents: &'a [Consent],
+    /// The time of the plan.
+    pub(super) now: Timestamp,
+}
 
 /// The records of all links of pipelines, whatever the scope: those of other stages decide on a link.
 pub(super) fn records(manifest: &Manifest, links: &[LinkInput]) -> Records {

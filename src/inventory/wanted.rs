@@ -1,30 +1,16 @@
 //! The sha that the manifest asks for: named, or the tip of a branch.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 
-use jiff::Timestamp;
-
+use super::Sources;
+use super::pipelines::{self, Known};
 use super::problem::{no_branch, problem};
-use super::{Sources, pipelines};
-use crate::domain::{Consent, RepoName};
+use crate::domain::RepoName;
 use crate::git::{GitError, Repositories, Tips};
 use crate::manifest::{Manifest, Wanted};
-use crate::pipeline::Records;
 use crate::plan::LinkInput;
-
-/// What decides about the commits of pipelines, besides the branches.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Known<'a> {
-    /// What the record says of all links of pipelines.
-    pub(super) records: &'a Arc<Records>,
-    /// The consents that stand.
-    pub(super) consents: &'a [Consent],
-    /// The time of the plan.
-    pub(super) now: Timestamp,
-}
 
 /// How many repositories are queried concurrently: each remote one costs a `git` process, and perhaps an `ssh`.
 const CONCURRENTLY: usize = 32;

@@ -29,7 +29,7 @@ pub(super) fn access(
         if let Some(name) = &name
             && built.people.contains_key(name.as_str())
         {
-            let message = format!("{} is a person and a group", quoted(name.as_str()));
+            let message = format!("{} is in `[people]` and is a group", quoted(name.as_str()));
             reader.error(it.key, message, "rename one of them");
         }
         let members = Vec::<Located<&str>>::read(raw, reader);

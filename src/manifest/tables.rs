@@ -223,8 +223,8 @@ keys! {
         assurance: Assurance, "assurance", default "asserted";
     }
 
-    /// The identities of a person.
-    PersonKeys, person, "a person", json!({}) => {
+    /// The identities of one of the people.
+    PersonKeys, person, "an entry of `[people]`", json!({}) => {
         /// Addresses in commits.
         emails: Vec<Located<Text<'i>>>, "emails";
         /// The name at GitHub, which is also in the addresses that GitHub gives to those who keep theirs private.

@@ -11,7 +11,7 @@ use crate::manifest::Manifest;
 use crate::pipeline::BranchHistory;
 use crate::policy::{Gated, MissingApprovals};
 
-/// What a plan knows of the approvals of a commit, so that whoever carries it out can judge them again.
+/// What a plan knows of the approvals of a commit, so that the executor can judge them again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalBasis {
@@ -83,7 +83,7 @@ impl Unapproved {
         let short = sha.short();
         let unknown = missing.iter().flat_map(|rule| &rule.unknown).next();
         if let Some(email) = unknown {
-            return Some(format!("give somebody in `[people]` the address {email} in `emails`"));
+            return Some(format!("add {email} to the `emails` of its owner in `[people]`"));
         }
         let stuck = missing.iter().find(|rule| rule.given.len() + rule.may.len() < rule.need);
         Some(match stuck {
@@ -123,4 +123,71 @@ fn covers(approved: &Changes, changes: &Changes, branch: Option<&BranchHistory>)
         && approved.from == changes.from
         && changes.contributors.are_among(&approved.contributors);
     starts_as_late && is_within || is_same
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::Contributors;
+
+    fn sha(letter: char) -> CommitSha {
+        CommitSha::new(letter.to_string().repeat(40)).unwrap()
+    }
+
+    /// The changes between two of the commits, by `author`, with a tree of their own.
+    fn changes(from: Option<char>, to: char, author: &str) -> Changes {
+        Changes {
+            from: from.map(sha),
+            to: sha(to),
+            tree: format!("tree of {to}"),
+            contributors: Contributors { authors: [author.to_owned()].into(), ..Contributors::default() },
+            initiator: None,
+        }
+    }
+
+    /// `a` is the oldest commit of the branch, `e` the tip.
+    fn branch() -> BranchHistory {
+        BranchHistory::new("main".to_owned(), ['e', 'd', 'c', 'b', 'a'].map(sha).into(), BTreeMap::new())
+    }
+
+    #[test]
+    fn an_approval_covers_the_same_changes_and_fewer_but_not_more() {
+        let order = ['a', 'b', 'c', 'd', 'e'];
+        let branch = branch();
+        for (from, to) in [(0, 3), (1, 2), (0, 4), (3, 4)] {
+            let approved = changes(Some(order[from]), order[to], "ana");
+            for (live, candidate) in (0..5).flat_map(|live| (live + 1..5).map(move |to| (live, to))) {
+                let wanted = changes(Some(order[live]), order[candidate], "ana");
+                let is_within = (live..candidate).all(|at| (from..to).contains(&at));
+                assert_eq!(
+                    covers(&approved, &wanted, Some(&branch)),
+                    is_within,
+                    "{from}..{to} {live}..{candidate}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn without_the_order_of_commits_an_approval_covers_only_the_same_changes() {
+        let approved = changes(Some('a'), 'c', "ana");
+        assert!(covers(&approved, &approved, None));
+        assert!(!covers(&approved, &changes(Some('b'), 'c', "ana"), None));
+        assert!(!covers(&approved, &changes(Some('a'), 'b', "ana"), None));
+        // These two are not on the branch.
+        assert!(!covers(&changes(Some('f'), '0', "ana"), &changes(Some('a'), 'b', "ana"), Some(&branch())));
+        assert!(!covers(&approved, &changes(Some('f'), 'c', "ana"), Some(&branch())));
+    }
+
+    #[test]
+    fn what_was_rebased_without_a_change_is_still_approved_unless_somebody_joined() {
+        let approved = changes(Some('a'), 'f', "ana");
+        let rebased = |author| Changes { tree: approved.tree.clone(), ..changes(Some('a'), 'c', author) };
+        assert!(covers(&approved, &rebased("ana"), Some(&branch())));
+        assert!(!covers(&approved, &rebased("ben"), Some(&branch())));
+        let from_elsewhere = Changes { from: Some(sha('b')), ..rebased("ana") };
+        assert!(!covers(&approved, &from_elsewhere, Some(&branch())));
+    }
 }

@@ -252,6 +252,11 @@ impl Hold {
         self.is_at_gate() && (is_by_hand || self.reason.policy().is_some())
     }
 
+    /// Whether people have to approve the commit.
+    pub fn needs_approval(&self) -> bool {
+        matches!(self.reason, HoldReason::Unapproved { .. })
+    }
+
     /// Whether a requested rollback waits.
     pub fn is_of_rollback(&self) -> bool {
         matches!(self.scope, HoldScope::Rollback { .. })
@@ -311,13 +316,7 @@ impl HoldReason {
                 format!("{} {}, as the policy `{policy}` requires", sha.short(), missing.join(", and "))
             }
             Self::Unapproved { policy, sha, missing, lapsed } => {
-                let missing: Vec<_> = missing.iter().map(MissingApprovals::describe).collect();
-                let lapsed = match lapsed.as_slice() {
-                    [] => String::new(),
-                    lapsed => format!("; {} approved other commits", lapsed.join(" and ")),
-                };
-                let (sha, missing) = (sha.short(), missing.join(", and "));
-                format!("{sha} {missing}, as the policy `{policy}` requires{lapsed}")
+                format!("{} {}", sha.short(), MissingApprovals::describe_all(missing, policy, lapsed))
             }
             Self::Train { policy, sha, waits } => format!(
                 "{} is soaking here for `{waits}`, whose policy `{policy}` lets this stage take nothing new meanwhile",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::access::Access;
-use crate::domain::{Actor, Assurance, Changes, Consent, ConsentKind, GroupName, PersonName};
+use crate::domain::{Actor, Assurance, Changes, Consent, ConsentKind, GroupName, PersonName, PolicyName};
 
 /// The approvals that a deployment needs by one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct ApprovalRule {
 pub enum Approver {
     /// The members of a group.
     Group(GroupName),
-    /// A person.
+    /// One of the people.
     Person(PersonName),
 }
 
@@ -50,7 +50,7 @@ pub enum Part {
     Initiator,
 }
 
-/// How a person whom a rule names stands to the changes.
+/// How someone whom a rule names stands to the changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApproverState {
     /// Their approval counts.
@@ -122,7 +122,7 @@ pub struct MissingApprovals {
     pub unknown: Vec<String>,
 }
 
-/// The committer of what is merged and edited on GitHub's pages, whoever does it.
+/// The committer of everything that is merged or edited on GitHub's pages.
 /// Source: <https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification>
 const PLATFORM: &str = "noreply@github.com";
 
@@ -238,6 +238,16 @@ impl fmt::Display for Approver {
 }
 
 impl MissingApprovals {
+    /// What a commit lacks, in one fragment that continues a sentence about it. `lapsed` have approved other commits.
+    pub fn describe_all(missing: &[Self], policy: &PolicyName, lapsed: &[String]) -> String {
+        let missing: Vec<_> = missing.iter().map(Self::describe).collect();
+        let lapsed = match lapsed {
+            [] => String::new(),
+            lapsed => format!("; {} approved other commits", lapsed.join(" and ")),
+        };
+        format!("{}, as the policy `{policy}` requires{lapsed}", missing.join(", and "))
+    }
+
     /// What a commit lacks: `needs 2 approvals from release, and has 1, by ana`.
     pub fn describe(&self) -> String {
         let Self { from, need, given, may: _, unknown } = self;

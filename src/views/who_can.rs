@@ -19,6 +19,8 @@ pub type RuleStandings<'a> = (&'a ApprovalRule, Vec<(&'a PersonName, ApproverSta
 pub struct WhoCan<'a> {
     /// The link.
     pub link: &'a LinkId,
+    /// What is live.
+    pub live: Option<&'a CommitSha>,
     /// The commit.
     pub sha: &'a CommitSha,
     /// The rules of its policy.
@@ -36,8 +38,13 @@ pub struct WhoCanText<'a> {
 
 impl fmt::Display for WhoCanText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { who_can: WhoCan { link, sha, rules }, style } = *self;
+        let Self { who_can: WhoCan { link, live, sha, rules }, style } = *self;
         writeln!(f, "{}  {}", style.paint(TextStyle::Bold, &link.to_string()), sha.short())?;
+        let changes = match live {
+            Some(live) => format!("changes: git log {}..{}", live.short(), sha.short()),
+            None => "nothing is live yet".to_owned(),
+        };
+        f.write_str(&hang("", 2, &changes, style))?;
         for (rule, people, unknown) in rules {
             f.write_str(&hang("", 2, &heading(rule), style))?;
             let width = people.iter().map(|(name, _)| name.as_str().len()).max().unwrap_or_default();
@@ -76,6 +83,8 @@ pub struct WhoCanJson<'a> {
     pub katkit_version: &'static str,
     /// The link.
     pub link: String,
+    /// What is live; null if nothing is.
+    pub live: Option<&'a str>,
     /// The commit.
     pub sha: &'a str,
     /// The rules of its policy.
@@ -97,7 +106,7 @@ pub struct RuleJson<'a> {
     pub unknown: &'a [String],
 }
 
-/// A person whom a rule names.
+/// Someone whom a rule names.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ApproverJson<'a> {
     /// Their name.
@@ -123,7 +132,7 @@ impl<'a> WhoCanJson<'a> {
     pub const FORMAT_VERSION: &'static str = "1.0";
 
     /// The facts as JSON.
-    pub fn of(WhoCan { link, sha, rules }: WhoCan<'a>) -> Self {
+    pub fn of(WhoCan { link, live, sha, rules }: WhoCan<'a>) -> Self {
         let rule = |(rule, people, unknown): &'a RuleStandings<'a>| RuleJson {
             from: rule.from.iter().map(ToString::to_string).collect(),
             count: rule.count,
@@ -138,6 +147,7 @@ impl<'a> WhoCanJson<'a> {
             format_version: Self::FORMAT_VERSION,
             katkit_version: KATKIT_VERSION,
             link: link.to_string(),
+            live: live.map(CommitSha::as_str),
             sha: sha.as_str(),
             rules: rules.iter().map(rule).collect(),
         }

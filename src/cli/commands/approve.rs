@@ -16,7 +16,7 @@ use crate::views::hang;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit approve prod-eu/shop 3f2a9c1 --why \"looked at the diff\"
+  katkit approve prod-eu/shop 3f2a9c1 --why \"the diff is fine\"
   katkit approve prod-eu/shop --withdraw      No longer, as long as it is not live
 
 An approval is for all commits between what is live and this one. It lapses when
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
     link: String,
-    /// The commit that you looked at, at least four digits: refused if another one waits
+    /// The commit that you approve, at least four digits: refused if another one waits
     #[arg(value_name = "SHA", required_unless_present = "withdraw", conflicts_with = "withdraw")]
     sha: Option<String>,
     /// Reason, for the record

@@ -17,7 +17,7 @@ use crate::domain::LinkId;
 use crate::estate::Estate;
 use crate::inventory::Scope;
 use crate::pipeline::{Pipeline, Take};
-use crate::plan::{LinkPlan, Plan, lasting};
+use crate::plan::{Hold, LinkPlan, Plan, lasting};
 
 /// Plans and applies. With `wait`, repeats until no other process works on the links.
 ///
@@ -61,7 +61,9 @@ pub(super) async fn converge(
             return Ok(ExitStatus::Interrupted);
         };
         let plan = plan?;
-        let is_new = |link: &LinkPlan| after.moved.contains(&link.link) && lasting(link).is_some();
+        let needs_someone =
+            |link: &LinkPlan| lasting(link).is_some() || link.holds.iter().any(Hold::needs_approval);
+        let is_new = |link: &LinkPlan| after.moved.contains(&link.link) && needs_someone(link);
         if !plan.has_steps() && !plan.links.iter().any(is_new) {
             // What is held was shown before, but it counts only now.
             worst = worst.or_worse(options.standing(&plan));

@@ -51,7 +51,8 @@ pub(in crate::cli) async fn run(
         .iter()
         .map(|rule| (rule, candidate.standings(estate, rule), candidate.unknown(estate, rule)))
         .collect();
-    let who_can = WhoCan { link: &id, sha: &candidate.basis.changes.to, rules: &rules };
+    let changes = &candidate.basis.changes;
+    let who_can = WhoCan { link: &id, live: changes.from.as_ref(), sha: &changes.to, rules: &rules };
     match arguments.format {
         Format::Text => output.show(WhoCanText { who_can, style: output.style() })?,
         Format::Json => output.json(&WhoCanJson::of(who_can))?,

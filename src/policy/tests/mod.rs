@@ -1,5 +1,6 @@
 //! What policies hold and allow.
 
+mod approvals;
 mod clocks;
 mod laws;
 

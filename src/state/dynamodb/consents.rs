@@ -85,7 +85,7 @@ fn items(table: &Table, consent: &Consent, before: ConsentId) -> Result<Vec<Tran
         let put = put.condition_expression("attribute_not_exists(pk)").build().map_err(invalid)?;
         Ok::<_, StateError>(TransactWriteItem::builder().put(put).build())
     };
-    // An older katkit would not see what stands, so it must not use the table any more.
+    // An older katkit would not see what stands, so it must no longer use the table.
     let version = Update::builder()
         .table_name(table.name())
         .set_key(Some(item::key(&Key::schema())))

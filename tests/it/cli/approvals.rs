@@ -86,6 +86,14 @@ fn a_commit_runs_in_production_once_two_people_approved_it_who_did_not_write_it(
     Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
 
     Applied: 1 link done in <time>.
+
+    Further in the pipeline:
+
+    prod/shop  <first> → <second>
+      ! held: <second> needs 2 approvals from release, as the policy `production` requires
+          hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+
+    Plan: nothing to change, 1 held, 0 up to date.
     ----- stderr -----
     beta/shop  starting run for <second>
     beta/shop  build  started
@@ -126,6 +134,7 @@ fn a_commit_runs_in_production_once_two_people_approved_it_who_did_not_write_it(
     ");
     assert_snapshot!(world.run(["who-can", "approve", "prod/shop"]), @"
     prod/shop  <second>
+    changes: git log <first>..<second>
     2 approvals from release, independent of the authors
       ana   took part in the change
       ben   can approve
@@ -178,6 +187,7 @@ fn a_commit_runs_in_production_once_two_people_approved_it_who_did_not_write_it(
     ");
     assert_snapshot!(world.run(["who-can", "approve", "prod/shop"]), @"
     prod/shop  <second>
+    changes: git log <first>..<second>
     2 approvals from release, independent of the authors
       ana   took part in the change
       ben   approved
@@ -233,6 +243,14 @@ fn the_first_approval_keeps_its_commit_the_candidate_until_it_is_withdrawn() {
     Plan: 1 link to change (1 phase, 1 deployment), 1 held, 0 up to date.
 
     Applied: 1 link done in <time>.
+
+    Further in the pipeline:
+
+    prod/shop  <first> → <second>
+      ! held: <second> needs 2 approvals from release, and has 1, by ben, as the policy `production` requires
+          hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+
+    Plan: nothing to change, 1 held, 0 up to date.
     ----- stderr -----
     beta/shop  starting run for <third>
     beta/shop  build  started
@@ -313,13 +331,14 @@ fn an_author_whom_nobody_knows_holds_the_commit_until_the_manifest_says_who_that
     assert_snapshot!(world.run(["plan"]), @"
     prod/shop  <first> → <second>
       ! held: <second> needs 2 approvals from release, and has 2, by ben and cleo; `[people]` does not say who stranger@example.com is, as the policy `production` requires
-          hint: give somebody in `[people]` the address stranger@example.com in `emails`
+          hint: add stranger@example.com to the `emails` of its owner in `[people]`
 
     Plan: nothing to change, 1 held, 1 up to date.
     ----- exit 0
     ");
     assert_snapshot!(world.run(["who-can", "approve", "prod/shop"]), @"
     prod/shop  <second>
+    changes: git log <first>..<second>
     2 approvals from release, independent of the authors
       ana   can approve
       ben   approved
@@ -409,7 +428,7 @@ fn approvals_may_hold_only_the_deployment() {
 }
 
 #[test]
-fn a_rollback_needs_no_approval_and_what_was_rolled_back_lapses() {
+fn a_rollback_needs_no_approval() {
     let mut world = live();
     push(&mut world, "ada", "second");
     world.run(["apply", "--yes"]);

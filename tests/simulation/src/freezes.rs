@@ -24,7 +24,7 @@ pub async fn waits(world: &World, plan: &Plan) {
     }
 }
 
-/// When no freeze is in force any more: one may follow the other.
+/// When the last freeze ends: each may begin before another has ended.
 fn thaws(world: &World, link: &LinkId, consents: &[Consent]) -> Timestamp {
     let by_hand = consents.iter().filter(|consent| holds(consent, link));
     let by_hand = by_hand.filter_map(|consent| Some((consent.at, consent.what.expires()?)));
