@@ -39,12 +39,13 @@ fn add(found: &mut Contributors, commit: &Commit<'_>) {
         return;
     }
     found.authors.insert(author);
+    // Every such line counts, not only those in the last paragraph: libgit2 ends a message at a line `---`, and what is
+    // missed would let co-authors approve their own work.
     let message = String::from_utf8_lossy(commit.message_bytes());
-    let Ok(trailers) = git2::message_trailers_strs(&message) else { return };
-    let co_authors = trailers.iter().filter(|(key, _)| key.eq_ignore_ascii_case("co-authored-by"));
-    for (_, who) in co_authors {
+    for (key, who) in message.lines().filter_map(|line| line.split_once(':')) {
         // A trailer without an address names nobody whom an approver could be compared with.
-        if let Some((_, rest)) = who.rsplit_once('<')
+        if key.trim().eq_ignore_ascii_case("co-authored-by")
+            && let Some((_, rest)) = who.rsplit_once('<')
             && let Some((email, _)) = rest.split_once('>')
         {
             found.authors.insert(address(email.as_bytes()));

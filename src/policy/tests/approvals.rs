@@ -32,7 +32,7 @@ fn rule() -> ApprovalRule {
         from: vec![Approver::Group("release".parse().unwrap())],
         count: 1,
         independent_of: Vec::new(),
-        expires: Duration::from_secs(60),
+        expires: Duration::from_mins(1),
         gates: Gated::Run,
         assurance: Assurance::Asserted,
     }

@@ -151,7 +151,7 @@ pub struct SweepJson<'a> {
 
 impl PlanJson<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.3";
+    pub const FORMAT_VERSION: &'static str = "2.4";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {

@@ -502,36 +502,36 @@ fn rules_that_nobody_can_meet_are_mistakes_of_the_manifest() {
     ----- exit 1
     "#);
     world.edit("count = 4", "count = 2");
-    world.edit("from = [\"release\"]", "from = [\"relase\"]");
+    world.edit("from = [\"release\"]", "from = [\"releases\"]");
     assert_snapshot!(world.run(["validate"]), @r#"
     ----- stderr -----
-      × there is no group or person `relase`, did you mean `release`?
+      × there is no group or person `releases`, did you mean `release`?
         ╭─[katkit.toml:22:24]
      21 │ [policies.production]
-     22 │ approvals = [{ from = ["relase"], count = 2, independent-of = ["author"] }]
-        ·                        ────┬───
-        ·                            ╰── not defined
-        ╰────
-
-    1 error
-    ----- exit 1
-    "#);
-    world.edit("from = [\"relase\"]", "from = [\"release\"]");
-    world.edit("\"ben\", \"cleo\"]", "\"ben\", \"clea\"]");
-    assert_snapshot!(world.run(["validate"]), @r#"
-    ----- stderr -----
-      × there is no person `clea`, did you mean `cleo`?
-        ╭─[katkit.toml:19:26]
-     18 │ [access.groups]
-     19 │ release = ["ana", "ben", "clea"]
-        ·                          ───┬──
+     22 │ approvals = [{ from = ["releases"], count = 2, independent-of = ["author"] }]
+        ·                        ─────┬────
         ·                             ╰── not defined
         ╰────
 
     1 error
     ----- exit 1
     "#);
-    world.edit("\"ben\", \"clea\"]", "\"ben\", \"cleo\"]");
+    world.edit("from = [\"releases\"]", "from = [\"release\"]");
+    world.edit("\"ben\", \"cleo\"]", "\"ben\", \"cleo2\"]");
+    assert_snapshot!(world.run(["validate"]), @r#"
+    ----- stderr -----
+      × there is no person `cleo2`, did you mean `cleo`?
+        ╭─[katkit.toml:19:26]
+     18 │ [access.groups]
+     19 │ release = ["ana", "ben", "cleo2"]
+        ·                          ───┬───
+        ·                             ╰── not defined
+        ╰────
+
+    1 error
+    ----- exit 1
+    "#);
+    world.edit("\"ben\", \"cleo2\"]", "\"ben\", \"cleo\"]");
     world.edit("ben@example.com", "ada@example.com");
     assert_snapshot!(world.run(["validate"]), @"
     ----- stderr -----

@@ -16,7 +16,7 @@ async fn authors_co_authors_committers_and_mergers_are_found_between_two_commits
         "--author",
         "Ben <Ben@Example.com>",
         "-m",
-        "two\n\nBecause.\n\nCo-Authored-By: Cleo <cleo@example.com>\nco-authored-by: nobody\n",
+        "two\n\nBecause.\n\n---\n\nCo-Authored-By: Cleo <cleo@example.com>\nco-authored-by: nobody\n",
     ]);
     let second = repo.git(&["rev-parse", "HEAD"]).parse().unwrap();
     repo.git(&["checkout", "--quiet", "main"]);

@@ -209,8 +209,8 @@ fn credentials_are_never_shown_in_quoted_lines() {
        ·   ╰── not a key of a manifest
        ╰────
       help: the keys of a manifest are `version`, `include`, `state`, `blobs`,
-            `cache`, `repos`, `workflows`, `fleets`, `policies`, `pipelines`,
-            `templates`, `tenants` and `moved`
+            `cache`, `repos`, `workflows`, `fleets`, `policies`, `people`,
+            `access`, `pipelines`, `templates`, `tenants` and `moved`
 
     1 error
     ");

@@ -1,4 +1,4 @@
-//! The fourteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
+//! The fifteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
 //!
 //! 1. A deployment is issued once per run, for a wanted sha, by an owner that holds the lease.
 //! 2. No attempt runs twice under one token.
@@ -15,6 +15,7 @@
 //! 13. In a pipeline, no run starts and no deployment is intended for a commit that the stage before has not verified, or
 //!     that contains a commit rolled back there.
 //! 14. Where a commit must soak, no such run starts before it has been live and verified in the stage before for that long.
+//! 15. Where a commit must be approved, no run starts and no deployment is intended beyond what was approved.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -31,6 +32,7 @@ use katkit::platform::Upgrade;
 use katkit::state::{Consents, Leases, Links, Requests, State};
 use tokio::time::Instant;
 
+use crate::approvals;
 use crate::freezes;
 use crate::order;
 use crate::repositories;
@@ -376,6 +378,9 @@ async fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                     head.deployed.is_none() && first.is_some_and(|head| head.evidence(sha).is_some())
                 }
                 HoldReason::Frozen { .. } => world.freeze.is_some_and(|freeze| freeze.holds(world.now())),
+                HoldReason::Unapproved { sha, .. } => {
+                    approvals::lacking(world, &link.link, &head, sha, &consents)
+                }
                 HoldReason::FrozenByHand { freeze, .. } => consents
                     .iter()
                     .any(|it| it.id == *freeze && it.what.expires().is_some_and(|end| end > world.now())),

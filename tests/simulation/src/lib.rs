@@ -15,6 +15,7 @@
 //! ```
 
 pub mod agent;
+mod approvals;
 pub mod blobs;
 pub mod dice;
 pub mod fleet;

@@ -7,6 +7,7 @@ use katkit::domain::{
 };
 use katkit::state::{Consents, Leases, Links, NewConsent, NewRequest, Requests};
 
+use crate::approvals;
 use crate::dice;
 use crate::repositories;
 use crate::scenario::Event;
@@ -63,6 +64,7 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
                 submit(world, second, RequestKind::Promote { sha: evidence.sha.clone() }, world.now()).await;
             }
         }
+        Event::Approve(_) => approvals::approve(world).await,
         Event::Freeze(_) => {
             let Ok(links) = LinkPatterns::try_from(vec![link.to_string()]) else { return };
             let (at, zone) = (world.now(), "UTC".to_owned());

@@ -20,6 +20,7 @@ use katkit::report::{Progress, Summary};
 use katkit::state::StateError;
 use tokio_util::sync::CancellationToken;
 
+use crate::approvals;
 use crate::blobs::GatedBlobs;
 use crate::fleet::GatedFleet;
 use crate::gate::Gate;
@@ -50,6 +51,7 @@ pub fn manifest(
     links: &[LinkId],
     freeze: Option<Freeze>,
     (pipeline, soak): (Option<&(LinkId, LinkId)>, Option<Duration>),
+    approvals: bool,
 ) -> String {
     let mut text = String::from(
         r#"
@@ -89,6 +91,11 @@ phases = [
         conditions.push_str(&format!("soak = \"{}s\"\ntrain = {train}\n", soak.as_secs()));
     }
     let policy = if conditions.is_empty() { "" } else { "policy = \"office\"\n" };
+    let second = pipeline.map(|(_, second)| &second.tenant).filter(|_| approvals);
+    if second.is_some() {
+        let (people, condition) = (approvals::PEOPLE, approvals::CONDITION);
+        text.push_str(&format!("{people}[policies.approved]\n{conditions}{condition}"));
+    }
     if !conditions.is_empty() {
         text.push_str(&format!("[policies.office]\n{conditions}"));
     }
@@ -97,6 +104,7 @@ phases = [
         tenants.entry(&link.tenant).or_default().push(link);
     }
     for (tenant, links) in tenants {
+        let policy = if second == Some(tenant) { "policy = \"approved\"\n" } else { policy };
         text.push_str(&format!(
             "[tenants.{tenant}]\nenvironment = \"E\"\nsecrets = {{ PASSWORD = \"env:P\" }}\n{policy}"
         ));
@@ -143,7 +151,12 @@ impl Process {
     pub fn start(gate: Gate, links: &[LinkId]) -> Self {
         let loaded = manifest::load(
             Path::new("/simulation/katkit.toml"),
-            &OneFile(manifest(links, gate.world.freeze, (gate.world.pipeline.as_ref(), gate.world.soak))),
+            &OneFile(manifest(
+                links,
+                gate.world.freeze,
+                (gate.world.pipeline.as_ref(), gate.world.soak),
+                approvals::required(gate.world.seed),
+            )),
         );
         if gate.world.pipeline.is_some() && links.len() == 2 {
             gate.world.facts().staged.insert(gate.process);

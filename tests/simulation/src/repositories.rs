@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
-use katkit::domain::{CommitSha, Head, Quarantine, Tag};
+use katkit::domain::{CommitSha, Contributors, Head, Quarantine, Tag};
 use katkit::git::{
     CommitLine, Commits, FirstParents, GitError, Packed, PathComparison, Repositories, Rollback, Tainted,
     Tips, Unsupported,
@@ -75,6 +75,15 @@ impl Repositories for GatedRepositories {
         let pushed = facts.pushed.values().find(|pushed| pushed.contains(tip));
         let commits = pushed.into_iter().flatten().rev().skip_while(|sha| *sha != tip).cloned().collect();
         Ok(FirstParents { commits, others: BTreeMap::new() })
+    }
+
+    async fn contributors(
+        &self,
+        _: &str,
+        _: Option<&CommitSha>,
+        to: &CommitSha,
+    ) -> Result<(String, Contributors), GitError> {
+        Ok((to.to_string(), Contributors::default()))
     }
 
     async fn one_line(&self, _: &str, sha: &CommitSha) -> Result<CommitLine, GitError> {

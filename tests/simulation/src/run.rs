@@ -115,6 +115,7 @@ async fn play(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec<Li
             | Event::Rollback(link)
             | Event::Withdraw(link)
             | Event::Promote(link)
+            | Event::Approve(link)
             | Event::Freeze(link)
             | Event::Thaw(link)
             | Event::Drift(link)

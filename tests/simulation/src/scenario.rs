@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use katkit::domain::LinkId;
 
+use crate::approvals;
 use crate::gate::Fault;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,9 +78,11 @@ pub enum Event {
     Withdraw(usize),
     /// A user promotes the newest commit that the stage before has verified.
     Promote(usize),
+    /// A user approves the newest commit that the stage before has verified.
+    Approve(usize),
     /// A user freezes the link for ten minutes.
     Freeze(usize),
-    /// A user ends the oldest freeze by hand.
+    /// A user ends the oldest consent: a freeze by hand, or an approval.
     Thaw(usize),
     /// A user changes the deployment by hand.
     Drift(usize),
@@ -209,6 +212,11 @@ fn pipeline(seed: u64, links: usize, events: &mut Vec<(Duration, Event)>) -> boo
     }
     for _ in 0..rng.u32(1..4) {
         events.push((2 * moment(&mut rng), Event::Apply));
+    }
+    if approvals::required(seed) {
+        for _ in 0..4 {
+            events.push((2 * moment(&mut rng), Event::Approve(1)));
+        }
     }
     true
 }

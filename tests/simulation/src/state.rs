@@ -15,6 +15,7 @@ use katkit::state::{
 
 use tokio::time::Instant;
 
+use crate::approvals;
 use crate::freezes;
 use crate::gate::Gate;
 use crate::invariants;
@@ -59,8 +60,10 @@ impl Write {
         let (expected, epoch, consents) = (*expected, *epoch, *consents);
         let write = Append { link, expected, epoch, events, head, consumes, consents };
         let standing = world.state.consents().await?.standing;
+        let before = world.facts().folds.get(link).cloned().unwrap_or_default();
         world.state.append(write).await?;
         freezes::by_hand(world, link, events, &standing);
+        approvals::within(world, link, &before, events, &standing);
         let words: Vec<_> = events.iter().map(|recorded| recorded.event.word()).collect();
         world.tell(|| format!("   {link} {} {}", head.generation, words.join(", ")));
         self.check(world);
