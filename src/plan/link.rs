@@ -10,7 +10,8 @@ use super::{
     quarantine, requests,
 };
 use crate::domain::{
-    CommitSha, DeployPurpose, Event, Generation, Head, Phase, PhaseStatus, RunOutcome, RunState,
+    CommitSha, DeployPurpose, Event, Generation, Head, Phase, PhaseStatus, Request, RequestKind, RunOutcome,
+    RunState,
 };
 use crate::manifest::Manifest;
 
@@ -243,7 +244,8 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
         deploy::restore(draft);
         return draft.unavailable(problem);
     }
-    if draft.holds_run && run_planning::is_new(draft, &want) {
+    let retries = |request: &Request| matches!(&request.ask, RequestKind::Retry { sha, .. } if *sha == want);
+    if draft.holds_run && (run_planning::is_new(draft, &want) || input.requests.iter().any(retries)) {
         supersede(draft);
         deploy::repair(draft);
         return draft.hold_at_gate(&HoldScope::Link);

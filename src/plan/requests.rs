@@ -16,8 +16,8 @@ pub(super) fn take(draft: &mut PlanDraft<'_>, wanted: &Result<CommitSha, Box<Hol
     let (input, want) = (draft.input, wanted.as_ref().ok());
     for request in &input.requests {
         let run = draft.head.run.as_ref().map(|run| &run.sha);
-        // These lead to a run, and none can be planned.
-        let is_stuck = want.is_none() || draft.broken.is_some();
+        // These lead to a run, and none can be planned, or it lacks approvals.
+        let is_stuck = want.is_none() || draft.broken.is_some() || draft.holds_run;
         let must_wait = match &request.ask {
             RequestKind::Retry { sha, .. } | RequestKind::Release { sha } => {
                 is_stuck && want.is_none_or(|want| sha == want)

@@ -455,6 +455,36 @@ fn a_rollback_needs_no_approval() {
 }
 
 #[test]
+fn a_retry_needs_the_approvals_as_well() {
+    let mut world = live();
+    world.change("shop", |repo| {
+        let fails = "[ \"$KATKIT_TENANT\" != prod ]\n";
+        repo.ci(&format!("{TELLS}{fails}")).commit_by("ada <ada@example.com>", "second")
+    });
+    world.run(["apply", "--yes"]);
+    assert_eq!(approve(&world, "ben", "second").code, 0);
+    assert_eq!(approve(&world, "cleo", "second").code, 0);
+    assert_eq!(world.run(["apply", "--yes"]).code, 1);
+    assert_eq!(withdraw(&world, "cleo").code, 0);
+    assert_snapshot!(world.run(["retry", "prod/shop", "--apply"]), @"
+    prod/shop  <first> → <second>
+      ! held: <second> needs 2 approvals from release, and has 1, by ben, as the policy `production` requires
+          hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+
+    Plan: nothing to change, 1 held, 0 up to date.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["plan"]), @"
+    prod/shop  <first> → <second>
+      ! held: <second> needs 2 approvals from release, and has 1, by ben, as the policy `production` requires
+          hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+
+    Plan: nothing to change, 1 held, 1 up to date.
+    ----- exit 0
+    ");
+}
+
+#[test]
 fn a_changed_rule_asks_again() {
     let mut world = live();
     push(&mut world, "ada", "second");
