@@ -53,6 +53,8 @@ pub struct Approved {
     pub is_old: bool,
     /// What is still lacking.
     pub missing: Vec<MissingApprovals>,
+    /// What else the deployment waits for.
+    pub other_holds: Vec<String>,
 }
 
 /// The commit that needs approvals for the link now.
@@ -73,7 +75,6 @@ pub async fn candidate(estate: &Estate, link: &LinkId) -> Result<Candidate, Appr
     let input = estate.inventory(&Scope { targets, ..Scope::default() }).await?;
     let planned = plan::plan(&input).links.into_iter().find(|planned| planned.link == *link);
     let (basis, holds) = planned.map(|planned| (planned.approval, planned.holds)).unwrap_or_default();
-    let holds: Vec<_> = holds.into_iter().collect();
     let missing = holds.iter().find_map(|hold| match &hold.reason {
         HoldReason::Unapproved { missing, .. } => Some(missing.clone()),
         _ => None,
@@ -134,8 +135,9 @@ pub async fn approve(
         _ => false,
     };
     if let Some(consent) = candidate.standing.iter().filter(own).find(is_same) {
-        let (consent, missing) = (consent.clone(), candidate.missing);
-        return Ok(Approved { consent, is_old: true, missing });
+        let Candidate { missing, other_holds, .. } = &candidate;
+        let (missing, other_holds) = (missing.clone(), other_holds.clone());
+        return Ok(Approved { consent: consent.clone(), is_old: true, missing, other_holds });
     }
     let expires = counting.iter().map(|rule| rule.expires).min().unwrap_or_default();
     let until = now.checked_add(expires).unwrap_or(jiff::Timestamp::MAX);
@@ -146,14 +148,14 @@ pub async fn approve(
     ends.extend(spent(&candidate, link));
     let new = NewConsent { at: now, by: by.clone(), why, what, ends: ends.into_iter().collect() };
     let consent = estate.state.consent(new).await?;
-    let mut basis = candidate.basis;
+    let Candidate { mut basis, other_holds, .. } = candidate;
     basis.covering.push(consent.id);
     let standing = estate.state.consents().await?.standing;
     let missing = match basis.lacking(manifest, link, &standing, now).map(|lacking| lacking.reason) {
         Some(HoldReason::Unapproved { missing, .. }) => missing,
         _ => Vec::new(),
     };
-    Ok(Approved { consent, is_old: false, missing })
+    Ok(Approved { consent, is_old: false, missing, other_holds })
 }
 
 /// Ends the approvals that an actor gave for the link. Returns those that it ended.

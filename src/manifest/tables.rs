@@ -224,7 +224,7 @@ keys! {
     }
 
     /// The identities of one of the people.
-    PersonKeys, person, "an entry of `[people]`", json!({}) => {
+    PersonKeys, person, "an entry of people", json!({}) => {
         /// Addresses in commits.
         emails: Vec<Located<Text<'i>>>, "emails";
         /// The name at GitHub, which is also in the addresses that GitHub gives to those who keep theirs private.

@@ -55,7 +55,7 @@ pub(in crate::cli) async fn run(
         }
         return Ok(ExitStatus::Success);
     }
-    let Approved { consent, is_old, missing } =
+    let Approved { consent, is_old, missing, other_holds } =
         consents::approve(estate, by, why.clone(), &id, sha.as_deref()).await?;
     let ConsentKind::Approval { changes, .. } = &consent.what else { return Ok(ExitStatus::Success) };
     let (short, number) = (changes.to.short(), consent.id);
@@ -63,9 +63,10 @@ pub(in crate::cli) async fn run(
         true => format!("You had approved {short} for {id} before (approval {number})."),
         false => format!("Approved {short} for {id} (approval {number})."),
     };
-    let rest = match missing.as_slice() {
-        [] => format!("It has all approvals: `katkit apply {id}` deploys it."),
-        missing => {
+    let rest = match (missing.as_slice(), other_holds.as_slice()) {
+        ([], []) => format!("It has all approvals: `katkit apply {id}` deploys it."),
+        ([], others) => format!("It has all approvals. What else it waits for: {}.", others.join("; ")),
+        (missing, _) => {
             let missing: Vec<_> = missing.iter().map(MissingApprovals::describe).collect();
             format!("It {}.", missing.join(", and "))
         }

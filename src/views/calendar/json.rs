@@ -54,7 +54,7 @@ pub struct PolicyCalendarJson<'a> {
     pub policy: &'a str,
     /// The tenants that it governs.
     pub tenants: Vec<&'a str>,
-    /// Whether a deployment may begin at the start of the calendar.
+    /// Whether the policy lets a deployment begin at the start of the calendar; `freezes` may hold it nevertheless.
     pub open: bool,
     /// The earliest time at which one may begin; null if that is more than 400 days away.
     pub opens: Option<String>,
