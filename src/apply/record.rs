@@ -187,14 +187,13 @@ impl Record {
             }
             let head = self.head.clone();
             self.stage_at(at, event.clone())?;
-            match self.write(Some(consents.last)).await {
-                Ok(()) => return Ok(true),
-                // Nothing was written. The new consent may be a freeze.
-                Err(StateError::ConsentGiven { .. }) => {
-                    self.staged.pop();
-                    self.head = head;
-                }
-                Err(error) => return Err(error.into()),
+            let Err(error) = self.write(Some(consents.last)).await else { return Ok(true) };
+            // A later write must not make up for this one: it would not be conditional.
+            self.staged.pop();
+            self.head = head;
+            // The new consent may be a freeze.
+            if !matches!(error, StateError::ConsentGiven { .. }) {
+                return Err(error.into());
             }
         }
     }
@@ -271,5 +270,9 @@ mod tests {
         );
         assert!(record.record_if(&event, |_, consents| consents.len() == 1).await.unwrap());
         assert_eq!(record.head().generation, Generation(2));
+        // Nor does a failed write leave it behind for the next.
+        state.break_lease(&link).await.unwrap();
+        record.record_if(&event, |_, _| true).await.unwrap_err();
+        assert_eq!((record.head().generation, record.staged.len()), (Generation(2), 0));
     }
 }

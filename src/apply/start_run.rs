@@ -15,9 +15,6 @@ impl LinkExecutor<'_> {
         if let Some(held) = self.withdrawn(sha).await? {
             return Ok(Some(held));
         }
-        if let Some(held) = self.unapproved().await? {
-            return Ok(Some(held));
-        }
         let mut record = self.record.lock().await;
         let next = Generation(record.head().generation.0 + 1);
         let run = RunId::begun(next, &self.session.executor.owner);
@@ -35,8 +32,10 @@ impl LinkExecutor<'_> {
             Some(_) => {
                 let may_start = |at, consents: &[Consent]| self.lacking(consents, at).is_none();
                 if !record.record_if(&event, may_start).await? {
-                    drop(record);
-                    return self.unapproved().await;
+                    record.flush().await?;
+                    let consents = self.session.estate().state.consents().await?.standing;
+                    let gate = self.lacking(&consents, self.session.estate().clock.now());
+                    return Ok(Some(self.held(gate, &HoldScope::Link, record.head())));
                 }
             }
         }
@@ -44,19 +43,7 @@ impl LinkExecutor<'_> {
         Ok(None)
     }
 
-    /// The result of the link if its run lacks approvals that it had, or seemed to have, when it was planned.
-    async fn unapproved(self) -> Result<Option<LinkResult>, ApplyError> {
-        let estate = self.session.estate();
-        if self.plan.approval.is_none() {
-            return Ok(None);
-        }
-        let consents = estate.state.consents().await?.standing;
-        let Some(gate) = self.lacking(&consents, estate.clock.now()) else { return Ok(None) };
-        let mut record = self.record.lock().await;
-        record.flush().await?;
-        Ok(Some(self.held(Some(gate), &HoldScope::Link, record.head())))
-    }
-
+    /// The approvals that the run lacks, although it had them when it was planned.
     fn lacking(self, consents: &[Consent], now: Timestamp) -> Option<ClosedGate> {
         let (manifest, link) = (self.session.estate().manifest(), &self.plan.link);
         let lacking = self.plan.approval.as_deref()?.lacking(manifest, link, consents, now)?;

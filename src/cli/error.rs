@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::ExitStatus;
 use crate::app::OpenError;
 use crate::causes;
-use crate::consents::ApprovalError;
 use crate::domain::{BadPattern, NameError};
 use crate::git::GitError;
 use crate::queries::WhyError;
@@ -123,15 +122,6 @@ impl CommandError {
     /// The error as text.
     pub(super) fn view<'a>(&'a self, style: Style, here: Option<&'a Path>) -> ErrorText<'a> {
         ErrorText { error: self, style, here }
-    }
-}
-
-impl From<ApprovalError> for CommandError {
-    fn from(error: ApprovalError) -> Self {
-        match error {
-            ApprovalError::Refused { what, hint } => Self::Refused { what, hint },
-            ApprovalError::State(error) => Self::State(error),
-        }
     }
 }
 

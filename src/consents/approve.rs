@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::expired;
-use crate::domain::{Actor, CommitSha, Consent, ConsentId, ConsentKind, LinkId, PersonName};
+use crate::domain::{Actor, Consent, ConsentId, ConsentKind, Head, LinkId, PersonName};
 use crate::estate::Estate;
 use crate::inventory::{Scope, Targets};
 use crate::plan::{self, ApprovalBasis, HoldReason};
 use crate::policy::{ApprovalRule, ApproverState, MissingApprovals};
-use crate::state::{NewConsent, StateError};
+use crate::requests::{RequestError, find_commit};
+use crate::state::NewConsent;
 
 /// A commit that needs approvals for a link.
 #[derive(Clone, Debug)]
@@ -20,28 +21,6 @@ pub struct Candidate {
     /// What else holds the link.
     pub other_holds: Vec<String>,
     standing: Vec<Consent>,
-}
-
-/// Why an approval is not recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum ApprovalError {
-    /// The state does not allow it; the message says why, the hint what to do.
-    #[error("{what}")]
-    Refused {
-        /// Why.
-        what: String,
-        /// What to do.
-        hint: Option<String>,
-    },
-    /// The record could not be used.
-    #[error(transparent)]
-    State(#[from] StateError),
-}
-
-impl ApprovalError {
-    fn refused(what: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
-        Self::Refused { what: what.into(), hint: hint.into() }
-    }
 }
 
 /// A recorded approval.
@@ -58,18 +37,15 @@ pub struct Approved {
 }
 
 /// The commit that needs approvals for the link now.
-pub async fn candidate(estate: &Estate, link: &LinkId) -> Result<Candidate, ApprovalError> {
+pub async fn candidate(estate: &Estate, link: &LinkId) -> Result<Candidate, RequestError> {
     let manifest = estate.manifest();
     let Some((policy, rules)) = manifest.policy_of(link).map(|(name, policy)| (name, &policy.approvals))
     else {
-        return Err(ApprovalError::refused(
-            format!("`{link}` has no policy, so it needs no approvals"),
-            None,
-        ));
+        return Err(RequestError::refused(format!("`{link}` has no policy, so it needs no approvals"), None));
     };
     if rules.is_empty() {
         let what = format!("the policy `{policy}` of `{link}` requires no approvals");
-        return Err(ApprovalError::refused(what, None));
+        return Err(RequestError::refused(what, None));
     }
     let targets = Targets::default().and_only(BTreeSet::from([link.clone()]));
     let input = estate.inventory(&Scope { targets, ..Scope::default() }).await?;
@@ -92,7 +68,7 @@ pub async fn candidate(estate: &Estate, link: &LinkId) -> Result<Candidate, Appr
                 Some(hold) => format!("no commit of `{link}` needs approvals yet: {hold}"),
                 None => format!("no commit of `{link}` needs approvals: it runs what it should"),
             };
-            Err(ApprovalError::refused(what, format!("`katkit why {link}` shows where it stands")))
+            Err(RequestError::refused(what, format!("`katkit why {link}` shows where it stands")))
         }
     }
 }
@@ -103,13 +79,13 @@ pub async fn approve(
     by: &Actor,
     why: Option<String>,
     link: &LinkId,
-    sha: Option<&str>,
-) -> Result<Approved, ApprovalError> {
+    sha: &str,
+) -> Result<Approved, RequestError> {
     let candidate = candidate(estate, link).await?;
     let to = &candidate.basis.changes.to;
-    if let Some(sha) = sha.filter(|sha| !names(to, sha)) {
+    if find_commit(sha, &Head::default(), [to])?.as_ref() != Some(to) {
         let what = format!("`{sha}` is not the commit that needs approvals for `{link}`: {} is", to.short());
-        return Err(ApprovalError::refused(
+        return Err(RequestError::refused(
             what,
             format!("look at it, and approve it: `katkit approve {link} {}`", to.short()),
         ));
@@ -164,7 +140,7 @@ pub async fn withdraw(
     by: &Actor,
     why: Option<String>,
     link: &LinkId,
-) -> Result<Vec<Consent>, ApprovalError> {
+) -> Result<Vec<Consent>, RequestError> {
     let (standing, now) = (estate.state.consents().await?.standing, estate.clock.now());
     let access = &estate.manifest().access;
     let is_own = |consent: &&Consent| {
@@ -174,7 +150,7 @@ pub async fn withdraw(
     let own: Vec<Consent> = standing.iter().filter(is_own).cloned().collect();
     if own.is_empty() {
         let what = format!("{by} has given no approval for `{link}` that still counts");
-        return Err(ApprovalError::refused(what, None));
+        return Err(RequestError::refused(what, None));
     }
     let ends = own.iter().map(|consent| consent.id).chain(expired(&standing, now)).collect();
     let new = NewConsent { at: now, by: by.clone(), why, what: ConsentKind::Withdrawal, ends };
@@ -183,14 +159,15 @@ pub async fn withdraw(
 }
 
 impl Candidate {
-    /// How everyone whom a rule names stands to it.
+    /// How everyone whom a rule names stands to it, and the addresses of contributors because of whom nobody is known to
+    /// be independent.
     pub fn standings<'a>(
         &'a self,
         estate: &'a Estate,
         rule: &'a ApprovalRule,
-    ) -> Vec<(&'a PersonName, ApproverState)> {
+    ) -> (Vec<(&'a PersonName, ApproverState)>, Vec<String>) {
         let access = &estate.manifest().access;
-        let (dependent, _) = rule.dependent(access, &self.basis.changes);
+        let (dependent, unknown) = rule.dependent(access, &self.basis.changes);
         let covers = |consent: &Consent| self.basis.covering.contains(&consent.id);
         let given = rule.given(access, (&self.standing, estate.clock.now()), &covers);
         let standing = |name: &'a PersonName| {
@@ -201,12 +178,7 @@ impl Candidate {
             };
             (name, standing)
         };
-        rule.members(access).into_iter().map(standing).collect()
-    }
-
-    /// The addresses of contributors because of whom nobody is known to be independent.
-    pub fn unknown(&self, estate: &Estate, rule: &ApprovalRule) -> Vec<String> {
-        rule.dependent(&estate.manifest().access, &self.basis.changes).1
+        (rule.members(access).into_iter().map(standing).collect(), unknown)
     }
 }
 
@@ -229,13 +201,13 @@ fn refusal(
     by: &Actor,
     link: &LinkId,
     candidate: &Candidate,
-) -> ApprovalError {
+) -> RequestError {
     let access = &estate.manifest().access;
     let hint = format!("`katkit who-can approve {link}` shows who can");
     let who = by.subject.as_deref().unwrap_or(&by.name);
     let Some(name) = access.actor(by) else {
         let what = format!("`[people]` has nobody with the identity {who}, so the approval would not count");
-        return ApprovalError::refused(what, hint);
+        return RequestError::refused(what, hint);
     };
     let short = candidate.basis.changes.to.short();
     let takes = rules.iter().any(|rule| rule.approver(access, by).is_some());
@@ -247,9 +219,5 @@ fn refusal(
         }
         (false, false) => format!("the policy of `{link}` does not name {name} as an approver"),
     };
-    ApprovalError::refused(what, hint)
-}
-
-fn names(sha: &CommitSha, text: &str) -> bool {
-    text.len() >= 4 && sha.as_str().starts_with(&text.to_lowercase())
+    RequestError::refused(what, hint)
 }

@@ -6,6 +6,7 @@ use super::expired;
 use crate::domain::{Actor, Consent, ConsentId, ConsentKind, LinkPatterns};
 use crate::estate::Estate;
 use crate::policy::Zone;
+use crate::requests::RequestError;
 use crate::state::{NewConsent, StateError};
 
 /// A freeze that an actor wants.
@@ -19,14 +20,6 @@ pub struct Frozen {
     pub zone: Zone,
     /// Whether requested rollbacks must wait as well.
     pub holds_rollbacks: bool,
-}
-
-/// A freeze that cannot be ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotFrozen {
-    /// No freeze has this number.
-    #[error("there is no freeze {0}")]
-    Unknown(ConsentId),
 }
 
 /// Records a freeze.
@@ -43,25 +36,26 @@ pub async fn freeze(
     estate.state.consent(NewConsent { at: now, by: by.clone(), why, what, ends }).await
 }
 
-/// The freezes that are in force, in the order they were given.
-pub async fn freezes(estate: &Estate) -> Result<Vec<Consent>, StateError> {
-    let (standing, now) = (estate.state.consents().await?.standing, estate.clock.now());
-    Ok(standing.into_iter().filter(|consent| is_in_force(consent, now)).collect())
-}
-
 /// Ends freezes, all of them or none. Returns those that it ended.
 pub async fn thaw(
     estate: &Estate,
     by: &Actor,
     why: Option<String>,
     ids: &[ConsentId],
-) -> Result<Result<Vec<Consent>, NotFrozen>, StateError> {
+) -> Result<Vec<Consent>, RequestError> {
     let (standing, now) = (estate.state.consents().await?.standing, estate.clock.now());
     let mut thawed: Vec<Consent> = Vec::new();
     for id in ids {
-        let found = standing.iter().find(|consent| consent.id == *id && is_in_force(consent, now));
-        match found {
-            None => return Ok(Err(NotFrozen::Unknown(*id))),
+        let in_force = standing.iter().filter(|consent| is_in_force(consent, now));
+        match in_force.clone().find(|consent| consent.id == *id) {
+            None => {
+                let known: Vec<_> = in_force.map(|consent| consent.id.to_string()).collect();
+                let hint = match known.as_slice() {
+                    [] => "no freeze by hand is in force".to_owned(),
+                    known => format!("in force: {}; `katkit calendar` shows them", known.join(", ")),
+                };
+                return Err(RequestError::refused(format!("there is no freeze {id}"), hint));
+            }
             Some(_) if thawed.iter().any(|consent| consent.id == *id) => {}
             Some(consent) => thawed.push(consent.clone()),
         }
@@ -70,7 +64,7 @@ pub async fn thaw(
     ends.sort_unstable();
     ends.dedup();
     estate.state.consent(NewConsent { at: now, by: by.clone(), why, what: ConsentKind::Thaw, ends }).await?;
-    Ok(Ok(thawed))
+    Ok(thawed)
 }
 
 fn is_in_force(consent: &Consent, now: Timestamp) -> bool {

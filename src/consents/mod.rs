@@ -7,8 +7,8 @@
 mod approve;
 mod freeze;
 
-pub use approve::{ApprovalError, Approved, Candidate, approve, candidate, withdraw};
-pub use freeze::{Frozen, NotFrozen, freeze, freezes, thaw};
+pub use approve::{Approved, Candidate, approve, candidate, withdraw};
+pub use freeze::{Frozen, freeze, thaw};
 
 use jiff::Timestamp;
 

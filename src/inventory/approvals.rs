@@ -1,16 +1,23 @@
 //! What the deployments that need approvals add to what is live.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::Sources;
 use super::problem::problem;
-use crate::domain::{Actor, Changes, CommitSha, Consent, ConsentKind, LinkId, RequestKind};
+use crate::domain::{Actor, Changes, CommitSha, Consent, ConsentKind, Contributors, LinkId, RequestKind};
 use crate::manifest::Manifest;
 use crate::pipeline;
 use crate::plan::{LinkInput, Problem};
 
-/// Fills in `changes` of every link whose policy requires approvals and that is to run something new.
+/// The tree of the second commit, and whose work lies between the first and that.
+type Between = Result<(String, Contributors), Problem>;
+
+/// Fills in `changes` of every link whose policy requires approvals and that is to run something new. Links with the
+/// same commits share one look at the repository.
 pub(super) async fn find(sources: Sources<'_>, links: &mut [LinkInput]) {
+    let mut known: BTreeMap<(&str, Option<CommitSha>, CommitSha), Between> = BTreeMap::new();
     for input in links {
         let policy = sources.manifest.policy_of(&input.id);
         if policy.is_none_or(|(_, policy)| policy.approvals.is_empty()) {
@@ -18,10 +25,24 @@ pub(super) async fn find(sources: Sources<'_>, links: &mut [LinkInput]) {
         }
         let Some(Ok(want)) = input.want.clone() else { continue };
         let from = pipeline::base(&input.head).cloned();
-        if from.as_ref() != Some(&want) {
-            let changes = changes(sources, input, from, want).await;
-            input.changes = Some(Box::new(changes));
+        if from.as_ref() == Some(&want) {
+            continue;
         }
+        let repo =
+            sources.manifest.link(&input.id).and_then(|(_, link)| sources.manifest.repos.get(&link.repo));
+        let url = repo.map(|repo| repo.url.as_str()).unwrap_or_default();
+        let key = (url, from, want);
+        if !known.contains_key(&key) {
+            let (url, from, to) = &key;
+            let found = between(sources, url, from.as_ref(), to).await;
+            known.insert(key.clone(), found);
+        }
+        let initiator = initiator(input, &key.2);
+        let changes = known[&key].clone().map(|(tree, contributors)| {
+            let (_, from, to) = key;
+            Changes { from, to, tree, contributors, initiator }
+        });
+        input.changes = Some(Box::new(changes));
     }
 }
 
@@ -44,23 +65,14 @@ pub(super) fn latched<'c>(
     })
 }
 
-async fn changes(
-    sources: Sources<'_>,
-    input: &LinkInput,
-    from: Option<CommitSha>,
-    to: CommitSha,
-) -> Result<Changes, Problem> {
-    let repo = sources.manifest.link(&input.id).and_then(|(_, link)| sources.manifest.repos.get(&link.repo));
-    let url = repo.map(|repo| repo.url.as_str()).unwrap_or_default();
+async fn between(sources: Sources<'_>, url: &str, from: Option<&CommitSha>, to: &CommitSha) -> Between {
     let found = async {
-        for sha in from.iter().chain([&to]) {
+        for sha in from.into_iter().chain([to]) {
             sources.git.ensure(url, sha).await?;
         }
-        sources.git.contributors(url, from.as_ref(), &to).await
+        sources.git.contributors(url, from, to).await
     };
-    let (tree, contributors) = found.await.map_err(|error| problem(&error))?;
-    let initiator = initiator(input, &to);
-    Ok(Changes { from, to, tree, contributors, initiator })
+    found.await.map_err(|error| problem(&error))
 }
 
 /// Who promoted the commit, whether or not the request is granted yet.

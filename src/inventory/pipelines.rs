@@ -83,7 +83,7 @@ pub(super) async fn resolve(
 
 /// The commits whose place on the branch matters: what is live, and what the manifest or actors name.
 fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], known: Known<'_>) -> Vec<CommitSha> {
-    let Known { records, consents, now: _ } = known;
+    let Known { records, consents, now } = known;
     let mut until = BTreeSet::new();
     for input in members.iter().map(|&at| &links[at]) {
         let Some((_, pipeline, pin)) = manifest.pipeline_of(&input.id) else { continue };
@@ -91,7 +91,7 @@ fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], known: Kno
         until.extend(pin.map(|pin| pin.sha.clone()));
         until.extend(promoted.cloned());
         // Whether an approval covers what would be deployed depends on the order of both ends.
-        until.extend(approved(consents, &input.id).cloned());
+        until.extend(approved(consents, input, now).cloned());
         // Trains depend on what the links behind it have.
         let others = pipeline.links().filter_map(|link| records.get(link));
         until.extend(others.filter_map(|record| record.live.clone()));
@@ -107,14 +107,22 @@ fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], known: Kno
     until.into_iter().collect()
 }
 
-/// Both ends of what was approved for a link.
-fn approved<'c>(consents: &'c [Consent], link: &LinkId) -> impl Iterator<Item = &'c CommitSha> {
-    consents.iter().flat_map(move |consent| match &consent.what {
-        ConsentKind::Approval { link: of, changes, .. } if of == link => {
-            changes.from.iter().chain(Some(&changes.to)).collect::<Vec<_>>()
+/// Both ends of what was approved for a link and is still to be deployed there.
+fn approved<'c>(
+    consents: &'c [Consent],
+    input: &LinkInput,
+    now: Timestamp,
+) -> impl Iterator<Item = &'c CommitSha> {
+    let live = pipeline::base(&input.head);
+    let ends = move |consent: &'c Consent| match &consent.what {
+        ConsentKind::Approval { link, changes, until, .. }
+            if *link == input.id && *until > now && Some(&changes.to) != live =>
+        {
+            Some(changes.from.iter().chain([&changes.to]))
         }
-        _ => Vec::new(),
-    })
+        _ => None,
+    };
+    consents.iter().filter_map(ends).flatten()
 }
 
 async fn read(

@@ -9,7 +9,7 @@ use super::{HoldReason, LinkInput};
 use crate::domain::{Changes, CommitSha, Consent, ConsentId, ConsentKind, LinkId};
 use crate::manifest::Manifest;
 use crate::pipeline::BranchHistory;
-use crate::policy::{Gated, MissingApprovals};
+use crate::policy::{ApprovalRule, Gated, MissingApprovals};
 
 /// What a plan knows of the approvals of a commit, so that the executor can judge them again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ use crate::policy::{Gated, MissingApprovals};
 pub struct ApprovalBasis {
     /// The changes that need approvals.
     pub changes: Changes,
-    /// The approvals that are for these changes, if they still stand. One that is given later counts for the next plan.
+    /// The approvals for these changes, if they still stand. Later approvals count for the next plan.
     pub covering: Vec<ConsentId>,
 }
 
@@ -28,7 +28,8 @@ impl ApprovalBasis {
         manifest.policy_of(&input.id).filter(|(_, policy)| !policy.approvals.is_empty())?;
         let branch = input.pipeline.as_ref().map(|pipeline| &*pipeline.branch);
         let of_link = approvals(consents, &input.id);
-        let covering = of_link.filter(|(_, approved)| covers(approved, changes, branch)).map(|(id, _)| id);
+        let covering = of_link.filter(|(_, approved)| covers(approved, changes, branch));
+        let covering = covering.map(|(consent, _)| consent.id);
         Some(Self { covering: covering.collect(), changes: changes.clone() })
     }
 
@@ -42,20 +43,17 @@ impl ApprovalBasis {
     ) -> Option<Unapproved> {
         let (policy, rules) = manifest.policy_of(link).map(|(name, policy)| (name, &policy.approvals))?;
         let covers = |consent: &Consent| self.covering.contains(&consent.id);
-        let lacks = |gated: Option<Gated>| -> Vec<MissingApprovals> {
-            let rules = rules.iter().filter(|rule| gated.is_none_or(|gated| rule.gates == gated));
-            let judged = rules
-                .filter_map(|rule| rule.missing(&manifest.access, &self.changes, (consents, now), &covers));
-            judged.collect()
+        let missing = |rule: &ApprovalRule| {
+            let missing = rule.missing(&manifest.access, &self.changes, (consents, now), &covers)?;
+            Some((rule.gates, missing))
         };
-        let missing = lacks(None);
+        let (gated, missing): (Vec<Gated>, Vec<MissingApprovals>) = rules.iter().filter_map(missing).unzip();
         if missing.is_empty() {
             return None;
         }
         let lapsed: BTreeSet<String> = approvals(consents, link)
-            .filter(|(id, approved)| !self.covering.contains(id) && approved.from == self.changes.from)
-            .filter_map(|(id, _)| consents.iter().find(|consent| consent.id == id))
-            .map(|consent| consent.by.name.clone())
+            .filter(|(consent, approved)| !covers(consent) && approved.from == self.changes.from)
+            .map(|(consent, _)| consent.by.name.clone())
             .collect();
         let reason = HoldReason::Unapproved {
             policy: policy.clone(),
@@ -63,7 +61,7 @@ impl ApprovalBasis {
             missing,
             lapsed: lapsed.into_iter().collect(),
         };
-        Some(Unapproved { reason, holds_run: !lacks(Some(Gated::Run)).is_empty() })
+        Some(Unapproved { reason, holds_run: gated.contains(&Gated::Run) })
     }
 }
 
@@ -101,9 +99,9 @@ impl Unapproved {
 }
 
 /// The approvals for a link.
-fn approvals<'c>(consents: &'c [Consent], link: &LinkId) -> impl Iterator<Item = (ConsentId, &'c Changes)> {
+fn approvals<'c>(consents: &'c [Consent], link: &LinkId) -> impl Iterator<Item = (&'c Consent, &'c Changes)> {
     consents.iter().filter_map(move |consent| match &consent.what {
-        ConsentKind::Approval { link: of, changes, .. } if of == link => Some((consent.id, &**changes)),
+        ConsentKind::Approval { link: of, changes, .. } if of == link => Some((consent, &**changes)),
         _ => None,
     })
 }

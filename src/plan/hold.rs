@@ -233,23 +233,14 @@ impl Hold {
 
     /// Whether nothing is wrong: a deployment waits until its gate opens, or a commit until others have verified or
     /// approved it.
-    /// That is not a failure.
     pub fn is_at_gate(&self) -> bool {
-        (!self.scope.is_link()
-            || matches!(
-                self.reason,
-                HoldReason::NotVerified { .. }
-                    | HoldReason::Soaking { .. }
-                    | HoldReason::Unapproved { .. }
-                    | HoldReason::Train { .. }
-            ))
-            && !self.reason.is_error()
+        let is_of_commit = matches!(self.reason, HoldReason::NotVerified { .. });
+        (!self.scope.is_link() || is_of_commit || self.reason.is_of_policy()) && !self.reason.is_error()
     }
 
     /// Whether a policy, or a freeze by hand, lets it wait.
     pub fn is_of_policy(&self) -> bool {
-        let is_by_hand = matches!(self.reason, HoldReason::FrozenByHand { .. });
-        self.is_at_gate() && (is_by_hand || self.reason.policy().is_some())
+        self.is_at_gate() && self.reason.is_of_policy()
     }
 
     /// Whether people have to approve the commit.
@@ -378,6 +369,11 @@ impl HoldReason {
             | Self::Train { policy, .. } => Some(policy),
             _ => None,
         }
+    }
+
+    /// Whether a policy, or a freeze by hand, is the reason.
+    fn is_of_policy(&self) -> bool {
+        matches!(self, Self::FrozenByHand { .. }) || self.policy().is_some()
     }
 
     /// Whether the hold ends once another process is done with the link.

@@ -33,7 +33,7 @@ pub struct Refusal {
 
 impl RequestError {
     /// A refusal and its hint.
-    pub(super) fn refused(what: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
+    pub(crate) fn refused(what: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
         Self::Refused(Refusal { what: what.into(), hint: hint.into() })
     }
 

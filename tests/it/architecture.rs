@@ -108,7 +108,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // As `requests`.
     (
         "consents",
-        &["access", "clock", "domain", "estate", "inventory", "manifest", "plan", "policy", "state"],
+        &[
+            "access",
+            "clock",
+            "domain",
+            "estate",
+            "inventory",
+            "manifest",
+            "plan",
+            "policy",
+            "requests",
+            "state",
+        ],
     ),
     // A server calls it too: it knows no arguments, no terminal and no output.
     (

@@ -47,16 +47,16 @@ pub(in crate::cli) async fn run(
     let (estate, by) = (&*opened.estate, &opened.actor);
     let (id, _) = link::requested(estate, link).await?;
     let style = output.style();
-    if *withdraw {
+    let Some(sha) = sha.as_ref().filter(|_| !withdraw) else {
         for Consent { id: number, what, .. } in consents::withdraw(estate, by, why.clone(), &id).await? {
             let ConsentKind::Approval { changes, .. } = what else { continue };
             let text = format!("Withdrew approval {number} of {} for {id}.", changes.to.short());
             output.show(hang("", 0, &text, style))?;
         }
         return Ok(ExitStatus::Success);
-    }
+    };
     let Approved { consent, is_old, missing, other_holds } =
-        consents::approve(estate, by, why.clone(), &id, sha.as_deref()).await?;
+        consents::approve(estate, by, why.clone(), &id, sha).await?;
     let ConsentKind::Approval { changes, .. } = &consent.what else { return Ok(ExitStatus::Success) };
     let (short, number) = (changes.to.short(), consent.id);
     let done = match is_old {

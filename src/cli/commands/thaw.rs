@@ -37,25 +37,11 @@ pub(in crate::cli) async fn run(
     let opened = global.open(host).await?;
     let estate = &*opened.estate;
     let ids: Vec<_> = arguments.freezes.iter().map(|number| ConsentId(*number)).collect();
-    let thawed = match consents::thaw(estate, &opened.actor, arguments.why.clone(), &ids).await? {
-        Ok(thawed) => thawed,
-        Err(unknown) => {
-            let known = consents::freezes(estate).await?;
-            return Err(CommandError::refused(unknown.to_string(), in_force(&known)));
-        }
-    };
+    let thawed = consents::thaw(estate, &opened.actor, arguments.why.clone(), &ids).await?;
     for Consent { id, what, .. } in thawed {
         let ConsentKind::Freeze { links, .. } = what else { continue };
         let text = format!("Ended freeze {id} of {links}. `katkit apply` deploys what it held.");
         output.show(hang("", 0, &text, output.style()))?;
     }
     Ok(ExitStatus::Success)
-}
-
-fn in_force(freezes: &[Consent]) -> String {
-    let ids: Vec<_> = freezes.iter().map(|freeze| freeze.id.to_string()).collect();
-    match ids.as_slice() {
-        [] => "no freeze by hand is in force".to_owned(),
-        ids => format!("in force: {}; `katkit calendar` shows them", ids.join(", ")),
-    }
 }

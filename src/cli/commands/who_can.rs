@@ -49,7 +49,10 @@ pub(in crate::cli) async fn run(
     let rules: Vec<_> = rules
         .unwrap_or_default()
         .iter()
-        .map(|rule| (rule, candidate.standings(estate, rule), candidate.unknown(estate, rule)))
+        .map(|rule| {
+            let (people, unknown) = candidate.standings(estate, rule);
+            (rule, people, unknown)
+        })
         .collect();
     let changes = &candidate.basis.changes;
     let who_can = WhoCan { link: &id, live: changes.from.as_ref(), sha: &changes.to, rules: &rules };

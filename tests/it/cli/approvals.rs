@@ -200,25 +200,7 @@ fn a_commit_runs_in_production_once_two_people_approved_it_who_did_not_write_it(
       cleo  approved
     ----- exit 0
     ");
-    assert_snapshot!(world.run(["apply", "--yes"]), @r#"
-    prod/shop  <first> → <second>, 1 commit
-      + run build  not run yet
-      ~ deploy     `web`
-          @@ -4 +4 @@
-          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<second>+}", "Replicas": 2 },
-          <second> second (ada)
-
-    Plan: 1 link to change (1 phase, 1 deployment), 1 up to date.
-
-    Applied: 1 link done in <time>.
-    ----- stderr -----
-    prod/shop  starting run for <second>
-    prod/shop  build  started
-    prod/shop  build  succeeded  <time>
-    prod/shop  deploying <second>
-    prod/shop  <second> deployed  <time>
-    ----- exit 0
-    "#);
+    applied(&world, "second");
     assert_snapshot!(approve(&world, "ben", "second"), @"
     ----- stderr -----
     error: no commit of `prod/shop` needs approvals: it runs what it should
@@ -355,6 +337,25 @@ fn a_retry_needs_the_approvals_as_well() {
     Plan: nothing to change, 1 held, 1 up to date.
     ----- exit 0
     ");
+}
+
+#[test]
+fn a_commit_that_lacks_approvals_in_a_freeze_waits_and_does_not_fail() {
+    let mut world = live();
+    push(&mut world, "ada", "second");
+    world.run(["apply", "--yes"]);
+    world.run(["freeze", "prod", "--why", "audit", "--until", "2999-01-01 00:00"]);
+    assert_snapshot!(world.run(["apply", "--yes"]), @"
+    prod/shop  <first> → <second>
+      ! held: <second> needs 2 approvals from release, as the policy `production` requires
+          hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
+      ! held: ana froze deployments until Tue <date> <hour> UTC (freeze 3): audit
+
+    Plan: nothing to change, 1 held, 1 up to date.
+    ----- exit 0
+    ");
+    assert_eq!(world.run(["apply", "--yes", "--strict"]).code, 3);
+    assert_eq!(world.run(["status", "--check"]).code, 0);
 }
 
 #[test]
