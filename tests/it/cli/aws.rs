@@ -87,6 +87,33 @@ fn from_bootstrap_to_a_retry_everything_works() {
 }
 
 #[test]
+fn an_approval_counts_for_the_identity_that_aws_verified_whatever_name_the_caller_takes() {
+    let account = account();
+    let world = world(&account).variable("KATKIT_ACTOR", "ben");
+    world.edit("[tenants.dev]\n", "[tenants.dev]\npolicy = \"office\"\n");
+    let manifest = world.read("katkit.toml");
+    let rule = "approvals = [{ from = [\"ben\"], assurance = \"aws\" }]";
+    world.write("katkit.toml", &format!("{manifest}\n[people]\nben = {{}}\n\n[policies.office]\n{rule}\n"));
+    assert_eq!(world.run(["bootstrap"]).code, 0);
+    let held = world.run(["apply", "--yes", "--strict"]);
+    assert_eq!((held.code, world.ran()), (3, String::new()), "{held}");
+    let approve = || world.run(["approve", "dev/shop", world.sha("first")]);
+    let refused = approve();
+    let arn = refused.stderr.split("the identity ").nth(1).and_then(|rest| rest.split(',').next());
+    let arn = arn.filter(|arn| arn.starts_with("arn:aws:")).unwrap_or_else(|| panic!("{refused}"));
+    world.edit("ben = {}", &format!("ben.aws = [\"{arn}\"]"));
+    assert_eq!(world.run(["freeze", "dev", "--until", "1h", "--why", "audit"]).code, 0);
+    let approved = approve();
+    assert_eq!(approved.code, 0, "{approved}");
+    // The phase runs, and the deployment waits for the end of the freeze.
+    assert_eq!(world.run(["apply", "--yes", "--strict"]).code, 3);
+    assert_eq!(world.ran(), "dev/shop build <first> 1 0");
+    assert_eq!(world.run(["thaw", "1"]).code, 0);
+    world.apply();
+    assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
+}
+
+#[test]
 fn missing_and_wrong_resources_are_reported_with_a_hint() {
     let account = account();
     let world = world(&account);
