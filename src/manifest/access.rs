@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::definitions::{NamedTable, checked, unknown};
 use super::reader::{Located, Reader, Section, Value as _};
+use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{AccessKeys, PersonKeys};
 use crate::access::{Access, Person};
@@ -15,13 +16,14 @@ pub(super) fn access(
     access: Option<Located<AccessKeys<'_>>>,
     reader: &Reader<'_>,
 ) -> Access {
-    let mut built = Access::default();
+    let (mut built, mut places) = (Access::default(), BTreeMap::new());
     for (key, raw) in people.into_iter().flat_map(|section| section.value.table) {
         let it = NamedTable { reader: *reader, key: reader.span_of(key), raw };
         let name = checked::<PersonName>(key.get_ref(), &it);
+        places.extend(name.clone().map(|name| (name, it.key)));
         built.people.extend(name.zip(it.read().map(person)));
     }
-    check_unique(&built.people, reader);
+    check_unique(&built.people, &places, reader);
     let groups = access.and_then(|access| access.value.groups);
     for (key, raw) in groups.into_iter().flat_map(|section| section.value.table) {
         let it = NamedTable { reader: *reader, key: reader.span_of(key), raw };
@@ -61,13 +63,19 @@ fn person(keys: PersonKeys<'_>) -> Person {
 }
 
 /// An identity that two people have would make one of them approve as the other.
-fn check_unique(people: &BTreeMap<PersonName, Person>, reader: &Reader<'_>) {
+fn check_unique(
+    people: &BTreeMap<PersonName, Person>,
+    places: &BTreeMap<PersonName, Span>,
+    reader: &Reader<'_>,
+) {
     let mut owners: BTreeMap<&str, &PersonName> = BTreeMap::new();
     for (name, Person { emails, github, aws, oidc }) in people {
         for identity in emails.iter().chain(github).chain(aws).chain(oidc) {
             let Some(other) = owners.insert(identity, name).filter(|other| *other != name) else { continue };
             let message = format!("{} is of {other} and of {name}", quoted(identity));
-            reader.error(reader.span(&(0..0)), message, "in `[people]`");
+            if let Some(place) = places.get(name) {
+                reader.error(*place, message, "the second");
+            }
         }
     }
 }

@@ -91,7 +91,7 @@ pub struct WhoCanJson<'a> {
     pub rules: Vec<RuleJson<'a>>,
 }
 
-/// One rule.
+/// A rule of the policy.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RuleJson<'a> {
     /// The groups and people who may approve.

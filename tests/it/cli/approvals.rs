@@ -468,16 +468,18 @@ fn rules_that_nobody_can_meet_are_mistakes_of_the_manifest() {
     "#);
     world.edit("\"ben\", \"cleo2\"]", "\"ben\", \"cleo\"]");
     world.edit("ben@example.com", "ada@example.com");
-    assert_snapshot!(world.run(["validate"]), @"
+    assert_snapshot!(world.run(["validate"]), @r#"
     ----- stderr -----
       × `ada@example.com` is of ana and of ben
-       ╭─[katkit.toml:1:1]
-     1 │ version = 1
-       · ▲
-       · ╰── in `[people]`
-       ╰────
+        ╭─[katkit.toml:14:1]
+     13 │ ana.emails = ["ada@example.com"]
+     14 │ ben.emails = ["ada@example.com"]
+        · ─┬─
+        ·  ╰── the second
+     15 │ cleo.emails = ["cleo@example.com"]
+        ╰────
 
     1 error
     ----- exit 1
-    ");
+    "#);
 }
