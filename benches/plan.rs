@@ -330,6 +330,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<RecordedEvent
         at: Timestamp::UNIX_EPOCH,
         by: "bench".into(),
         event,
+        previous: None,
     });
     let recorded: Vec<_> = recorded.collect();
     let head = journal::fold(&recorded).expect("a legal history");

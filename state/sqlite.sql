@@ -20,6 +20,7 @@ CREATE TABLE event (
   at         TEXT    NOT NULL, -- RFC 3339, UTC, nine digits of the second: sorts as text
   author     TEXT    NOT NULL, -- JSON; before: a name
   event      TEXT    NOT NULL, -- JSON
+  previous   TEXT,             -- the digest of the event before it; before: NULL
   UNIQUE (tenant, link, generation)
 ) STRICT;
 

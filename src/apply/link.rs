@@ -58,14 +58,15 @@ async fn under_lease(
             found: head.generation,
         });
     }
-    let mut record = Record::new(
+    let mut record = Record::open(
         Arc::clone(&estate.state),
         Arc::clone(&estate.clock),
         plan.link.clone(),
         held.epoch,
         session.actor.clone(),
         head,
-    );
+    )
+    .await?;
     if let Some(from) = &held.from {
         record.stage(Event::TakenOver { from: from.to_string() })?;
     }

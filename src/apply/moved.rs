@@ -37,14 +37,15 @@ async fn under_lease(
         let found = head.generation;
         return Err(ApplyError::Stale { link: from.clone(), planned: base, found });
     }
-    let mut old = Record::new(
+    let mut old = Record::open(
         Arc::clone(&session.estate().state),
         Arc::clone(&session.estate().clock),
         from.clone(),
         held.epoch,
         session.actor.clone(),
         head,
-    );
+    )
+    .await?;
     if let Some(owner) = &held.from {
         old.stage(Event::TakenOver { from: owner.to_string() })?;
     }

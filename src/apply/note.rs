@@ -34,7 +34,7 @@ async fn write(
     let heads = state.heads(Some(std::slice::from_ref(link))).await?;
     let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
     let (state, clock, by) = (Arc::clone(state), Arc::clone(clock), actor.clone());
-    let mut record = Record::new(state, clock, link.clone(), held.epoch, by, head);
+    let mut record = Record::open(state, clock, link.clone(), held.epoch, by, head).await?;
     for event in events {
         record.stage(event)?;
     }

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::domain::{
-    Actor, Consent, ConsentId, Epoch, Event, Generation, Head, LinkId, RecordedEvent, Request, RequestId,
-    RunId, RunOutcome,
+    Actor, Consent, ConsentId, Entry as _, EntryDigest, Epoch, Event, Generation, Head, LinkId,
+    RecordedEvent, Request, RequestId, RunId, RunOutcome,
 };
 use crate::journal;
 use crate::platform::{FencingCheck as _, PlatformError};
-use crate::state::{Append, Rename, State, StateError};
+use crate::state::{Append, OwnEvents, Rename, State, StateError};
 
 use super::ApplyError;
 use super::lease_guard::LeaseGuard;
@@ -36,16 +36,21 @@ pub struct Record {
 
 impl Record {
     /// The journal of a link whose lease is held under `epoch`, starting at `head`; written on behalf of `by`.
-    pub fn new(
+    ///
+    /// Reads the journal if an older katkit wrote the head: its events get their chain now.
+    pub async fn open(
         state: Arc<dyn State>,
         clock: Arc<dyn Clock>,
         link: LinkId,
         epoch: Epoch,
         by: Actor,
-        head: Head,
-    ) -> Self {
+        mut head: Head,
+    ) -> Result<Self, StateError> {
+        if head.lacks_chain() {
+            head.chain = own_chain(&*state, &link, &head).await?;
+        }
         let written = head.generation;
-        Self { state, clock, link, epoch, by, head, written, staged: Vec::new(), consumes: Vec::new() }
+        Ok(Self { state, clock, link, epoch, by, head, written, staged: Vec::new(), consumes: Vec::new() })
     }
 
     /// Checks whether the lease of this record is still held.
@@ -79,7 +84,8 @@ impl Record {
 
     fn stage_at(&mut self, at: Timestamp, event: Event) -> Result<(), ApplyError> {
         let generation = Generation(self.head.generation.0 + 1);
-        let recorded = RecordedEvent { generation, at, by: self.by.clone(), event };
+        let (by, previous) = (self.by.clone(), self.head.chain);
+        let recorded = RecordedEvent { generation, at, by, event, previous };
         self.head = journal::step(&self.head, &recorded)?;
         self.staged.push(recorded);
         Ok(())
@@ -145,6 +151,7 @@ impl Record {
             at: self.clock.now(),
             by: self.by.clone(),
             event: Event::MovedFrom { from: old.link.clone(), record: record.clone() },
+            previous: self.head.chain,
         };
         let head = journal::step(&head, &moved)?;
         old.stage(Event::MovedTo { to: self.link.clone(), record })?;
@@ -205,6 +212,19 @@ impl Record {
     }
 }
 
+/// The digest of a link's last event, from the events of an older katkit.
+async fn own_chain(state: &dyn State, link: &LinkId, head: &Head) -> Result<Option<EntryDigest>, StateError> {
+    let mut events = OwnEvents::new(state, link, head);
+    let mut chain = None;
+    loop {
+        let page = events.page().await?;
+        if page.is_empty() {
+            return Ok(chain);
+        }
+        chain = page.iter().fold(chain, |chain, recorded| Some(recorded.digest(chain)));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,11 +232,12 @@ mod tests {
     use crate::domain::ConsentKind;
     use crate::state::{Consents as _, Leases as _, MemoryState, NewConsent};
 
-    #[test]
-    fn what_belongs_together_is_staged_completely_or_not_at_all() {
+    #[tokio::test]
+    async fn what_belongs_together_is_staged_completely_or_not_at_all() {
         let (state, clock) = (Arc::new(MemoryState::new()), Arc::new(SystemClock::new()));
         let link = "dev/shop".parse().unwrap();
-        let mut record = Record::new(state, clock, link, Epoch(1), "ana".into(), Head::default());
+        let mut record =
+            Record::open(state, clock, link, Epoch(1), "ana".into(), Head::default()).await.unwrap();
         let unlocked = || Event::Unlocked { from: "ben".to_owned(), why: None };
         record.stage(unlocked()).unwrap();
         let before = record.head().clone();
@@ -244,7 +265,9 @@ mod tests {
         let epoch =
             state.acquire(&link, &owner, std::time::Duration::from_secs(30), None).await.unwrap().epoch;
         let mut record =
-            Record::new(state.clone(), clock.clone(), link.clone(), epoch, "ana".into(), Head::default());
+            Record::open(state.clone(), clock.clone(), link.clone(), epoch, "ana".into(), Head::default())
+                .await
+                .unwrap();
         record.stage(Event::Unlocked { from: "staged before".to_owned(), why: None }).unwrap();
         let judged = std::sync::Mutex::new(Vec::new());
         let may_happen = |at, consents: &[Consent]| {

@@ -151,6 +151,7 @@ fn again(fix: Fix<'_>, run: &RunState, phase: &PhaseName) -> Result<String, Stri
         at: Timestamp::UNIX_EPOCH,
         by: Actor::nobody(),
         event: Event::Requested { ask, from: Actor::nobody(), why: None },
+        previous: None,
     };
     match journal::step(head, &asked) {
         Err(illegal) => Err(format!("it cannot be rerun: {}", illegal.why)),

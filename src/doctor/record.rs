@@ -95,6 +95,7 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
     }
     let Head {
         generation: _,
+        chain,
         deployed,
         verified,
         live_clock,
@@ -121,6 +122,8 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         run.cancelled = run.cancelled.take().or_else(|| folded.cancelled.clone());
     }
     let parts = [
+        // Older builds wrote heads without it.
+        ("the digest of the last event", chain.is_none() || *chain == folded.chain),
         ("what is deployed", *deployed == folded.deployed),
         ("what was verified", is_verified_alike),
         ("the deployment in flight", *deploying == folded.deploying),

@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Changes, LinkId, LinkPatterns};
+use super::{Actor, Changes, EntryDigest, LinkId, LinkPatterns};
 
 /// The place of a consent in the journal of consents, from 1; 0 before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub struct Consent {
     /// The earlier consents that no longer stand because of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ends: Vec<ConsentId>,
+    /// The digest of the consent before it. The first has none, nor have those that an older katkit recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<EntryDigest>,
 }
 
 /// What an actor decided.

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, AttemptNumber, CommitSha, DeployOutcome, DeploymentName, FleetName, Generation, Handle,
-    HistoryCut, Images, LinkId, Outcome, PhaseName, PlanDigest, RequestKind, RunId, RunOutcome, Token,
+    Actor, AttemptNumber, CommitSha, DeployOutcome, DeploymentName, EntryDigest, FleetName, Generation,
+    Handle, HistoryCut, Images, LinkId, Outcome, PhaseName, PlanDigest, RequestKind, RunId, RunOutcome,
+    Token,
 };
 
 /// An event with its author and time. A link's journal is a gapless list of these.
@@ -20,6 +21,10 @@ pub struct RecordedEvent {
     pub by: Actor,
     /// What happened.
     pub event: Event,
+    /// The digest of the event before it under the same name. The first event has none, nor have those that an older
+    /// katkit recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<EntryDigest>,
 }
 
 /// Why a run was started.

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, FleetName, FormerName,
-    Generation, Handle, Images, LinkId, LiveClock, Outcome, PhaseName, Promotion, Pruned, Quarantine, RunId,
-    RunOutcome, Token,
+    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, EntryDigest, FleetName,
+    FormerName, Generation, Handle, Images, LinkId, LiveClock, Outcome, PhaseName, Promotion, Pruned,
+    Quarantine, RunId, RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -17,6 +17,9 @@ use super::{
 pub struct Head {
     /// The number of events folded into it.
     pub generation: Generation,
+    /// The digest of the last of them; `None` if an older katkit recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<EntryDigest>,
     /// What runs, as far as katkit knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Deployment>,

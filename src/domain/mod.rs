@@ -6,6 +6,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod actor;
+mod chain;
 mod changes;
 mod check;
 mod consent;
@@ -32,6 +33,7 @@ mod template;
 mod text;
 
 pub use actor::{Actor, ActorKind, Assurance, Door};
+pub use chain::{Entry, EntryDigest};
 pub use changes::{Changes, Contributors};
 pub use check::{Check, CheckResult};
 pub use consent::{Consent, ConsentId, ConsentKind};

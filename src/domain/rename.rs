@@ -44,6 +44,7 @@ impl Head {
     pub fn is_blank(&self) -> bool {
         let Self {
             generation: _,
+            chain: _,
             deployed,
             verified,
             live_clock: _,

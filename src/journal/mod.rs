@@ -83,12 +83,14 @@ pub fn tries_again(phase: &PhaseState, retries: u32) -> bool {
 
 /// Applies the event to `head`. After an error `head` must be discarded.
 fn apply(head: &mut Head, recorded: &RecordedEvent) -> Result<(), IllegalMove> {
+    let chain = head.digest_of_next(recorded);
     let moved = if moved::follows(head, recorded) {
         transition(head, recorded)
     } else {
         Err(format!("the previous event is {}", head.generation))
     };
     head.generation = recorded.generation;
+    head.chain = chain;
     evidence::advance_clock(head, recorded.at);
     moved.map_err(|why| IllegalMove { generation: recorded.generation, event: recorded.event.word(), why })
 }

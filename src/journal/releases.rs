@@ -35,7 +35,7 @@ impl Release {
 pub fn releases<'a>(events: impl IntoIterator<Item = &'a RecordedEvent>) -> Vec<Release> {
     let mut releases = Vec::new();
     let mut tokens = Vec::new();
-    for RecordedEvent { generation: _, at, by, event } in events {
+    for RecordedEvent { generation: _, at, by, event, previous: _ } in events {
         match event {
             Event::DeployIntended { token, purpose, sha, images: _, saved_plan: _ } => {
                 let (sha, purpose, by) = (sha.clone(), Some(*purpose), by.clone());

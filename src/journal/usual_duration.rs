@@ -25,7 +25,7 @@ impl Usual {
         let mut phases: BTreeMap<&PhaseName, Vec<Duration>> = BTreeMap::new();
         let mut deployments = Vec::new();
         let lasted = |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).ok();
-        for RecordedEvent { generation: _, at, by: _, event } in events {
+        for RecordedEvent { generation: _, at, by: _, event, previous: _ } in events {
             match event {
                 Event::AttemptIntended { phase, attempt, .. } => {
                     begun.insert(phase, (*attempt, *at));

@@ -73,6 +73,7 @@ impl PlanDraft<'_> {
             at: self.now,
             by: Actor::nobody(),
             event,
+            previous: None,
         };
         self.head = journal::step(&self.head, &recorded).map_err(|illegal| illegal.why)?;
         Ok(())

@@ -147,6 +147,7 @@ fn arrive(new: &mut LinkInput, old: LinkInput, now: Timestamp) {
         at: now,
         by: Actor::nobody(),
         event: Event::MovedFrom { from: from.clone(), record: String::new() },
+        previous: None,
     };
     // Legal for every head that is not blank and has no deployment in flight.
     new.head = journal::step(&head, &moved).map_or(head, Box::new);

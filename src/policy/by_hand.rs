@@ -8,7 +8,7 @@ use crate::domain::{Consent, ConsentKind, LinkId};
 impl Freeze {
     /// The freeze in a consent, if it is one.
     pub fn by_hand(consent: &Consent) -> Option<Self> {
-        let Consent { id, at, by, why, what, ends: _ } = consent;
+        let Consent { id, at, by, why, what, ends: _, previous: _ } = consent;
         let ConsentKind::Freeze { links: _, until, zone, holds_rollbacks } = what else { return None };
         // A newer katkit may have checked the name with a newer database of zones.
         let zone = Zone::new(zone).unwrap_or(Zone::UTC);

@@ -77,7 +77,7 @@ impl Pruner {
             return Ok(());
         }
         let (state, clock) = (Arc::clone(&self.state), Arc::clone(&self.clock));
-        let mut record = Record::new(state, clock, id.clone(), held.epoch, self.actor.clone(), head);
+        let mut record = Record::open(state, clock, id.clone(), held.epoch, self.actor.clone(), head).await?;
         if let Some(owner) = &held.from {
             record.stage(Event::TakenOver { from: owner.to_string() })?;
         }

@@ -55,7 +55,7 @@ pub fn calendar<'m>(
 }
 
 fn by_hand(consent: &Consent) -> Option<FreezeByHand<'_>> {
-    let Consent { id, at, by, why, what, ends: _ } = consent;
+    let Consent { id, at, by, why, what, ends: _, previous: _ } = consent;
     let ConsentKind::Freeze { links, until, zone, holds_rollbacks } = what else { return None };
     let zone = Zone::new(zone).unwrap_or(Zone::UTC);
     Some(FreezeByHand {

@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::domain::{Actor, Consent, ConsentId, ConsentKind};
+use crate::domain::{Actor, Consent, ConsentId, ConsentKind, Entry as _, EntryDigest};
 
 use super::StateError;
 
@@ -34,11 +34,21 @@ pub struct NewConsent {
 }
 
 impl NewConsent {
-    /// The consent under its id.
-    pub(super) fn under(self, id: ConsentId) -> Consent {
+    /// The consent as the next entry of the journal, after an entry with the digest `previous`.
+    pub(super) fn under(self, id: ConsentId, previous: Option<EntryDigest>) -> Consent {
         let Self { at, by, why, what, ends } = self;
-        Consent { id, at, by, why, what, ends }
+        Consent { id, at, by, why, what, ends, previous }
     }
+}
+
+/// Whether the digest of this entry follows from the entry alone, not from all before it.
+pub(super) fn is_chained(last: &Consent) -> bool {
+    last.previous.is_some() || !last.continues()
+}
+
+/// The digest of the last entry of the journal, from all of its entries or from the last, if that is chained.
+pub(super) fn chain(entries: &[Consent]) -> Option<EntryDigest> {
+    entries.iter().fold(None, |before, entry| Some(entry.digest(before)))
 }
 
 /// The consents of all links. They have one journal: who deploys checks with one condition that nothing was decided

@@ -19,7 +19,7 @@ use crate::domain::{
 
 use super::{
     Append, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests, StandingConsents,
-    State, StateError, Survey, lease, prune, rename, write,
+    State, StateError, Survey, consents, lease, prune, rename, write,
 };
 
 /// The state in memory; see the module documentation.
@@ -252,7 +252,8 @@ impl Consents for MemoryState {
 
     async fn consent(&self, new: NewConsent) -> Result<Consent, StateError> {
         let mut record = self.record().await;
-        let consent = new.under(ConsentId(record.last_consent().0 + 1));
+        let previous = consents::chain(record.consents.last().map(std::slice::from_ref).unwrap_or_default());
+        let consent = new.under(ConsentId(record.last_consent().0 + 1), previous);
         comes_back(&consent).map_err(|what| StateError::Corrupt { place: self.place(), what })?;
         record.standing.retain(|id| !consent.ends.contains(id));
         if consent.what.stands() {

@@ -18,6 +18,7 @@ mod decode;
 pub mod dynamodb;
 pub mod lease;
 mod memory;
+mod pages;
 mod prune;
 mod rename;
 mod sqlite;
@@ -39,6 +40,7 @@ pub use consents::{Consents, NewConsent, StandingConsents};
 #[cfg(feature = "aws")]
 pub use dynamodb::DynamodbState;
 pub use memory::MemoryState;
+pub use pages::OwnEvents;
 pub use sqlite::SqliteState;
 
 /// Why a call on the state failed.

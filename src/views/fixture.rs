@@ -42,7 +42,8 @@ impl JournalBuilder {
     pub(super) fn then(mut self, event: Event) -> Self {
         let number = self.events.len() as u64 + 1;
         let at = after(2 * i64::try_from(self.events.len()).unwrap());
-        self.events.push(RecordedEvent { generation: Generation(number), at, by: "ana".into(), event });
+        let (generation, by) = (Generation(number), "ana".into());
+        self.events.push(RecordedEvent { generation, at, by, event, previous: None });
         self
     }
 

@@ -335,7 +335,8 @@ async fn in_flight(resumed: DeployOutcome) -> Office {
     let estate = session.estate();
     let held = HeldLease::acquire(&estate.state, &link(), &session.executor.owner, None).await.unwrap();
     let (state, clock) = (Arc::clone(&estate.state), Arc::clone(&estate.clock));
-    let mut record = Record::new(state, clock, link(), held.epoch, "ana".into(), head(session).await);
+    let mut record =
+        Record::open(state, clock, link(), held.epoch, "ana".into(), head(session).await).await.unwrap();
     let intended = Event::DeployIntended {
         token: Token("t".to_owned()),
         purpose: DeployPurpose::Upgrade,

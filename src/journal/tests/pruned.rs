@@ -32,7 +32,8 @@ fn a_cut_journal_folds_into_the_same_head_wherever_it_is_cut() {
                 "{left} of {through} left"
             );
         }
-        let unchanged = Head { generation: story.head().generation, pruned: None, ..whole };
+        let (generation, chain) = (story.head().generation, story.head().chain);
+        let unchanged = Head { generation, chain, pruned: None, ..whole };
         assert_eq!(unchanged, story.head(), "no recorded state changes");
     }
 }

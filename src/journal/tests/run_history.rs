@@ -21,7 +21,7 @@ impl Link {
         let generation = Generation(self.head.generation.0 + 1);
         // One second each, so that no two times are equal.
         let at = Timestamp::from_second(generation.0.cast_signed()).unwrap();
-        let recorded = RecordedEvent { generation, at, by: "ana".into(), event };
+        let recorded = RecordedEvent { generation, at, by: "ana".into(), event, previous: None };
         let Ok(head) = step(&self.head, &recorded) else { return false };
         self.past.take(&recorded);
         self.head = head;

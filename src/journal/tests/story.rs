@@ -24,7 +24,8 @@ pub(super) struct JournalBuilder(pub(super) Vec<RecordedEvent>);
 impl JournalBuilder {
     pub(super) fn then(mut self, event: Event) -> Self {
         let generation = Generation(self.0.len() as u64 + 1);
-        self.0.push(RecordedEvent { generation, at: Timestamp::UNIX_EPOCH, by: "ana".into(), event });
+        let (at, by) = (Timestamp::UNIX_EPOCH, "ana".into());
+        self.0.push(RecordedEvent { generation, at, by, event, previous: None });
         self
     }
 

@@ -107,7 +107,8 @@ impl World {
 
     pub(super) fn then(mut self, event: Event) -> Self {
         let generation = Generation(self.journal.len() as u64 + 1);
-        self.journal.push(RecordedEvent { generation, at: Timestamp::UNIX_EPOCH, by: "ana".into(), event });
+        let (at, by) = (Timestamp::UNIX_EPOCH, "ana".into());
+        self.journal.push(RecordedEvent { generation, at, by, event, previous: None });
         self
     }
 

@@ -60,7 +60,7 @@ fn approval(by: Actor, rule: &ApprovalRule) -> Consent {
     let link = "prod/shop".parse().unwrap();
     let (changes, rules) = (Box::new(changes()), vec![rule.digest()]);
     let what = ConsentKind::Approval { link, changes, rules, until: at(60) };
-    Consent { id: ConsentId(1), at: at(0), by, why: None, what, ends: Vec::new() }
+    Consent { id: ConsentId(1), at: at(0), by, why: None, what, ends: Vec::new(), previous: None }
 }
 
 /// What the rule says after an approval by this actor.

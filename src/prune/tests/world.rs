@@ -78,7 +78,7 @@ impl World {
         let before = self.head(link).await;
         let at = Timestamp::from_second(self.written.load(Ordering::Relaxed)).unwrap();
         let generation = Generation(before.generation.0 + 1);
-        let events = [RecordedEvent { generation, at, by: "ana".into(), event }];
+        let events = [RecordedEvent { generation, at, by: "ana".into(), event, previous: None }];
         let head = journal::step(&before, &events[0]).unwrap();
         let (expected, consumes) = (before.generation, &[]);
         let write = Append { link, expected, epoch, events: &events, head: &head, consumes, consents: None };
@@ -163,6 +163,7 @@ impl World {
             at,
             by: "ana".into(),
             event,
+            previous: None,
         };
         let away = event(old.generation.0 + 1, Event::MovedTo { to: to.clone(), record: record.clone() });
         let here =

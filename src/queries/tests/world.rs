@@ -108,7 +108,7 @@ pub(super) async fn record(estate: &Estate, link: &str, second: i64, event: Even
     let (state, before, link) = (&*estate.state, head(estate, link).await, id(link));
     let epoch = state.acquire(&link, &owner(), Duration::from_secs(30), None).await.unwrap().epoch;
     let (expected, generation) = (before.generation, Generation(before.generation.0 + 1));
-    let events = [RecordedEvent { generation, at: time(second), by: "ana".into(), event }];
+    let events = [RecordedEvent { generation, at: time(second), by: "ana".into(), event, previous: None }];
     let head = journal::step(&before, &events[0]).unwrap();
     let write =
         Append { link: &link, expected, epoch, events: &events, head: &head, consumes: &[], consents: None };

@@ -330,6 +330,7 @@ mod tests {
             generation: Generation(generation),
             at: jiff::Timestamp::UNIX_EPOCH,
             by: "ana".into(),
+            previous: None,
             event: Event::Quarantined {
                 sha: sha.clone(),
                 why: "why ".repeat(300_000),

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::{CancellationReason, ConditionCheck, Delete, Put, T
 
 use crate::aws::backoff::Backoff;
 use crate::domain::{Consent, ConsentId};
+use crate::state::consents::{chain, is_chained};
 use crate::state::{NewConsent, StandingConsents, StateError};
 
 use super::item::{self, Item, n, s};
@@ -37,7 +38,12 @@ pub async fn add(table: &Table, new: NewConsent, longest: Duration) -> Result<Co
             Some(item) => last(table, &item)?,
             None => ConsentId(0),
         };
-        let consent = new.clone().under(ConsentId(before.0 + 1));
+        let next = ConsentId(before.0 + 1);
+        let mut entries = journal(table, Some(next), 1).await?;
+        if entries.first().is_some_and(|last| !is_chained(last)) {
+            entries = journal(table, Some(next), usize::MAX).await?;
+        }
+        let consent = new.clone().under(next, chain(&entries));
         let items = items(table, &consent, before)?;
         // The SDK sets a token, so that sending it twice writes once.
         let sent = client.transact_write_items().set_transact_items(Some(items)).send().await;

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, params};
 
 use crate::domain::{Consent, ConsentId};
+use crate::state::consents::{chain, is_chained};
 use crate::state::decode::decode;
 use crate::state::{NewConsent, StandingConsents, StateError};
 
@@ -28,7 +29,12 @@ pub fn last(connection: &Connection) -> Result<ConsentId, WorkError> {
 
 /// See [`crate::state::Consents::consent`].
 pub fn add(connection: &Connection, new: NewConsent) -> Result<Consent, WorkError> {
-    let consent = new.under(ConsentId(last(connection)?.0 + 1));
+    let mut before = journal(connection, None, 1)?;
+    if before.first().is_some_and(|last| !is_chained(last)) {
+        before = journal(connection, None, usize::MAX)?;
+    }
+    let last = before.last().map(|last| last.id).unwrap_or_default();
+    let consent = new.under(ConsentId(last.0 + 1), chain(&before));
     let text = serde_json::to_string(&consent).map_err(|error| StateError::Unavailable {
         place: "the journal of consents".to_owned(),
         action: "written",

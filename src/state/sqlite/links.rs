@@ -24,7 +24,7 @@ pub fn journal(
     let before = before.map_or(i64::MAX, |before| i64::try_from(before.0).unwrap_or(i64::MAX));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(
-        "SELECT generation, at, author, event FROM event WHERE tenant = ?1 AND link = ?2 AND generation < ?3
+        "SELECT generation, at, author, event, previous FROM event WHERE tenant = ?1 AND link = ?2 AND generation < ?3
          ORDER BY generation DESC LIMIT ?4",
     )?;
     let mut rows = statement.query(params![link.tenant.as_str(), link.link.as_str(), before, limit])?;
@@ -40,7 +40,8 @@ pub fn journal(
         }
         let event = rows::json(row, 3, link, &format!("event {generation} of its journal"))?;
         let by = rows::actor(row, 2, link)?;
-        found.push(RecordedEvent { generation, at: rows::time(row, 1, link)?, by, event });
+        let previous = rows::digest(row, 4, link)?;
+        found.push(RecordedEvent { generation, at: rows::time(row, 1, link)?, by, event, previous });
     }
     found.reverse();
     Ok(found)
@@ -84,6 +85,7 @@ struct Line {
     at: String,
     author: String,
     event: String,
+    previous: Option<String>,
 }
 
 impl Entry {
@@ -91,13 +93,14 @@ impl Entry {
     pub fn new(write: &Append<'_>) -> Result<Self, StateError> {
         let Append { link, expected, epoch, events, head, consumes, consents } = write;
         let line = |recorded: &RecordedEvent| -> Result<Line, StateError> {
-            let RecordedEvent { generation, at, by, event } = recorded;
+            let RecordedEvent { generation, at, by, event, previous } = recorded;
             let event = rows::to_json(link, event)?;
             Ok(Line {
                 generation: *generation,
                 at: rows::to_text(*at),
                 author: rows::to_json(link, by)?,
                 event,
+                previous: previous.map(|digest| digest.to_string()),
             })
         };
         Ok(Self {
@@ -127,10 +130,11 @@ impl Entry {
         }
 
         let mut insert = connection.prepare_cached(
-            "INSERT INTO event (tenant, link, generation, at, author, event) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO event (tenant, link, generation, at, author, event, previous)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
-        for Line { generation, at, author, event } in events {
-            insert.execute(params![tenant, name, generation.0.cast_signed(), at, author, event])?;
+        for Line { generation, at, author, event, previous } in events {
+            insert.execute(params![tenant, name, generation.0.cast_signed(), at, author, event, previous])?;
         }
         let mut replace = connection.prepare_cached(
             "INSERT INTO link (tenant, link, generation, head) VALUES (?1, ?2, ?3, ?4)

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::{Actor, LinkId};
+use crate::domain::{Actor, EntryDigest, LinkId};
 use crate::state::StateError;
 use crate::state::decode::decode;
 
@@ -96,6 +96,12 @@ pub fn to_json<T: Serialize>(link: &LinkId, value: &T) -> Result<String, StateEr
 pub fn actor(row: &Row<'_>, column: usize, link: &LinkId) -> Result<Actor, WorkError> {
     let text: String = row.get(column)?;
     if text.starts_with('{') { from_json(&text, link, "an actor") } else { Ok(text.as_str().into()) }
+}
+
+/// The digest of an entry, if the row has one.
+pub fn digest(row: &Row<'_>, column: usize, link: &LinkId) -> Result<Option<EntryDigest>, WorkError> {
+    let text: Option<String> = row.get(column)?;
+    text.map(EntryDigest::try_from).transpose().map_err(|what| WorkError::damaged(link, what.to_owned()))
 }
 
 /// A point in time.

@@ -113,7 +113,9 @@ impl From<CutMark> for HistoryCutJson {
 }
 
 impl<'a> From<&'a (LinkId, RecordedEvent)> for RecordedJson<'a> {
-    fn from((link, RecordedEvent { generation, at, by, event }): &'a (LinkId, RecordedEvent)) -> Self {
+    fn from(
+        (link, RecordedEvent { generation, at, by, event, previous: _ }): &'a (LinkId, RecordedEvent),
+    ) -> Self {
         let (link, generation, at) = (link.to_string(), generation.0, at.to_string());
         Self { link, generation, at, by: &by.name, actor: by.into(), event: event.into() }
     }

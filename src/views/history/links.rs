@@ -45,7 +45,7 @@ impl fmt::Display for LinksHistoryText<'_> {
         }
         for (id, event) in events {
             let text = commits.get(id).map(|commits| words(event, commits)).unwrap_or_default();
-            let RecordedEvent { generation: _, at, by, event: _ } = event;
+            let RecordedEvent { generation: _, at, by, event: _, previous: _ } = event;
             let (id, by) = (id.to_string(), visible(&by.name));
             let by = clip(&by, who);
             let indent = TIME + link + 2 + who + 2;

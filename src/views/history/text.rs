@@ -79,7 +79,7 @@ impl fmt::Display for HistoryText<'_> {
 
 impl HistoryText<'_> {
     fn line(&self, event: &RecordedEvent, who: usize, commits: &Commits<'_>) -> String {
-        let RecordedEvent { generation: _, at, by, event: _ } = event;
+        let RecordedEvent { generation: _, at, by, event: _, previous: _ } = event;
         let by = visible(&by.name);
         let by = clip(&by, who);
         let blank = who - columns(&by);

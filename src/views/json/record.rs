@@ -143,6 +143,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
         // `state` covers a deployment in flight, `previous` comes from the verified commits.
         let Head {
             generation,
+            chain: _,
             deployed,
             verified: _,
             live_clock: _,

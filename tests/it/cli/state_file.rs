@@ -35,7 +35,7 @@ fn a_state_of_a_newer_version_is_refused() {
     world.state().execute_batch("PRAGMA user_version = 99").unwrap();
     assert_snapshot!(world.run(["plan"]), @r"
     ----- stderr -----
-    error: the state at <world>/.katkit/state.db has schema version 99; this build supports up to 3
+    error: the state at <world>/.katkit/state.db has schema version 99; this build supports up to 4
      hint: use the newer katkit; an older one could lose data it recorded
     ----- exit 1
     ");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
-use katkit::domain::{Consent, ConsentId, ConsentKind, LinkPatterns};
+use katkit::domain::{Consent, ConsentId, ConsentKind, Entry as _, LinkPatterns};
 use katkit::state::{NewConsent, StandingConsents, StateError};
 
 use super::fixture::{Store, actor, append, append_knowing, generation, lease, link};
@@ -45,7 +45,8 @@ pub async fn consents_are_numbered_and_read_back_unchanged(state: Store) {
     let (first, second) = (give(&state, freeze(), &[]).await, give(&state, freeze(), &[]).await);
     assert_eq!((first.id, second.id), (ConsentId(1), ConsentId(2)));
     let NewConsent { at, by, why, what, ends } = new(freeze(), &[]);
-    assert_eq!(first, Consent { id: ConsentId(1), at, by, why, what, ends });
+    assert_eq!(second.previous, Some(first.digest(None)), "they are chained");
+    assert_eq!(first, Consent { id: ConsentId(1), at, by, why, what, ends, previous: None });
     let standing = StandingConsents { last: ConsentId(2), standing: vec![first.clone(), second.clone()] };
     assert_eq!(state.consents().await.unwrap(), standing);
     assert_eq!(state.survey().await.unwrap().consents, standing);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use katkit::domain::{
-    Actor, ActorKind, Assurance, CommitSha, ConsentId, Door, Epoch, Event, Generation, Head, LinkId, Owner,
-    Quarantine, RecordedEvent, RequestId, RequestKind,
+    Actor, ActorKind, Assurance, CommitSha, ConsentId, Door, EntryDigest, Epoch, Event, Generation, Head,
+    LinkId, Owner, Quarantine, RecordedEvent, RequestId, RequestKind,
 };
 use katkit::state::{Append, NewRequest, State, StateError};
 
@@ -49,7 +49,8 @@ pub fn event(generation: u64, text: &str) -> RecordedEvent {
     let event = Event::Quarantined { sha: sha(), why: text.to_owned(), good: None, alone: false };
     let at = "2026-01-02T03:04:05.000000006Z".parse().unwrap();
     let by = Actor { name: format!("ann of {text}"), ..actor("ann") };
-    RecordedEvent { generation: Generation(generation), at, by, event }
+    let previous = (generation > 1).then(|| EntryDigest::of(&generation.to_be_bytes()));
+    RecordedEvent { generation: Generation(generation), at, by, event, previous }
 }
 
 pub fn head(generation: u64, text: &str) -> Head {
@@ -62,7 +63,8 @@ pub fn head(generation: u64, text: &str) -> Head {
         alone: true,
         cleared: vec![sha()],
     }];
-    Head { generation: Generation(generation), quarantined, ..Head::default() }
+    let chain = Some(EntryDigest::of(text.as_bytes()));
+    Head { generation: Generation(generation), chain, quarantined, ..Head::default() }
 }
 
 /// Acquires the lease for a new owner.

@@ -11,7 +11,7 @@ const MANY: u64 = 230;
 
 fn recorded(generation: u64, event: Event) -> RecordedEvent {
     let at = "2026-01-02T03:04:05Z".parse().unwrap();
-    RecordedEvent { generation: Generation(generation), at, by: actor("ann"), event }
+    RecordedEvent { generation: Generation(generation), at, by: actor("ann"), event, previous: None }
 }
 
 async fn write(state: &Store, link: &LinkId, before: &Head, events: Vec<Event>, epoch: Epoch) -> Head {

@@ -13,7 +13,13 @@ async fn head(state: &Store, link: &LinkId) -> Head {
 
 fn recorded(generation: u64, event: Event) -> RecordedEvent {
     let at = "2026-01-02T03:04:05Z".parse().unwrap();
-    RecordedEvent { generation: Generation(generation), at, by: super::fixture::actor("ann"), event }
+    RecordedEvent {
+        generation: Generation(generation),
+        at,
+        by: super::fixture::actor("ann"),
+        event,
+        previous: None,
+    }
 }
 
 /// Writes an event that changes the head.

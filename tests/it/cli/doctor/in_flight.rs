@@ -165,7 +165,7 @@ fn record(world: &World, event: &str, path: &str, value: &str) {
     let sql = "INSERT INTO event (tenant, link, generation, at, author, event) \
                VALUES ('dev', 'shop', ?1, '2026-01-02T09:00:00.000000000Z', 'bea', ?2)";
     state.execute(sql, params![generation + 1, event]).unwrap();
-    let sql = "UPDATE link SET generation = ?1, head = json_set(head, '$.generation', ?1, ?2, json(?3))";
+    let sql = "UPDATE link SET generation = ?1, head = json_set(json_remove(head, '$.chain'), '$.generation', ?1, ?2, json(?3))";
     state.execute(sql, params![generation + 1, path, value]).unwrap();
 }
 

@@ -153,7 +153,7 @@ fn a_journal_of_many_pages_is_read_to_its_end() {
     }
     let quarantine =
         format!(r#"[{{"sha":"{}","since":"2026-01-02T09:00:00Z","why":"it is old"}}]"#, "1".repeat(40));
-    let sql = "UPDATE link SET generation = ?1, head = json_set(head, '$.generation', ?1, '$.quarantined', json(?2))";
+    let sql = "UPDATE link SET generation = ?1, head = json_set(json_remove(head, '$.chain'), '$.generation', ?1, '$.quarantined', json(?2))";
     state.execute(sql, rusqlite::params![last, quarantine]).unwrap();
     sound(&world);
     state.execute("DELETE FROM event WHERE generation = 700", []).unwrap();

@@ -1,0 +1,40 @@
+//! Reads the events recorded under one name from the beginning, a page at a time.
+
+use super::{Links, StateError};
+use crate::domain::{Generation, Head, LinkId, RecordedEvent};
+
+/// Events per page.
+const PAGE: usize = 500;
+
+/// The events that are recorded under a name and were not cut, oldest first.
+#[derive(Debug)]
+pub struct OwnEvents<'a> {
+    state: &'a dyn Links,
+    link: &'a LinkId,
+    head: &'a Head,
+    next: Generation,
+}
+
+impl<'a> OwnEvents<'a> {
+    /// Reads up to what `head`, which is recorded under the same name, was made from.
+    pub fn new(state: &'a dyn Links, link: &'a LinkId, head: &'a Head) -> Self {
+        Self { state, link, head, next: Generation(head.cut_through().0 + 1) }
+    }
+
+    /// The next events; empty at the end.
+    pub async fn page(&mut self) -> Result<Vec<RecordedEvent>, StateError> {
+        while self.next <= self.head.generation {
+            let end = self.next.0.saturating_add(PAGE as u64).min(self.head.generation.0 + 1);
+            let mut events = self.state.own_journal(self.link, Some(Generation(end)), PAGE).await?;
+            events.retain(|recorded| recorded.generation >= self.next);
+            if let Some(last) = events.last() {
+                self.next = Generation(last.generation.0 + 1);
+                return Ok(events);
+            }
+            // A rename leaves a gap.
+            let Some(next) = self.head.goes_on_after(self.next) else { break };
+            self.next = next;
+        }
+        Ok(Vec::new())
+    }
+}
