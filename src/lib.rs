@@ -19,6 +19,7 @@ pub mod telemetry;
 
 // Pure: use the domain and each other; never I/O, clock, environment or hash maps.
 pub mod access;
+pub mod audit;
 pub mod description;
 pub mod journal;
 pub mod lenient_json;
@@ -40,6 +41,7 @@ pub mod state;
 // Use cases: use pure modules, ports and the clock.
 pub mod agent;
 pub mod apply;
+pub mod auditing;
 #[cfg(feature = "aws")]
 pub mod bootstrap;
 pub mod consents;

@@ -28,6 +28,17 @@ pub fn of_tenant(tenant: &Tenant) -> BoxFuture<'static, Result<Secrets, SecretEr
     Box::pin(async move { reading.await.unwrap_or_else(failed) })
 }
 
+/// The private key that signs checkpoints, in PEM.
+pub async fn signing_key(from: &SecretRef) -> Result<Zeroizing<String>, SecretError> {
+    let from = from.clone();
+    let place = from.clone();
+    let reading = spawn_blocking(move || read("signing-key", &place));
+    let failed =
+        |error| Some(Err(SecretError::Unreadable(format!("the signing key cannot be read: {error}"))));
+    let nowhere = || Err(SecretError::Unreadable(format!("the signing key cannot be read from {from}")));
+    reading.await.unwrap_or_else(failed).unwrap_or_else(nowhere).map(Zeroizing::new)
+}
+
 fn read(name: &str, from: &SecretRef) -> Option<Result<String, SecretError>> {
     let unreadable = |why: String| SecretError::Unreadable(format!("secret `{name}`: {why}"));
     let value = match from {

@@ -56,3 +56,9 @@ CREATE TABLE consent (
 ) STRICT;
 
 CREATE INDEX consent_standing ON consent (id) WHERE stands = 1;
+
+-- The log of checkpoints: no row is changed or removed.
+CREATE TABLE checkpoint (
+  number INTEGER PRIMARY KEY,
+  batch  TEXT    NOT NULL -- leaves, a line each, and a signed note
+) STRICT;

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::domain::{
-    Actor, Consent, ConsentId, Entry as _, EntryDigest, Epoch, Event, Generation, Head, LinkId,
-    RecordedEvent, Request, RequestId, RunId, RunOutcome,
+    Actor, Consent, ConsentId, Epoch, Event, Generation, Head, LinkId, RecordedEvent, Request, RequestId,
+    RunId, RunOutcome,
 };
 use crate::journal;
 use crate::platform::{FencingCheck as _, PlatformError};
@@ -47,7 +47,7 @@ impl Record {
         mut head: Head,
     ) -> Result<Self, StateError> {
         if head.lacks_chain() {
-            head.chain = own_chain(&*state, &link, &head).await?;
+            head.chain = OwnEvents::new(&*state, &link, &head).chain().await?;
         }
         let written = head.generation;
         Ok(Self { state, clock, link, epoch, by, head, written, staged: Vec::new(), consumes: Vec::new() })
@@ -209,19 +209,6 @@ impl Record {
     pub async fn record(&mut self, event: Event) -> Result<(), ApplyError> {
         self.stage(event)?;
         self.flush().await
-    }
-}
-
-/// The digest of a link's last event, from the events of an older katkit.
-async fn own_chain(state: &dyn State, link: &LinkId, head: &Head) -> Result<Option<EntryDigest>, StateError> {
-    let mut events = OwnEvents::new(state, link, head);
-    let mut chain = None;
-    loop {
-        let page = events.page().await?;
-        if page.is_empty() {
-            return Ok(chain);
-        }
-        chain = page.iter().fold(chain, |chain, recorded| Some(recorded.digest(chain)));
     }
 }
 

@@ -33,6 +33,9 @@ pub(super) enum CommandError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     Bootstrap(#[from] crate::bootstrap::BootstrapError),
+    /// The record or an export could not be audited.
+    #[error(transparent)]
+    Audit(#[from] crate::auditing::AuditError),
     /// What to prune could not be determined.
     #[error(transparent)]
     Prune(#[from] crate::prune::PruneError),
@@ -99,6 +102,7 @@ impl CommandError {
             }
             Self::Blobs(error) => error.hint(),
             Self::Prune(error) => error.hint(),
+            Self::Audit(error) => error.hint(),
             #[cfg(feature = "aws")]
             Self::Bootstrap(error) => error.hint(),
             Self::File { action: "written", source, .. } => match source.kind() {

@@ -9,8 +9,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::model::{
-    DockerConfig, EcsCluster, EcsConfig, FleetConfig, FleetKind, Manifest, PlatformConfig, Repo, SecretRef,
-    Tenant,
+    AuditConfig, DockerConfig, EcsCluster, EcsConfig, FleetConfig, FleetKind, Manifest, PlatformConfig, Repo,
+    SecretRef, Tenant,
 };
 
 /// A proposed manifest that reaches nothing new.
@@ -134,12 +134,16 @@ fn visit<'m>(manifest: &'m Manifest, see: &mut dyn FnMut(String, Resource<'m>)) 
         fleets,
         policies: _,
         access: _,
+        audit,
         pipelines: _,
         tenants,
         // Names in the base's own record, which planning does not change.
         moved: _,
         digest: _,
     } = manifest;
+    if let Some(AuditConfig { origin: _, signing_key: SecretRef::File(path) }) = audit {
+        see("audit.signing-key".to_owned(), Resource::Path("file", path));
+    }
     for (name, Repo { url, branch: _ }) in repos {
         see(format!("repos.{name}.url"), repository(url));
     }

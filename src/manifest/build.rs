@@ -8,6 +8,7 @@ use crate::domain::{FleetName, PolicyName, RepoName, WorkflowName};
 
 use super::access;
 use super::after;
+use super::audit;
 use super::definitions::{Definitions, NamedTable, checked, twice};
 use super::diagnostic::{Diagnostic, Report};
 use super::gather::Gathered;
@@ -47,6 +48,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
     let root: &Path = &gathered.trees.first()?.directory;
     let mut all = NamedTables::default();
     let (mut state, mut blobs, mut cache, mut access) = (None, None, None, Access::default());
+    let mut signing = None;
     let mut moves = (Moves::default(), Vec::new());
     for (file, tree) in (0_u32..).zip(&gathered.trees) {
         let reader = Reader { file, directory: &tree.directory, root, report };
@@ -64,6 +66,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
             policies,
             people,
             access: ac,
+            audit: au,
             pipelines,
             templates,
             tenants,
@@ -80,6 +83,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
             blobs = settings::blobs(bl, &reader);
             cache = settings::cache(ca, &reader);
             access = access::access(people, ac, &reader);
+            signing = audit::audit(au, &reader);
         } else {
             let places = [
                 ("state", st.map(|t| t.span)),
@@ -87,6 +91,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
                 ("cache", ca.map(|t| t.span)),
                 ("people", people.map(|t| t.span)),
                 ("access", ac.map(|t| t.span)),
+                ("audit", au.map(|t| t.span)),
             ];
             for (key, span) in places.into_iter().filter_map(|(key, span)| Some((key, span?))) {
                 let item = Diagnostic::error(span, format!("`[{key}]` in an included file"));
@@ -164,6 +169,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         fleets,
         policies,
         access,
+        audit: signing,
         pipelines: pipelines.built,
         tenants,
         moved: moves.0,

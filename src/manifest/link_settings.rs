@@ -52,6 +52,7 @@ impl Manifest {
             fleets,
             policies: _,
             access: _,
+            audit: _,
             pipelines: _,
             tenants,
             moved,

@@ -14,6 +14,7 @@ mod access;
 mod admission;
 mod after;
 mod approvals;
+mod audit;
 mod bounds;
 mod build;
 mod checks;
@@ -66,8 +67,8 @@ pub use expand::expanded;
 pub use files::{LARGEST_FILE, ManifestFiles, check_size};
 pub use link_settings::{LinkSettings, concerned};
 pub use model::{
-    BlobsConfig, CacheConfig, EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Link, Manifest,
-    Pin, PlatformConfig, Repo, SecretRef, StateConfig, Tenant, Wanted,
+    AuditConfig, BlobsConfig, CacheConfig, EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Link,
+    Manifest, Pin, PlatformConfig, Repo, SecretRef, StateConfig, Tenant, Wanted,
 };
 pub use moves::{Moved, Moves, Name};
 pub use schema::schema;

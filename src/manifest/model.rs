@@ -36,6 +36,8 @@ pub struct Manifest {
     pub policies: BTreeMap<PolicyName, Arc<Policy>>,
     /// Who people are.
     pub access: Access,
+    /// What signs checkpoints; `None` if nothing does.
+    pub audit: Option<AuditConfig>,
     /// How commits travel from stage to stage.
     pub pipelines: BTreeMap<PipelineName, Arc<Pipeline>>,
     /// The environments.
@@ -44,6 +46,15 @@ pub struct Manifest {
     pub moved: Moves,
     /// Changes with the text of the root file or of any include: 64 hex digits.
     pub digest: String,
+}
+
+/// What signs checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// The name of the log and of its key.
+    pub origin: String,
+    /// The private key: in the environment or in a file.
+    pub signing_key: SecretRef,
 }
 
 /// The store of the record.

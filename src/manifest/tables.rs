@@ -43,6 +43,8 @@ keys! {
         people: Section<'i, PersonKeys<'i>>, "people";
         /// Which groups people belong to. Only in the root file.
         access: AccessKeys<'i>, "access";
+        /// What signs checkpoints of the record. Only in the root file.
+        audit: AuditKeys<'i>, "audit";
         /// How commits travel from stage to stage, by the names that links use.
         pipelines: Section<'i, PipelineKeys<'i>>, "pipelines";
         /// Keys that links of several tenants share, by the names of the links.
@@ -239,6 +241,16 @@ keys! {
     AccessKeys, access, "`[access]`", json!({}) => {
         /// The people in each group.
         groups: Section<'i, Vec<Located<Text<'i>>>>, "groups";
+    }
+
+    /// What signs checkpoints of the record.
+    AuditKeys, audit, "`[audit]`", json!({}) => {
+        /// The name of the log of checkpoints and of its key: a URL without scheme that belongs to you, such as
+        /// `katkit.example.com/prod`.
+        origin: Text<'i>, "origin", required;
+        /// Where the private key is: `env:NAME` or `file:PATH`. Ed25519, in PEM. Only `katkit audit checkpoint` and
+        /// `katkit audit key` read it.
+        signing_key: Text<'i>, "signing-key", required;
     }
 
     /// A window in which deployments are allowed: `days`, `from` and `to`, or `start` and `end`.

@@ -98,7 +98,8 @@ impl<'i> VariablePairs<'i> {
     }
 }
 
-fn secret(text: Located<&str>, reader: &Reader<'_>) -> Option<SecretRef> {
+/// Where a secret is; reports a text that does not say so.
+pub(super) fn secret(text: Located<&str>, reader: &Reader<'_>) -> Option<SecretRef> {
     let Located { value, span } = text;
     if let Some(name) = value.strip_prefix("env:") {
         let valid = !name.is_empty() && !name.contains(['=', '\n']);

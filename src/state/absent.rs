@@ -13,8 +13,8 @@ use crate::domain::{
 };
 
 use super::{
-    Append, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests, StandingConsents,
-    State, StateError, Survey,
+    Append, Checkpoints, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests,
+    StandingConsents, State, StateError, Survey,
 };
 
 /// A state that does not exist; see the module documentation.
@@ -127,6 +127,17 @@ impl Consents for AbsentState {
 
     async fn consent_journal(&self, _: Option<ConsentId>, _: usize) -> Result<Vec<Consent>, StateError> {
         Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Checkpoints for AbsentState {
+    async fn checkpoints(&self) -> Result<Vec<(u64, String)>, StateError> {
+        Ok(Vec::new())
+    }
+
+    async fn add_checkpoint(&self, _: u64, _: &str) -> Result<bool, StateError> {
+        self.refused()
     }
 }
 

@@ -18,8 +18,8 @@ use crate::domain::{
 };
 
 use super::{
-    Append, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests, StandingConsents,
-    State, StateError, Survey, consents, lease, prune, rename, write,
+    Append, Checkpoints, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests,
+    StandingConsents, State, StateError, Survey, consents, lease, prune, rename, write,
 };
 
 /// The state in memory; see the module documentation.
@@ -37,6 +37,7 @@ struct Record {
     submitted: u64,
     consents: Vec<Consent>,
     standing: BTreeSet<ConsentId>,
+    checkpoints: BTreeMap<u64, String>,
 }
 
 impl MemoryState {
@@ -273,6 +274,19 @@ impl Consents for MemoryState {
             record.consents.partition_point(|consent| consent.id < before)
         });
         Ok(record.consents[end.saturating_sub(limit)..end].to_vec())
+    }
+}
+
+#[async_trait]
+impl Checkpoints for MemoryState {
+    async fn checkpoints(&self) -> Result<Vec<(u64, String)>, StateError> {
+        let record = self.record().await;
+        Ok(record.checkpoints.iter().map(|(number, batch)| (*number, batch.clone())).collect())
+    }
+
+    async fn add_checkpoint(&self, number: u64, batch: &str) -> Result<bool, StateError> {
+        let mut record = self.record().await;
+        Ok(*record.checkpoints.entry(number).or_insert_with(|| batch.to_owned()) == batch)
     }
 }
 

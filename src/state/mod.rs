@@ -12,6 +12,7 @@
 //! out, read the record.
 
 mod absent;
+mod checkpoints;
 mod consents;
 mod decode;
 #[cfg(feature = "aws")]
@@ -36,6 +37,7 @@ use crate::domain::{
 };
 
 pub use absent::AbsentState;
+pub use checkpoints::Checkpoints;
 pub use consents::{Consents, NewConsent, StandingConsents};
 #[cfg(feature = "aws")]
 pub use dynamodb::DynamodbState;
@@ -371,7 +373,7 @@ pub struct Survey {
 
 /// A whole store.
 #[async_trait]
-pub trait State: Links + Leases + Requests + Consents {
+pub trait State: Links + Leases + Requests + Consents + Checkpoints {
     /// Its location, for display.
     fn place(&self) -> String;
 

@@ -1,7 +1,7 @@
 //! Reads the events recorded under one name from the beginning, a page at a time.
 
 use super::{Links, StateError};
-use crate::domain::{Generation, Head, LinkId, RecordedEvent};
+use crate::domain::{Entry as _, EntryDigest, Generation, Head, LinkId, RecordedEvent};
 
 /// Events per page.
 const PAGE: usize = 500;
@@ -36,5 +36,17 @@ impl<'a> OwnEvents<'a> {
             self.next = next;
         }
         Ok(Vec::new())
+    }
+
+    /// The digest of the last of them, for a head that an older katkit wrote.
+    pub async fn chain(mut self) -> Result<Option<EntryDigest>, StateError> {
+        let mut chain = None;
+        loop {
+            let page = self.page().await?;
+            if page.is_empty() {
+                return Ok(chain);
+            }
+            chain = page.iter().fold(chain, |chain, recorded| Some(recorded.digest(chain)));
+        }
     }
 }

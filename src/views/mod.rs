@@ -6,6 +6,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod artifacts;
+mod audit;
 mod calendar;
 mod diagnosis;
 mod diagnostics;
@@ -32,6 +33,10 @@ mod why;
 mod words;
 
 pub use artifacts::{Artifact, ArtifactsJson, ArtifactsText};
+pub use audit::{
+    AuditEntryJson, AuditJson, AuditText, AuditVerificationJson, AuditVerificationText, CheckpointJson,
+    CheckpointRefJson, ConsentJson, FlawJson,
+};
 pub use calendar::{
     Calendar, CalendarEntryJson, CalendarIcal, CalendarJson, CalendarText, EntryKindJson, FreezeByHand,
     FreezeByHandJson, HeldRelease, HeldReleaseJson, PolicyCalendar, PolicyCalendarJson, Replay, ReplayJson,

@@ -7,9 +7,9 @@ use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::manifest;
 use crate::views::{
-    ApplyLine, ArrivalsJson, ArtifactsJson, CalendarJson, DiagnosisJson, DiagnosticsJson, HistoryJson,
-    LogLine, PipelineJson, PlanJson, PruneJson, RollbackTargetsJson, SimulationJson, StatusJson,
-    VerificationJson, WhoCanJson, WhyJson, schema,
+    ApplyLine, ArrivalsJson, ArtifactsJson, AuditJson, AuditVerificationJson, CalendarJson, CheckpointJson,
+    DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PipelineJson, PlanJson, PruneJson,
+    RollbackTargetsJson, SimulationJson, StatusJson, VerificationJson, WhoCanJson, WhyJson, schema,
 };
 
 /// Print the JSON Schema of the manifest or of a command's output
@@ -44,6 +44,9 @@ enum DocumentKind {
     Simulate,
     Pipeline,
     WhoCan,
+    Audit,
+    AuditVerify,
+    AuditCheckpoint,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
@@ -65,6 +68,9 @@ pub(in crate::cli) fn run(arguments: &Arguments, output: &mut Output) -> Result<
         DocumentKind::Simulate => schema::<SimulationJson<'_>>(),
         DocumentKind::Pipeline => schema::<PipelineJson<'_>>(),
         DocumentKind::WhoCan => schema::<WhoCanJson<'_>>(),
+        DocumentKind::Audit => schema::<AuditJson<'_>>(),
+        DocumentKind::AuditVerify => schema::<AuditVerificationJson<'_>>(),
+        DocumentKind::AuditCheckpoint => schema::<CheckpointJson<'_>>(),
         DocumentKind::Wait => schema::<ArrivalsJson<'_>>(),
     })?;
     Ok(ExitStatus::Success)

@@ -137,6 +137,16 @@ impl Consents for Mortal<MemoryState> {
 }
 
 #[async_trait]
+impl Checkpoints for Mortal<MemoryState> {
+    async fn checkpoints(&self) -> Result<Vec<(u64, String)>, StateError> {
+        self.0.checkpoints().await
+    }
+    async fn add_checkpoint(&self, number: u64, batch: &str) -> Result<bool, StateError> {
+        self.0.add_checkpoint(number, batch).await
+    }
+}
+
+#[async_trait]
 impl State for Mortal<MemoryState> {
     fn place(&self) -> String {
         self.0.place()

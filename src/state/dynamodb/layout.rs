@@ -21,6 +21,9 @@ pub const STANDING: &str = "standing#";
 /// The partition of the journal of consents.
 pub const CONSENT_JOURNAL: &str = "consents#journal";
 
+/// The partition of the log of checkpoints.
+pub const CHECKPOINTS: &str = "checkpoints";
+
 /// A primary key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
@@ -58,6 +61,11 @@ impl Key {
     /// An entry of the journal of consents.
     pub fn consent(id: ConsentId) -> Self {
         Self::new(CONSENT_JOURNAL, consent_place(id))
+    }
+
+    /// A batch of the log of checkpoints.
+    pub fn checkpoint(number: u64) -> Self {
+        Self::new(CHECKPOINTS, format!("{number:020}"))
     }
 
     /// A link's head.

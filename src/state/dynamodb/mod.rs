@@ -22,6 +22,7 @@
 //! a writer whose answer got lost can find out. Every read is strongly consistent.
 
 mod append;
+mod checkpoints;
 mod consents;
 mod definition;
 mod item;
@@ -45,8 +46,8 @@ use crate::domain::{
 };
 
 use super::{
-    Append, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests, StandingConsents,
-    State, StateError, Survey, rename, write,
+    Append, Checkpoints, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests,
+    StandingConsents, State, StateError, Survey, rename, write,
 };
 
 use table::Table;
@@ -174,6 +175,17 @@ impl Consents for DynamodbState {
         limit: usize,
     ) -> Result<Vec<Consent>, StateError> {
         consents::journal(&self.table, before, limit).await
+    }
+}
+
+#[async_trait]
+impl Checkpoints for DynamodbState {
+    async fn checkpoints(&self) -> Result<Vec<(u64, String)>, StateError> {
+        checkpoints::all(&self.table).await
+    }
+
+    async fn add_checkpoint(&self, number: u64, batch: &str) -> Result<bool, StateError> {
+        checkpoints::add(&self.table, number, batch).await
     }
 }
 

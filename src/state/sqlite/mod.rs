@@ -8,6 +8,7 @@
 //! Reads have their own connections, each with a snapshot, and never wait for a writer (write-ahead log).
 //! The file is never deleted, truncated or replaced, whatever it contains.
 
+mod checkpoints;
 mod consents;
 mod database;
 mod fault;
@@ -34,8 +35,8 @@ use crate::domain::{
 };
 
 use super::{
-    Append, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests, StandingConsents,
-    State, StateError, Survey, rename, write,
+    Append, Checkpoints, Consents, Leases, Links, NewConsent, NewRequest, Removal, Rename, Requests,
+    StandingConsents, State, StateError, Survey, rename, write,
 };
 use database::Database;
 use fault::WorkError;
@@ -209,6 +210,18 @@ impl Consents for SqliteState {
         limit: usize,
     ) -> Result<Vec<Consent>, StateError> {
         self.read(move |connection| consents::journal(connection, before, limit)).await
+    }
+}
+
+#[async_trait]
+impl Checkpoints for SqliteState {
+    async fn checkpoints(&self) -> Result<Vec<(u64, String)>, StateError> {
+        self.read(checkpoints::all).await
+    }
+
+    async fn add_checkpoint(&self, number: u64, batch: &str) -> Result<bool, StateError> {
+        let batch = batch.to_owned();
+        self.write(move |connection| checkpoints::add(connection, number, &batch)).await
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Schema {
 /// The schema of the state.
 pub const STATE: Schema = Schema {
     newest: include_str!("../../../state/sqlite.sql"),
-    steps: &["DROP INDEX event_by_time;", CONSENTS, "ALTER TABLE event ADD COLUMN previous TEXT;"],
+    steps: &["DROP INDEX event_by_time;", CONSENTS, AUDIT],
 };
 
 /// From version 2 to 3.
@@ -27,6 +27,14 @@ CREATE TABLE consent (
   consent TEXT    NOT NULL -- JSON
 ) STRICT;
 CREATE INDEX consent_standing ON consent (id) WHERE stands = 1;";
+
+/// From version 3 to 4.
+const AUDIT: &str = "\
+ALTER TABLE event ADD COLUMN previous TEXT;
+CREATE TABLE checkpoint (
+  number INTEGER PRIMARY KEY,
+  batch  TEXT    NOT NULL -- leaves, a line each, and a signed note
+) STRICT;";
 
 /// `ktkt`: in the header of our files, so that no other program's file is mistaken for one.
 const APPLICATION: i64 = 0x6b74_6b74;

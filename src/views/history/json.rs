@@ -76,7 +76,7 @@ impl<'a> HistoryJson<'a> {
         let begins = cut.map_or(1, |cut| cut.through.0 + 1);
         Self {
             before: first.filter(|first| link.is_some() && *first > begins),
-            events: events.iter().map(RecordedJson::from).collect(),
+            events: events.iter().map(|(link, event)| RecordedJson::of(link, event)).collect(),
             cut: cut.map(HistoryCutJson::from),
             ..Self::empty(link, has_more)
         }
@@ -112,10 +112,10 @@ impl From<CutMark> for HistoryCutJson {
     }
 }
 
-impl<'a> From<&'a (LinkId, RecordedEvent)> for RecordedJson<'a> {
-    fn from(
-        (link, RecordedEvent { generation, at, by, event, previous: _ }): &'a (LinkId, RecordedEvent),
-    ) -> Self {
+impl<'a> RecordedJson<'a> {
+    /// The event of a link.
+    pub fn of(link: &LinkId, recorded: &'a RecordedEvent) -> Self {
+        let RecordedEvent { generation, at, by, event, previous: _ } = recorded;
         let (link, generation, at) = (link.to_string(), generation.0, at.to_string());
         Self { link, generation, at, by: &by.name, actor: by.into(), event: event.into() }
     }

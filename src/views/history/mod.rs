@@ -15,3 +15,4 @@ pub use json::{HistoryCutJson, HistoryJson, RecordedJson, ReleaseJson};
 pub use json_event::{CutJson, EventJson};
 pub use links::LinksHistoryText;
 pub use text::HistoryText;
+pub(super) use words::{Commits, words};

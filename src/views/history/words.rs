@@ -11,13 +11,13 @@ use crate::views::words::{asked, ended};
 
 /// The commits of the runs and deployments that start in a section of one link's journal.
 #[derive(Debug, Default)]
-pub(super) struct Commits<'a> {
+pub(in crate::views) struct Commits<'a> {
     runs: BTreeMap<&'a str, &'a CommitSha>,
     deployments: BTreeMap<&'a str, &'a CommitSha>,
 }
 
 impl<'a> Commits<'a> {
-    pub(super) fn take(&mut self, recorded: &'a RecordedEvent) {
+    pub(in crate::views) fn take(&mut self, recorded: &'a RecordedEvent) {
         match &recorded.event {
             Event::RunStarted { run, sha, .. } => drop(self.runs.insert(run.as_str(), sha)),
             Event::DeployIntended { token, sha, .. } => drop(self.deployments.insert(token.as_str(), sha)),
@@ -38,7 +38,7 @@ impl<'a> Commits<'a> {
 }
 
 /// The event as a lowercase fragment with names in backticks. Not escaped yet.
-pub(super) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -> String {
+pub(in crate::views) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -> String {
     match &recorded.event {
         Event::RunStarted { run: _, sha, reason, phases, workflow: _, saved_plan } => {
             let why = match reason {

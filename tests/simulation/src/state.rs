@@ -9,7 +9,7 @@ use katkit::domain::{
 };
 use katkit::journal;
 use katkit::state::{
-    Append, Consents, Leases, Links, MemoryState, NewConsent, NewRequest, Removal, Rename, Requests,
+    Append, Checkpoints, Consents, Leases, Links, MemoryState, NewConsent, NewRequest, Removal, Rename, Requests,
     StandingConsents, State, StateError, Survey,
 };
 
@@ -238,6 +238,18 @@ impl Consents for GatedState {
         limit: usize,
     ) -> Result<Vec<Consent>, StateError> {
         self.0.world.state.consent_journal(before, limit).await
+    }
+}
+
+/// No process makes checkpoints.
+#[async_trait]
+impl Checkpoints for GatedState {
+    async fn checkpoints(&self) -> Result<Vec<(u64, String)>, StateError> {
+        self.0.world.state.checkpoints().await
+    }
+
+    async fn add_checkpoint(&self, number: u64, batch: &str) -> Result<bool, StateError> {
+        self.0.world.state.add_checkpoint(number, batch).await
     }
 }
 

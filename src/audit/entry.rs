@@ -1,0 +1,44 @@
+//! Entries of all journals alike.
+
+use jiff::Timestamp;
+
+use crate::domain::{Actor, Consent, Event, LinkId, RecordedEvent};
+
+/// An entry of a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditEntry {
+    /// An event of a link.
+    Event(LinkId, RecordedEvent),
+    /// A consent.
+    Consent(Consent),
+}
+
+impl AuditEntry {
+    /// When it was recorded.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Event(_, recorded) => recorded.at,
+            Self::Consent(consent) => consent.at,
+        }
+    }
+
+    /// Who it is of: of a decision on a request, who made the request.
+    pub fn by(&self) -> &Actor {
+        match self {
+            Self::Event(_, recorded) => match &recorded.event {
+                Event::Requested { from, .. } | Event::Refused { from, .. } => from,
+                Event::Withdrawn { withdrawn_by, .. } => withdrawn_by,
+                _ => &recorded.by,
+            },
+            Self::Consent(consent) => &consent.by,
+        }
+    }
+
+    /// Its kind: `requested`, `freeze`, …
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(_, recorded) => recorded.event.word(),
+            Self::Consent(consent) => consent.what.word(),
+        }
+    }
+}

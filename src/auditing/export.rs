@@ -1,0 +1,192 @@
+//! Exports of a record: a directory that can be verified without katkit and without the record.
+//!
+//! ```text
+//! journals/<tenant>/<link>.jsonl   the events of a link, a line each
+//! consents.jsonl                   the consents, a line each
+//! log.jsonl                        the leaves of all checkpoints, in order
+//! checkpoints/<number>.note        the signed notes
+//! ```
+//!
+//! A line is what was hashed. An export that was interrupted lacks its log, which is written last.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::audit::{Batch, CONSENTS, Checkpoint, JournalCheck, Leaf, LogCheck, Report, VerifierKey};
+use crate::domain::EntryDigest;
+use crate::state::State;
+
+use super::AuditError;
+use super::checkpoint::batch;
+use super::record::{ConsentLines, JournalLines};
+
+const JOURNALS: &str = "journals";
+const LOG: &str = "log.jsonl";
+const CHECKPOINTS: &str = "checkpoints";
+
+/// Writes the record to a directory that is empty or does not exist. Returns the number of entries.
+pub async fn export(state: &dyn State, directory: &Path) -> Result<u64, AuditError> {
+    if fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(AuditError::NotEmpty(directory.to_owned()));
+    }
+    // Read before the journals, which by then hold at least what it covers.
+    let batches: Result<Vec<_>, _> = state
+        .checkpoints()
+        .await?
+        .iter()
+        .map(|(number, text)| Ok((*number, batch(*number, text)?)))
+        .collect();
+    let batches: Vec<(u64, Batch)> = batches.map_err(AuditError::State)?;
+    let mut entries = 0;
+    for (link, head) in state.heads(None).await? {
+        let path = directory.join(JOURNALS).join(link.tenant.as_str()).join(format!("{}.jsonl", link.link));
+        let (mut file, mut lines) = (Lines::create(path)?, JournalLines::new(state, &link, &head));
+        while let Some(page) = lines.page().await? {
+            entries += file.write(&page)?;
+        }
+        file.finish()?;
+    }
+    let (mut file, mut lines) =
+        (Lines::create(directory.join(format!("{CONSENTS}.jsonl")))?, ConsentLines::new(state).await?);
+    while let Some(page) = lines.page().await? {
+        entries += file.write(&page)?;
+    }
+    file.finish()?;
+    let mut log = Lines::create(directory.join(LOG))?;
+    for (number, Batch { leaves, note }) in &batches {
+        log.write(leaves)?;
+        let mut file = Lines::create(note_path(directory, *number))?;
+        file.write(&[note.trim_end_matches('\n')])?;
+        file.finish()?;
+    }
+    log.finish()?;
+    Ok(entries)
+}
+
+/// Verifies an export; see [`super::verify`]. Reads each file once and holds one line of it at a time.
+pub fn verify_export(
+    directory: &Path,
+    keys: &[VerifierKey],
+    kept: Vec<Checkpoint>,
+) -> Result<Report, AuditError> {
+    let mut report = Report::new(keys.len(), kept.len());
+    let mut log = LogCheck::new(keys, kept);
+    let (mut number, mut leaves) = (1, Vec::new());
+    let path = directory.join(LOG);
+    let Some(mut lines) = open(&path)? else { return Err(AuditError::NotAnExport(directory.to_owned())) };
+    while let Some(line) = next(&mut lines, &path)? {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let ends = matches!(serde_json::from_str(&line), Ok(Leaf::Checkpoint { .. }));
+        leaves.push(line);
+        if ends {
+            let note = fs::read_to_string(note_path(directory, number)).unwrap_or_default();
+            log.batch(number, &Batch { leaves: std::mem::take(&mut leaves), note });
+            number += 1;
+        }
+    }
+    // Leaves and notes at the end, without their counterparts.
+    if !leaves.is_empty() || note_path(directory, number).exists() {
+        let note = fs::read_to_string(note_path(directory, number)).unwrap_or_default();
+        log.batch(number, &Batch { leaves, note });
+    }
+    let mut log = log.finish();
+    let mut check = |name: String, path: &Path| -> Result<(), AuditError> {
+        let promises: Vec<(u64, u64, EntryDigest)> = log.journals.remove(&name).unwrap_or_default();
+        let mut check = JournalCheck::new(name, &promises);
+        if let Some(mut lines) = open(path)? {
+            while let Some(line) = next(&mut lines, path)? {
+                check.line(&line);
+            }
+        }
+        report.journal(check.finish());
+        Ok(())
+    };
+    for (name, path) in journals(directory)? {
+        check(name, &path)?;
+    }
+    check(CONSENTS.to_owned(), &directory.join(format!("{CONSENTS}.jsonl")))?;
+    for (name, promises) in std::mem::take(&mut log.journals) {
+        report.journal(JournalCheck::new(name, &promises).finish());
+    }
+    Ok(report.finish(log))
+}
+
+/// The journals of links in an export, by name.
+fn journals(directory: &Path) -> Result<Vec<(String, PathBuf)>, AuditError> {
+    let mut found = Vec::new();
+    let root = directory.join(JOURNALS);
+    for tenant in entries(&root)? {
+        for link in entries(&tenant)? {
+            let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let Some(tenant) = name(&tenant) else { continue };
+            let Some(name) = name(&link) else { continue };
+            let Some(name) = name.strip_suffix(".jsonl") else { continue };
+            found.push((format!("{tenant}/{name}"), link));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, AuditError> {
+    let read = match fs::read_dir(directory) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    read.map_err(fault(directory, "read"))
+}
+
+fn note_path(directory: &Path, number: u64) -> PathBuf {
+    directory.join(CHECKPOINTS).join(format!("{number:08}.note"))
+}
+
+/// A file of an export; `None` if there is none.
+fn open(path: &Path) -> Result<Option<BufReader<File>>, AuditError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(BufReader::with_capacity(1 << 18, file))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(fault(path, "read")(error)),
+    }
+}
+
+/// The next line, without its line break.
+fn next(lines: &mut BufReader<File>, path: &Path) -> Result<Option<Vec<u8>>, AuditError> {
+    let mut line = Vec::new();
+    let read = lines.read_until(b'\n', &mut line).map_err(fault(path, "read"))?;
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    }
+    Ok((read > 0).then_some(line))
+}
+
+/// A file that is being written.
+struct Lines {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Lines {
+    fn create(path: PathBuf) -> Result<Self, AuditError> {
+        let created = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| File::create(&path));
+        let file = BufWriter::new(created.map_err(fault(&path, "written"))?);
+        Ok(Self { path, file })
+    }
+
+    /// Writes lines. Returns how many.
+    fn write(&mut self, lines: &[impl AsRef<str>]) -> Result<u64, AuditError> {
+        let mut write = |line: &str| writeln!(self.file, "{line}");
+        lines.iter().try_for_each(|line| write(line.as_ref())).map_err(fault(&self.path, "written"))?;
+        Ok(lines.len() as u64)
+    }
+
+    fn finish(self) -> Result<(), AuditError> {
+        let Self { path, mut file } = self;
+        file.flush().map_err(fault(&path, "written"))
+    }
+}
+
+fn fault<'a>(path: &'a Path, action: &'static str) -> impl Fn(io::Error) -> AuditError + 'a {
+    move |source| AuditError::File { path: path.to_owned(), action, source }
+}

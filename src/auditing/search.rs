@@ -1,0 +1,108 @@
+//! Finds what actors did and decided, in all journals.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::AuditError;
+use crate::audit::AuditEntry;
+use crate::domain::{ConsentId, ConsentKind, Generation, LinkId};
+use crate::state::{State, StateError};
+
+/// Events per page.
+const PAGE: usize = 256;
+
+/// What to look for. Everything that is given must hold.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditQuery<'a> {
+    /// The links whose journals are read.
+    pub links: &'a [LinkId],
+    /// Whether consents that concern none of these links count as well.
+    pub all_links: bool,
+    /// A name or a verified identity.
+    pub who: Option<&'a str>,
+    /// Kinds of entries; empty means all.
+    pub kinds: &'a [String],
+    /// Inclusive.
+    pub since: Option<Timestamp>,
+    /// Exclusive.
+    pub until: Option<Timestamp>,
+    /// Only the last entries.
+    pub limit: usize,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct FoundEntries {
+    /// The last entries, oldest first.
+    pub entries: Vec<AuditEntry>,
+    /// Whether there are older ones.
+    pub has_more: bool,
+}
+
+impl AuditQuery<'_> {
+    fn takes(&self, entry: &AuditEntry) -> bool {
+        let by = entry.by();
+        self.who.is_none_or(|who| by.name == who || by.subject.as_deref() == Some(who))
+            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == entry.kind()))
+            && self.since.is_none_or(|since| since <= entry.at())
+            && self.until.is_none_or(|until| entry.at() < until)
+    }
+}
+
+/// The last entries that match.
+pub async fn search(state: &dyn State, query: &AuditQuery<'_>) -> Result<FoundEntries, AuditError> {
+    let mut found = consents(state, query).await?;
+    let most = query.limit.saturating_add(1);
+    for link in query.links {
+        found.extend(events(state, link, query, most).await?);
+        found.sort_by_key(AuditEntry::at);
+        found.drain(..found.len().saturating_sub(most));
+    }
+    found.sort_by_key(AuditEntry::at);
+    let surplus = found.len().saturating_sub(query.limit);
+    Ok(FoundEntries { entries: found.split_off(surplus), has_more: surplus > 0 })
+}
+
+/// The last `most` events of a link that match, in no particular order.
+async fn events(
+    state: &dyn State,
+    link: &LinkId,
+    query: &AuditQuery<'_>,
+    most: usize,
+) -> Result<Vec<AuditEntry>, StateError> {
+    let (mut found, mut before) = (Vec::new(), None::<Generation>);
+    loop {
+        let page = state.journal(link, before, PAGE).await?;
+        let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(found) };
+        before = Some(first.generation);
+        let is_over = query.since.is_some_and(|since| last.at < since);
+        let entries = page.into_iter().rev().map(|recorded| AuditEntry::Event(link.clone(), recorded));
+        found.extend(entries.filter(|entry| query.takes(entry)));
+        if is_over || found.len() >= most {
+            return Ok(found);
+        }
+    }
+}
+
+/// The consents that match and concern the links.
+async fn consents(state: &dyn State, query: &AuditQuery<'_>) -> Result<Vec<AuditEntry>, StateError> {
+    let mut concerning: BTreeSet<ConsentId> = BTreeSet::new();
+    let mut found = Vec::new();
+    // People give consents: there are few of them.
+    for consent in state.consent_journal(None, usize::MAX).await? {
+        let concerns = match &consent.what {
+            ConsentKind::Freeze { links, .. } => query.links.iter().any(|id| links.match_link(id)),
+            ConsentKind::Approval { link, .. } => query.links.contains(link),
+            ConsentKind::Thaw | ConsentKind::Withdrawal => {
+                consent.ends.iter().any(|ended| concerning.contains(ended))
+            }
+        };
+        if query.all_links || concerns {
+            concerning.insert(consent.id);
+            found.push(AuditEntry::Consent(consent));
+        }
+    }
+    found.retain(|entry| query.takes(entry));
+    Ok(found)
+}

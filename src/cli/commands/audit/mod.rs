@@ -1,0 +1,80 @@
+//! `katkit audit`
+
+mod checkpoint;
+mod export;
+mod key;
+mod search;
+mod verify;
+
+use clap::{Args, Subcommand};
+
+use crate::app::{Host, Opened};
+use crate::audit::SigningKey;
+use crate::cli::ExitStatus;
+use crate::cli::arguments::Global;
+use crate::cli::error::CommandError;
+use crate::cli::output::Output;
+use crate::secrets;
+
+/// Show who did and decided what, and prove that nobody changed the record
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_help_heading = "Proofs")]
+#[command(after_help = "\
+Examples:
+  katkit audit --who ana --since 7d         What ana did in the last week
+  katkit audit --kind freeze,thaw           All freezes by hand, and who ended them
+  katkit audit checkpoint > 2026-11.note    Sign the record; keep the note elsewhere
+  katkit audit verify --key \"$(cat audit.key)\" --checkpoint 2026-11.note
+  katkit audit export evidence              For an auditor, who needs no access")]
+pub(in crate::cli) struct Arguments {
+    #[command(subcommand)]
+    proof: Option<Proof>,
+    #[command(flatten)]
+    search: search::Search,
+}
+
+#[derive(Debug, Subcommand)]
+enum Proof {
+    Checkpoint(checkpoint::Arguments),
+    Verify(verify::Arguments),
+    Export(export::Arguments),
+    Key(key::Arguments),
+}
+
+pub(in crate::cli) async fn run(
+    arguments: &Arguments,
+    global: &Global,
+    host: &Host,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    match &arguments.proof {
+        None => search::run(&arguments.search, global, host, output).await,
+        Some(Proof::Checkpoint(arguments)) => checkpoint::run(arguments, global, host, output).await,
+        Some(Proof::Verify(arguments)) => verify::run(arguments, global, host, output).await,
+        Some(Proof::Export(arguments)) => export::run(arguments, global, host, output).await,
+        Some(Proof::Key(arguments)) => key::run(arguments, global, host, output).await,
+    }
+}
+
+/// The key that signs checkpoints.
+async fn signing_key(opened: &Opened) -> Result<SigningKey, CommandError> {
+    let Some(config) = &opened.estate.manifest().audit else {
+        let hint = "create a key with `openssl genpkey -algorithm ed25519 -out audit.pem`, and add `[audit]` with \
+                    `origin` and `signing-key = \"file:audit.pem\"`";
+        return Err(CommandError::refused(
+            "the manifest does not say what signs checkpoints",
+            hint.to_owned(),
+        ));
+    };
+    let pem = secrets::signing_key(&config.signing_key).await.map_err(|error| {
+        let hint = "set the variable or write the file on the machine that makes checkpoints".to_owned();
+        CommandError::refused(error.to_string(), hint)
+    })?;
+    SigningKey::from_pem(&config.origin, &pem).map_err(|error| {
+        let hint = "`openssl genpkey -algorithm ed25519 -out audit.pem` creates one".to_owned();
+        CommandError::refused(
+            format!("the signing key in {} cannot be used: {error}", config.signing_key),
+            hint,
+        )
+    })
+}
