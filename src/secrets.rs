@@ -30,13 +30,22 @@ pub fn of_tenant(tenant: &Tenant) -> BoxFuture<'static, Result<Secrets, SecretEr
 
 /// The private key that signs checkpoints, in PEM.
 pub async fn signing_key(from: &SecretRef) -> Result<Zeroizing<String>, SecretError> {
-    let from = from.clone();
-    let place = from.clone();
-    let reading = spawn_blocking(move || read("signing-key", &place));
-    let failed =
-        |error| Some(Err(SecretError::Unreadable(format!("the signing key cannot be read: {error}"))));
-    let nowhere = || Err(SecretError::Unreadable(format!("the signing key cannot be read from {from}")));
-    reading.await.unwrap_or_else(failed).unwrap_or_else(nowhere).map(Zeroizing::new)
+    let unreadable = |why: String| SecretError::Unreadable(format!("the signing key: {why}"));
+    match from.clone() {
+        SecretRef::Environment(variable) => config::secret(&variable)
+            .map(Zeroizing::new)
+            .ok_or_else(|| unreadable(format!("the environment variable `{variable}` is not set"))),
+        SecretRef::File(path) => {
+            let reading = path.clone();
+            let read = spawn_blocking(move || read_file(&reading)).await;
+            let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
+            let key = read.map(Zeroizing::new);
+            key.map_err(|error| unreadable(format!("{} cannot be read: {error}", path.display())))
+        }
+        SecretRef::SecretsManager(arn) | SecretRef::ParameterStore(arn) => {
+            Err(unreadable(format!("katkit does not fetch it from {arn}")))
+        }
+    }
 }
 
 fn read(name: &str, from: &SecretRef) -> Option<Result<String, SecretError>> {

@@ -13,6 +13,38 @@ pub enum AuditEntry {
     Consent(Consent),
 }
 
+/// The kinds of entries.
+pub const KINDS: [&str; 28] = [
+    "adopted",
+    "approval",
+    "attempt-ended",
+    "attempt-intended",
+    "attempt-launched",
+    "deploy-ended",
+    "deploy-intended",
+    "deploy-issued",
+    "forgotten",
+    "freeze",
+    "moved-from",
+    "moved-to",
+    "phase-restored",
+    "phase-skipped",
+    "pruned",
+    "quarantined",
+    "refused",
+    "requested",
+    "run-ended",
+    "run-started",
+    "service-removed",
+    "service-swept",
+    "taken-over",
+    "thaw",
+    "unlocked",
+    "verified",
+    "withdrawal",
+    "withdrawn",
+];
+
 impl AuditEntry {
     /// When it was recorded.
     pub fn at(&self) -> Timestamp {

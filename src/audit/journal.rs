@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Finding, Flaw};
 use crate::domain::EntryDigest;
 
-/// What of an entry matters here. Whatever else an entry holds, this build need not know.
+/// What of an entry matters here. A newer katkit may write entries that this build does not know.
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(alias = "id")]
@@ -20,8 +20,8 @@ struct Line<'a> {
 
 #[derive(Deserialize)]
 struct Event<'a> {
-    #[serde(borrow)]
-    event: Cow<'a, str>,
+    #[serde(borrow, rename = "event")]
+    word: Cow<'a, str>,
     #[serde(borrow)]
     from: Option<Name<'a>>,
     #[serde(borrow)]
@@ -181,7 +181,7 @@ impl JournalCheck {
                     .finding(Flaw::Unreadable { why: format!("entry {next} cannot be read: {error}") });
             }
         };
-        let word = event.as_ref().map(|event| event.event.as_ref()).unwrap_or_default();
+        let word = event.as_ref().map(|event| event.word.as_ref()).unwrap_or_default();
         let (arrives, leaves) = (word == "moved-from", word == "moved-to");
         self.follow(generation, previous, arrives);
         self.entries += 1;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::definitions::{NamedTable, checked, unknown};
 use super::reader::{Located, Reader, Section, Value as _};
+use super::root_tables::{AccessKeys, PersonKeys};
 use super::source::Span;
 use super::suggest::quoted;
-use super::tables::{AccessKeys, PersonKeys};
 use crate::access::{Access, Person};
 use crate::domain::{GroupName, PersonName};
 

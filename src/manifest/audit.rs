@@ -1,10 +1,11 @@
 //! `[audit]`: what signs checkpoints.
 
-use super::model::{AuditConfig, SecretRef};
+use super::model::AuditConfig;
 use super::reader::{Located, Reader};
+use super::root_tables::AuditKeys;
+use super::secret_ref;
+use super::secret_ref::SecretRef;
 use super::suggest::quoted;
-use super::tables::AuditKeys;
-use super::variables;
 use crate::audit::check_name;
 
 pub(super) fn audit(keys: Option<Located<AuditKeys<'_>>>, reader: &Reader<'_>) -> Option<AuditConfig> {
@@ -18,7 +19,7 @@ pub(super) fn audit(keys: Option<Located<AuditKeys<'_>>>, reader: &Reader<'_>) -
         }
         is_valid
     });
-    let signing_key = signing_key.and_then(|key| Some((variables::secret(key, reader)?, key.span)));
+    let signing_key = signing_key.and_then(|key| Some((secret_ref::secret(key, reader)?, key.span)));
     let signing_key = signing_key.and_then(|(key, span)| match key {
         SecretRef::Environment(_) | SecretRef::File(_) => Some(key),
         SecretRef::SecretsManager(_) | SecretRef::ParameterStore(_) => {

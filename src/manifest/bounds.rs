@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use super::model::{
     AuditConfig, DockerConfig, EcsCluster, EcsConfig, FleetConfig, FleetKind, Manifest, PlatformConfig, Repo,
-    SecretRef, Tenant,
+    Tenant,
 };
+use super::secret_ref::SecretRef;
 
 /// A proposed manifest that reaches nothing new.
 #[derive(Debug)]

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::model::{
-    BlobsConfig, FleetConfig, Link, Manifest, PlatformConfig, Repo, SecretRef, StateConfig, Tenant,
-};
+use super::model::{BlobsConfig, FleetConfig, Link, Manifest, PlatformConfig, Repo, StateConfig, Tenant};
 use super::moves::Name;
+use super::secret_ref::SecretRef;
 use crate::domain::{FleetName, LinkId, PolicyName, Workflow};
 use crate::pipeline::Pipeline;
 use crate::policy::Policy;

@@ -43,7 +43,9 @@ mod pipelines;
 mod policies;
 mod reader;
 mod resources;
+mod root_tables;
 mod schema;
+mod secret_ref;
 mod settings;
 mod shared;
 mod source;
@@ -68,10 +70,11 @@ pub use files::{LARGEST_FILE, ManifestFiles, check_size};
 pub use link_settings::{LinkSettings, concerned};
 pub use model::{
     AuditConfig, BlobsConfig, CacheConfig, EcsCapacity, EcsCluster, EcsConfig, FleetConfig, FleetKind, Link,
-    Manifest, Pin, PlatformConfig, Repo, SecretRef, StateConfig, Tenant, Wanted,
+    Manifest, Pin, PlatformConfig, Repo, StateConfig, Tenant, Wanted,
 };
 pub use moves::{Moved, Moves, Name};
 pub use schema::schema;
+pub use secret_ref::SecretRef;
 pub use source::{Position, Source, Span};
 
 use diagnostic::Report;

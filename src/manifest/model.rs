@@ -1,12 +1,12 @@
 //! A checked manifest: every name resolves and every value is valid.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::moves::Moves;
+use super::secret_ref::SecretRef;
 use crate::access::Access;
 use crate::domain::{
     CommitSha, FleetName, LinkId, LinkName, NameTemplate, PhaseName, PipelineName, Placement, PolicyName,
@@ -290,39 +290,6 @@ impl PlatformConfig {
                     endpoint.as_ref().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
                 Some(format!("the service `{service}` in the cluster `{name}`{region}{endpoint}"))
             }
-        }
-    }
-}
-
-/// The source of a secret's value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretRef {
-    /// `env:NAME`: in a variable of katkit's own environment.
-    Environment(String),
-    /// `file:PATH`: the content of a file without its last line break; already joined with the manifest's directory.
-    File(PathBuf),
-    /// `arn:aws:secretsmanager:…`
-    SecretsManager(String),
-    /// `arn:aws:ssm:…`
-    ParameterStore(String),
-}
-
-impl SecretRef {
-    /// Its ARN, if it is stored in AWS.
-    pub fn arn(&self) -> Option<&str> {
-        match self {
-            Self::SecretsManager(arn) | Self::ParameterStore(arn) => Some(arn),
-            Self::Environment(_) | Self::File(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for SecretRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Environment(name) => write!(f, "env:{name}"),
-            Self::File(path) => write!(f, "file:{}", path.display()),
-            Self::SecretsManager(arn) | Self::ParameterStore(arn) => f.write_str(arn),
         }
     }
 }

@@ -9,9 +9,10 @@ use super::ecs;
 use super::files::joined;
 use super::model::{BlobsConfig, CacheConfig, DockerConfig, FleetConfig, FleetKind, StateConfig};
 use super::reader::{Located, Reader};
+use super::root_tables::{BlobsKeys, CacheKeys, StateKeys};
 use super::source::Span;
 use super::suggest::quoted;
-use super::tables::{BlobsKeys, CacheKeys, FleetKeys, StateKeys};
+use super::tables::FleetKeys;
 use super::url::{ANYONE, CredentialAdvice, has_credentials, on_this_machine, unencrypted};
 use super::words::Backend;
 

@@ -12,10 +12,11 @@ use super::civil::{Clock, Days, Edge};
 use super::model::FleetKind;
 use super::reader::{Definitions, Key, Keys, Located, Raw, Reader, Section, Value, describe, keys};
 use super::resources::{Cores, Memory};
+use super::root_tables::{AccessKeys, AuditKeys, BlobsKeys, CacheKeys, PersonKeys, StateKeys};
 use super::source::Span;
 use super::values::{Count, Depth, Include, Script, Seconds, Text, Version};
 use super::variables::VariablePairs;
-use super::words::{Backend, Changes, CheckoutKind, LaunchType, PhaseType, PlatformKind};
+use super::words::{Changes, CheckoutKind, LaunchType, PhaseType, PlatformKind};
 use super::{commit::Branch, commit::Folder, image::Image};
 
 keys! {
@@ -61,38 +62,6 @@ keys! {
         from: Text<'i>, "from", required;
         /// The new name, of the same kind.
         to: Text<'i>, "to", required;
-    }
-
-    /// The store of the record of runs and deployments.
-    StateKeys, state, "`[state]`", json!({}) => {
-        /// `sqlite`: a file on this machine. `dynamodb`: a table in AWS.
-        backend: Backend, "backend", default "sqlite";
-        /// The file of the sqlite backend, relative to the root file.
-        path: Text<'i>, "path", default ".katkit/state.db";
-        /// How long the sqlite backend waits while another process has the file locked.
-        patience: Seconds, "patience", default "10s";
-        /// The table of the dynamodb backend.
-        table: Text<'i>, "table";
-        /// The table's region; default: from the environment.
-        region: Text<'i>, "region";
-        /// An endpoint to use instead of AWS's.
-        endpoint: Text<'i>, "endpoint";
-    }
-
-    /// The store of commit packs, logs and artifacts.
-    BlobsKeys, blobs, "`[blobs]`", json!({}) => {
-        /// A directory, relative to the root file, or `s3://bucket/prefix`.
-        url: Text<'i>, "url", default ".katkit/blobs";
-        /// The bucket's region; default: from the environment.
-        region: Text<'i>, "region";
-        /// An endpoint to use instead of AWS's.
-        endpoint: Text<'i>, "endpoint";
-    }
-
-    /// The directory for data that can be rebuilt, such as repository mirrors.
-    CacheKeys, cache, "`[cache]`", json!({}) => {
-        /// A directory, relative to the root file; default: `katkit` in the user's cache directory.
-        path: Text<'i>, "path";
     }
 
     /// A git repository.
@@ -223,34 +192,6 @@ keys! {
         gates: Gated, "gates", default "run";
         /// How an approver's identity must have been verified: `asserted` (not at all), `aws` or `oidc`.
         assurance: Assurance, "assurance", default "asserted";
-    }
-
-    /// The identities of one of the people.
-    PersonKeys, person, "an entry of people", json!({}) => {
-        /// Addresses in commits.
-        emails: Vec<Located<Text<'i>>>, "emails";
-        /// The name at GitHub, which is also in the addresses that GitHub gives to those who keep theirs private.
-        github: Text<'i>, "github";
-        /// ARNs of callers of AWS: of a user, or of a session of a role.
-        aws: Vec<Located<Text<'i>>>, "aws";
-        /// Subjects of OIDC tokens.
-        oidc: Vec<Located<Text<'i>>>, "oidc";
-    }
-
-    /// Who belongs to which group.
-    AccessKeys, access, "`[access]`", json!({}) => {
-        /// The people in each group.
-        groups: Section<'i, Vec<Located<Text<'i>>>>, "groups";
-    }
-
-    /// What signs checkpoints of the record.
-    AuditKeys, audit, "`[audit]`", json!({}) => {
-        /// The name of the log of checkpoints and of its key: a URL without scheme that belongs to you, such as
-        /// `katkit.example.com/prod`.
-        origin: Text<'i>, "origin", required;
-        /// Where the private key is: `env:NAME` or `file:PATH`. Ed25519, in PEM. Only `katkit audit checkpoint` and
-        /// `katkit audit key` read it.
-        signing_key: Text<'i>, "signing-key", required;
     }
 
     /// A window in which deployments are allowed: `days`, `from` and `to`, or `start` and `end`.

@@ -36,13 +36,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("description", &["domain", "lenient_json"]),
     ("journal", &["domain"]),
     ("access", &["domain"]),
-    ("manifest", &["access", "domain", "pipeline", "policy"]),
+    ("audit", &["domain"]),
+    // Checks the names of signing keys.
+    ("manifest", &["access", "audit", "domain", "pipeline", "policy"]),
     ("pipeline", &["domain"]),
     ("plan", &["description", "domain", "journal", "lenient_json", "manifest", "pipeline", "policy"]),
     // Judges by what it is given, so that the manifest and the planner can both use it.
     ("policy", &["access", "domain"]),
     ("report", &["domain"]),
-    ("views", &["domain", "journal", "manifest", "pipeline", "plan", "policy", "report"]),
+    ("views", &["audit", "domain", "journal", "manifest", "pipeline", "plan", "policy", "report"]),
     ("workflow", &["domain", "lenient_json"]),
     // Ports.
     ("blobs", &["aws", "domain", "hints"]),
@@ -73,6 +75,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    ("auditing", &["audit", "clock", "domain", "state"]),
     ("bootstrap", &["aws", "domain", "manifest", "state"]),
     // Asks a prune what it left unfinished.
     (

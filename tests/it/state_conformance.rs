@@ -4,6 +4,7 @@
     reason = "a test may fail by panicking; clippy sees only `#[test]` functions as such"
 )]
 
+mod checkpoints;
 mod consents;
 mod dynamodb_faults;
 mod dynamodb_table;
@@ -75,6 +76,11 @@ on_every_store! {
         a_broken_lease_is_free_and_its_owner_cannot_write
         a_lease_that_never_existed_is_not_broken
         leases_are_listed_in_order_of_their_ids
+    }
+    checkpoints {
+        checkpoints_are_kept_in_order_of_their_numbers
+        of_racing_checkpoints_of_one_number_one_is_added
+        adding_the_same_checkpoint_again_is_harmless
     }
     renames {
         a_link_keeps_its_history_under_another_name

@@ -34,6 +34,7 @@ impl fmt::Display for AuditVerificationText<'_> {
         };
         f.write_str(&hang("", 0, &result, style))?;
         let text = match last {
+            None if *entries == 0 => return Ok(()),
             None => {
                 "No checkpoint was made yet: a record that was rewritten completely would not be noticed."
                     .to_owned()

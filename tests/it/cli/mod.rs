@@ -2,6 +2,7 @@
 
 mod approvals;
 mod asking;
+mod audit;
 mod aws;
 mod basics;
 mod checkout;

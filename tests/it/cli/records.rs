@@ -53,4 +53,10 @@ fn a_record_of_version_1_is_read_and_continued() {
     assert_eq!(version(world.path(".katkit/state.db")), 4);
     world.apply();
     assert!(world.run(["status", "--check"]).to_string().ends_with("----- exit 0"));
+    // What the older katkit recorded is in the chain from now on.
+    assert_eq!(world.run(["audit", "verify"]).code, 0);
+    let edit = "UPDATE event SET author = 'eve' WHERE generation = 2";
+    Connection::open(world.path(".katkit/state.db")).unwrap().execute(edit, []).unwrap();
+    let verified = world.run(["audit", "verify"]).to_string();
+    assert!(verified.contains("BAD dev/shop: entry "), "{verified}");
 }

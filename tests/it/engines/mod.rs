@@ -42,6 +42,11 @@ pub fn bridge() -> String {
     script("bridge").trim().to_owned()
 }
 
+/// A Python with what verifies audits.
+pub fn python() -> String {
+    script("python").trim().to_owned()
+}
+
 /// Runs `tests/engines`, and returns its output.
 fn script(command: &str) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engines");

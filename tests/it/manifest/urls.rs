@@ -210,7 +210,7 @@ fn credentials_are_never_shown_in_quoted_lines() {
        ╰────
       help: the keys of a manifest are `version`, `include`, `state`, `blobs`,
             `cache`, `repos`, `workflows`, `fleets`, `policies`, `people`,
-            `access`, `pipelines`, `templates`, `tenants` and `moved`
+            `access`, `audit`, `pipelines`, `templates`, `tenants` and `moved`
 
     1 error
     ");

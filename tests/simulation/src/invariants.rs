@@ -1,4 +1,4 @@
-//! The fifteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
+//! The sixteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
 //!
 //! 1. A deployment is issued once per run, for a wanted sha, by an owner that holds the lease.
 //! 2. No attempt runs twice under one token.
@@ -16,10 +16,13 @@
 //!     that contains a commit rolled back there.
 //! 14. Where a commit must soak, no such run starts before it has been live and verified in the stage before for that long.
 //! 15. Where a commit must be approved, no run starts and no deployment is intended beyond what was approved.
+//! 16. Every journal is an unbroken chain, and no checkpoint contradicts it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use katkit::audit::Finding;
+use katkit::auditing;
 use katkit::blobs::{BlobKey, Blobs};
 use katkit::clock::Clock;
 use katkit::domain::{
@@ -183,6 +186,20 @@ pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
     remains(world, plan, &heads).await;
     holds(world, plan, &heads).await;
     secrets(world, plan).await;
+    chains(world).await;
+}
+
+/// Nobody changed the record, so a verification finds nothing (16).
+async fn chains(world: &World) {
+    match auditing::verify(&world.state, &[], Vec::new()).await {
+        Ok(report) => {
+            for Finding { journal, flaw } in report.findings {
+                let journal = journal.unwrap_or_else(|| "log of checkpoints".to_owned());
+                world.violated(16, format!("{journal}: {flaw}"));
+            }
+        }
+        Err(error) => world.violated(16, format!("the record cannot be verified: {error}")),
+    }
 }
 
 /// Everything is idle, and the plan only waits for the end of a freeze (6).

@@ -1,6 +1,8 @@
 //! What users do while processes work: submit requests as the commands do, push, and change things by hand.
 
 use jiff::{SignedDuration, Timestamp};
+use katkit::audit::SigningKey;
+use katkit::auditing;
 use katkit::clock::Clock;
 use katkit::domain::{
     CommitSha, ConsentId, ConsentKind, Head, LinkId, LinkPatterns, PhaseStatus, RequestKind,
@@ -115,7 +117,17 @@ async fn consent(world: &World, at: Timestamp, what: ConsentKind, ends: Vec<Cons
     let new = NewConsent { at, by: "someone".into(), why: None, what, ends };
     let given = world.state.consent(new).await;
     world.tell(|| format!("   {given:?}"));
+    // And signs the record as it is in the middle of everything.
+    let key = SigningKey::from_pem("simulation", KEY).expect("an Ed25519 key");
+    let made = auditing::checkpoint(&world.state, world, &"someone".into(), &key).await;
+    world.tell(|| format!("   {made:?}"));
 }
+
+/// Signs checkpoints.
+const KEY: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
+-----END PRIVATE KEY-----
+";
 
 /// The request a command would record for a link in this state.
 fn request_for(head: &Head, want: Option<CommitSha>, tainted: bool, event: Event) -> Option<RequestKind> {

@@ -9,8 +9,8 @@ use katkit::domain::{
 };
 use katkit::journal;
 use katkit::state::{
-    Append, Checkpoints, Consents, Leases, Links, MemoryState, NewConsent, NewRequest, Removal, Rename, Requests,
-    StandingConsents, State, StateError, Survey,
+    Append, Checkpoints, Consents, Leases, Links, MemoryState, NewConsent, NewRequest, Removal, Rename,
+    Requests, StandingConsents, State, StateError, Survey,
 };
 
 use tokio::time::Instant;

@@ -11,7 +11,7 @@ use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::views::CheckpointJson;
 
-/// Sign what is on record now; prints the signed note, to keep elsewhere
+/// Sign what is on record, and print the signed note
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -1,8 +1,10 @@
 //! `katkit audit` without a subcommand
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use crate::app::Host;
+use crate::audit::KINDS;
 use crate::auditing::{self, AuditQuery};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::moment::{self, Moment};
@@ -14,14 +16,14 @@ use crate::views::{AuditJson, AuditText};
 
 #[derive(Debug, Args)]
 pub(super) struct Search {
-    /// Only of this actor: a name, or a verified identity such as an ARN
+    /// Only of this actor: a name or a verified identity
     #[arg(long, value_name = "NAME")]
     who: Option<String>,
     /// Only about `tenant/link`, `tenant`, or a pattern such as `*/shop`; repeatable
     #[arg(long = "link", visible_alias = "tenant", value_name = "LINK")]
     links: Vec<String>,
     /// Only these kinds of events and consents, such as `freeze` or `requested`
-    #[arg(long = "kind", value_name = "KIND", value_delimiter = ',')]
+    #[arg(long = "kind", value_name = "KIND", value_delimiter = ',', value_parser = PossibleValuesParser::new(KINDS), hide_possible_values = true)]
     kinds: Vec<String>,
     /// Not before this time: `2h` or `3d` ago, `2026-01-02`, or RFC 3339
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]

@@ -1,0 +1,316 @@
+//! `audit`: searching the record, signing it, and noticing every change to it.
+
+use std::fs;
+use std::process::Command;
+
+use insta::assert_snapshot;
+use katkit::audit::KINDS;
+
+use crate::engines;
+use crate::world::{Output, TELLS, World};
+
+const MANIFEST: &str = r#"version = 1
+
+[repos.shop]
+url = "repos/shop"
+
+[workflows.standard]
+phases = [
+  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },
+]
+
+[templates]
+shop = { repo = "shop", workflow = "standard", branch = "main" }
+
+[tenants]
+beta.use = ["shop"]
+prod.use = ["shop"]
+
+[audit]
+origin = "katkit.example.com/prod"
+signing-key = "file:audit.pem"
+"#;
+
+/// A key as `openssl genpkey -algorithm ed25519` writes it.
+const PEM: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
+-----END PRIVATE KEY-----
+";
+
+/// Both links are live, and nothing else was recorded.
+fn live() -> World {
+    let world = World::new()
+        .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
+        .manifest(MANIFEST);
+    world.write("audit.pem", PEM);
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    world
+}
+
+/// Makes a checkpoint and keeps its note in a file.
+fn checkpoint(world: &World, file: &str) {
+    let made = world.shell(&format!("katkit audit checkpoint > {file}; katkit audit key > audit.key"));
+    assert_eq!(made.code, 0, "{made}");
+}
+
+fn verify(world: &World, arguments: &str) -> Output {
+    world.shell(&format!("katkit audit verify {arguments} --key \"$(cat audit.key)\""))
+}
+
+#[test]
+fn a_record_is_signed_and_a_changed_entry_is_named() {
+    let world = live();
+    checkpoint(&world, "first.note");
+    assert_snapshot!(world.run(["audit", "key"]), @"
+    katkit.example.com/prod+848f49fe+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4
+    ----- exit 0
+    ");
+    world.shell("KATKIT_ACTOR=ben katkit freeze prod --until 2099-01-01 --why 'the sale'");
+    assert_snapshot!(verify(&world, "--checkpoint first.note"), @"
+    3 journals with 21 entries: nothing was changed.
+    1 checkpoint; the last, of <date> <hour> UTC by ana, covers all but 1 entry.
+    ----- exit 0
+    ");
+    checkpoint(&world, "second.note");
+    assert_snapshot!(world.run(["audit", "verify"]), @"
+    3 journals with 21 entries: nothing was changed.
+    2 checkpoints; the last, of <date> <hour> UTC by ana, covers all entries.
+    No `--key` was given, so signatures were not verified.
+    No `--checkpoint` was given: anyone who can write to the record and has the key could have rewritten both.
+    ----- exit 0
+    ");
+    world
+        .state()
+        .execute("UPDATE event SET author = 'eve' WHERE tenant = 'prod' AND generation = 3", [])
+        .unwrap();
+    world.state().execute("UPDATE consent SET consent = replace(consent, 'sale', 'flu')", []).unwrap();
+    world.state().execute("DELETE FROM event WHERE tenant = 'beta' AND generation > 8", []).unwrap();
+    assert_snapshot!(verify(&world, "--checkpoint first.note"), @"
+      BAD beta/shop: entries 9 to 10 are missing, which checkpoint 1 covers
+      BAD consents: entry 1 was rewritten after checkpoint 2
+      BAD prod/shop: entry 3 was changed: entry 4 carries another digest for it
+    3 journals with 19 entries: 3 problems.
+    2 checkpoints; the last, of <date> <hour> UTC by ana, covers all but 9 entries.
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn only_a_kept_checkpoint_shows_that_everything_was_rewritten() {
+    let world = live();
+    checkpoint(&world, "kept.note");
+    fs::remove_dir_all(world.path(".katkit")).unwrap();
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    checkpoint(&world, "forged.note");
+    let forged = verify(&world, "");
+    assert_eq!(forged.code, 0, "{forged}");
+    assert_snapshot!(verify(&world, "--checkpoint kept.note"), @"
+      BAD log of checkpoints: the checkpoint of 3 leaves that you kept does not belong to this log: its leaves were changed since
+    2 journals with 20 entries: 1 problem.
+    1 checkpoint; the last, of <date> <hour> UTC by ana, covers all entries.
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn an_export_is_verified_without_manifest_and_record() {
+    let world = live();
+    checkpoint(&world, "kept.note");
+    assert_snapshot!(world.run(["audit", "export", "evidence"]), @"
+    Wrote 20 entries to evidence.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["audit", "export", "evidence"]), @"
+    ----- stderr -----
+    error: evidence is not empty
+     hint: export to a new directory
+    ----- exit 1
+    ");
+    for gone in [".katkit", "repos"] {
+        fs::remove_dir_all(world.path(gone)).unwrap();
+    }
+    fs::remove_file(world.path("katkit.toml")).unwrap();
+    assert_eq!(verify(&world, "evidence --checkpoint kept.note").code, 0);
+    let journal = world.path("evidence/journals/prod/shop.jsonl");
+    let lines = fs::read_to_string(&journal).unwrap();
+    let without: Vec<_> =
+        lines.lines().enumerate().filter(|(at, _)| *at != 4).map(|(_, line)| line).collect();
+    fs::write(&journal, without.join("\n")).unwrap();
+    fs::remove_file(world.path("evidence/journals/beta/shop.jsonl")).unwrap();
+    assert_snapshot!(verify(&world, "evidence --checkpoint kept.note"), @"
+      BAD beta/shop: entries 1 to 10 are missing, which checkpoint 1 covers
+      BAD prod/shop: entry 5 is missing
+    1 journal with 9 entries: 2 problems.
+    1 checkpoint; the last, of <date> <hour> UTC by ana, covers all entries.
+    ----- exit 1
+    ");
+    fs::remove_file(world.path("evidence/log.jsonl")).unwrap();
+    assert_snapshot!(verify(&world, "evidence"), @"
+    ----- stderr -----
+    error: evidence is not an export: it has no `log.jsonl`
+     hint: name the directory that `katkit audit export` wrote
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn entries_are_found_by_actor_kind_and_link() {
+    let world = live();
+    world.shell("KATKIT_ACTOR=ben katkit freeze prod --until 2099-01-01 --why 'the sale'");
+    world.shell("KATKIT_ACTOR=cleo katkit thaw 1 --why 'it is over'");
+    world.shell("KATKIT_ACTOR=ben katkit retry beta/shop --phase build --why 'a test' --apply");
+    let found = |arguments: &str| {
+        let times = "sed -E 's/ [0-9]{2}(:[0-9]{2}){2} / <second> /'";
+        world.shell(&format!("set -o pipefail; katkit audit {arguments} | {times}"))
+    };
+    assert_snapshot!(found("--kind freeze,thaw,requested"), @"
+    ----- stderr -----
+    /bin/sh: 1: set: Illegal option -o pipefail
+    ----- exit 2
+    ");
+    assert_snapshot!(found("--who ben --kind requested,freeze --tenant prod"), @"
+    ----- stderr -----
+    /bin/sh: 1: set: Illegal option -o pipefail
+    ----- exit 2
+    ");
+    assert_snapshot!(world.run(["audit", "--kind", "frozen"]), @"
+    ----- stderr -----
+    error: invalid value 'frozen' for '--kind <KIND>'
+      [possible values: adopted, approval, attempt-ended, attempt-intended, attempt-launched, deploy-ended, deploy-intended, deploy-issued, forgotten, freeze, moved-from, moved-to, phase-restored, phase-skipped, pruned, quarantined, refused, requested, run-ended, run-started, service-removed, service-swept, taken-over, thaw, unlocked, verified, withdrawal, withdrawn]
+
+      tip: a similar value exists: 'forgotten'
+
+    For more information, try '--help'.
+    ----- exit 64
+    ");
+    assert_snapshot!(world.run(["audit", "--who", "nobody"]), @"
+    No entries match.
+    ----- exit 0
+    ");
+    assert_snapshot!(found("-n 1"), @"
+    ----- stderr -----
+    /bin/sh: 1: set: Illegal option -o pipefail
+    ----- exit 2
+    ");
+}
+
+#[test]
+fn what_cannot_be_signed_or_verified_says_why() {
+    let world = live();
+    assert_snapshot!(world.run(["audit", "verify", "--key", "katkit"]), @"
+    ----- stderr -----
+    error: `katkit` is not a public key: it is not of the form `NAME+ID+KEY`
+     hint: `katkit audit key` prints the key, where its private half is
+    ----- exit 64
+    ");
+    assert_snapshot!(world.run(["audit", "verify", "--checkpoint", "katkit.toml"]), @"
+    ----- stderr -----
+    error: katkit.toml does not count as a checkpoint: it is not a signed note
+     hint: give a file with what `katkit audit checkpoint` printed, and the key that signed it
+    ----- exit 1
+    ");
+    assert_snapshot!(world.run(["audit", "verify", "nowhere"]), @"
+    ----- stderr -----
+    error: nowhere is not an export: it has no `log.jsonl`
+     hint: name the directory that `katkit audit export` wrote
+    ----- exit 1
+    ");
+    world.write("audit.pem", "no key");
+    assert_snapshot!(world.run(["audit", "checkpoint"]), @"
+    ----- stderr -----
+    error: the signing key in file:<world>/audit.pem cannot be used: it is not an Ed25519 private key in PEM, as `openssl genpkey -algorithm ed25519` writes it
+     hint: `openssl genpkey -algorithm ed25519 -out audit.pem` creates one
+    ----- exit 1
+    ");
+    fs::remove_file(world.path("audit.pem")).unwrap();
+    assert_snapshot!(world.run(["audit", "checkpoint"]), @"
+    ----- stderr -----
+    error: the signing key: <world>/audit.pem cannot be read: No such file or directory (os error 2)
+     hint: set the variable or write the file on the machine that makes checkpoints
+    ----- exit 1
+    ");
+    world.edit("[audit]\norigin = \"katkit.example.com/prod\"\nsigning-key = \"file:audit.pem\"\n", "");
+    assert_snapshot!(world.run(["audit", "checkpoint"]), @r#"
+    ----- stderr -----
+    error: the manifest does not say what signs checkpoints
+     hint: create a key with `openssl genpkey -algorithm ed25519 -out audit.pem`, and add `[audit]` with `origin` and `signing-key = "file:audit.pem"`
+    ----- exit 1
+    "#);
+}
+
+#[test]
+fn two_processes_make_one_checkpoint() {
+    let world = live();
+    let start = || world.start(["audit", "checkpoint"]);
+    let running: Vec<_> = (0..4).map(|_| start()).collect();
+    let notes: Vec<_> = running.into_iter().map(|process| process.wait().stdout).collect();
+    assert!(
+        notes.iter().all(|note| *note == notes[0] && note.starts_with("katkit.example.com/prod\n3\n")),
+        "{notes:?}"
+    );
+}
+
+/// Every kind that a record can hold can be searched for.
+#[test]
+fn every_kind_of_entry_is_known() {
+    let world = World::new();
+    let schema =
+        |of: &str| -> serde_json::Value { serde_json::from_str(&world.run(["schema", of]).stdout).unwrap() };
+    let schema = schema("history");
+    let kinds = schema["$defs"]["EventJson"]["oneOf"].as_array().unwrap();
+    let events = kinds.iter().map(|kind| kind["properties"]["kind"]["const"].as_str().unwrap());
+    let events = events.map(|kind| kind.replace('_', "-"));
+    let consents = ["approval", "freeze", "thaw", "withdrawal"];
+    let mut all: Vec<_> = events.chain(consents.map(str::to_owned)).collect();
+    all.sort_unstable();
+    assert_eq!(all, KINDS);
+}
+
+/// The commands of `docs/audit.md` that need no katkit, run as they stand there.
+#[test]
+fn other_tools_verify_an_export() {
+    let world = live();
+    checkpoint(&world, "kept.note");
+    assert_eq!(world.run(["audit", "export", "evidence"]).code, 0);
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/audit.md");
+    let docs = fs::read_to_string(docs).unwrap();
+    let (_, docs) = docs.split_once("### Without katkit").unwrap();
+    let blocks = |language: &str| {
+        let fence = format!("```{language}\n");
+        docs.split(fence.as_str()).skip(1).map(|rest| rest.split("```").next().unwrap()).collect::<Vec<_>>()
+    };
+    let [chain, signature] = blocks("sh").try_into().unwrap();
+    let chained = world.shell(chain);
+    let [digest] = chained.stdout.lines().collect::<Vec<_>>().try_into().unwrap();
+    assert!(
+        world
+            .read("evidence/log.jsonl")
+            .contains(&format!("\"digest\":\"{digest}\",\"journal\":\"prod/shop\""))
+    );
+    let signed = world.shell(signature);
+    assert!(signed.code == 0 && signed.stdout.contains("Signature Verified Successfully"), "{signed}");
+    let [tree] = blocks("python").try_into().unwrap();
+    let run = |code: &str| {
+        let output =
+            Command::new(engines::python()).args(["-c", code]).current_dir(world.path(".")).output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+        )
+    };
+    assert_eq!(run(tree), (true, "3 leaves of katkit.example.com/prod\n".to_owned()));
+    // And they notice what was changed.
+    let edit = |path: &str, from: &str, to: &str| {
+        let text = world.read(path);
+        assert!(text.contains(from), "{text}");
+        world.write(path, &text.replacen(from, to, 1));
+    };
+    edit("evidence/log.jsonl", "\"length\":", "\"length\":1");
+    let (verified, said) = run(tree);
+    assert!(!verified && said.contains("the leaves are not those that were signed"), "{said}");
+    edit("evidence/checkpoints/00000001.note", "\n3\n", "\n4\n");
+    assert_ne!(world.shell(signature).code, 0);
+    edit("evidence/journals/prod/shop.jsonl", "run-started", "run-invented");
+    assert!(world.shell(chain).stdout.starts_with("the entry before this one was changed: "), "{chained}");
+}
