@@ -243,9 +243,13 @@ impl JournalCheck {
             self.finding(Flaw::Cut { checkpoint, from: last + 1, to });
         }
         if let Some(first) = self.first.filter(|first| !first.begins()) {
-            match self.base.filter(|(through, _)| through + 1 == first.number) {
+            // A prune that was killed may have left some of what it cut.
+            match self.base.filter(|(through, _)| first.number <= through + 1) {
                 None => self.finding(Flaw::Beginning { entry: first.number }),
-                Some((through, Some(chain))) if first.previous.is_some_and(|previous| previous != chain) => {
+                Some((through, Some(chain)))
+                    if first.number == through + 1
+                        && first.previous.is_some_and(|previous| previous != chain) =>
+                {
                     self.finding(Flaw::Changed { entry: through });
                 }
                 Some(_) => {}

@@ -265,7 +265,7 @@ fn told(batches: &[Batch], keys: &[VerifierKey], kept: Vec<Checkpoint>) -> Vec<S
 }
 
 fn kept(batch: &Batch) -> Checkpoint {
-    Checkpoint::parse(Signed::parse(&batch.note).unwrap().text).unwrap()
+    Checkpoint::open(&batch.note, &[]).unwrap()
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //! A line is what was hashed. An export that was interrupted lacks its log, which is written last.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::audit::{Batch, CONSENTS, Checkpoint, JournalCheck, Leaf, LogCheck, Report, VerifierKey};
@@ -20,6 +20,9 @@ use crate::state::State;
 use super::AuditError;
 use super::checkpoint::batch;
 use super::record::{ConsentLines, JournalLines};
+
+/// The longest line, in bytes: more than any state stores.
+const LONGEST: u64 = 16 << 20;
 
 const JOURNALS: &str = "journals";
 const LOG: &str = "log.jsonl";
@@ -80,14 +83,14 @@ pub fn verify_export(
         let ends = matches!(serde_json::from_str(&line), Ok(Leaf::Checkpoint { .. }));
         leaves.push(line);
         if ends {
-            let note = fs::read_to_string(note_path(directory, number)).unwrap_or_default();
+            let note = note(directory, number)?;
             log.batch(number, &Batch { leaves: std::mem::take(&mut leaves), note });
             number += 1;
         }
     }
     // Leaves and notes at the end, without their counterparts.
     if !leaves.is_empty() || note_path(directory, number).exists() {
-        let note = fs::read_to_string(note_path(directory, number)).unwrap_or_default();
+        let note = note(directory, number)?;
         log.batch(number, &Batch { leaves, note });
     }
     let mut log = log.finish();
@@ -142,23 +145,40 @@ fn note_path(directory: &Path, number: u64) -> PathBuf {
     directory.join(CHECKPOINTS).join(format!("{number:08}.note"))
 }
 
-/// A file of an export; `None` if there is none.
+/// A file of an export; `None` if there is none. An export may come from anyone, so links and pipes are refused.
 fn open(path: &Path) -> Result<Option<BufReader<File>>, AuditError> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(BufReader::with_capacity(1 << 18, file))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(fault(path, "read")(error)),
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(fault(path, "read")(error)),
+    };
+    if !found.is_file() {
+        return Err(fault(path, "read")(io::Error::other("it is not a regular file")));
     }
+    let file = File::open(path).map_err(fault(path, "read"))?;
+    Ok(Some(BufReader::with_capacity(1 << 18, file)))
 }
 
-/// The next line, without its line break.
+/// The next line, without its line break; `None` at the end.
 fn next(lines: &mut BufReader<File>, path: &Path) -> Result<Option<Vec<u8>>, AuditError> {
     let mut line = Vec::new();
-    let read = lines.read_until(b'\n', &mut line).map_err(fault(path, "read"))?;
+    let read = lines.take(LONGEST).read_until(b'\n', &mut line).map_err(fault(path, "read"))?;
+    if read as u64 == LONGEST {
+        return Err(fault(path, "read")(io::Error::other("it has a line that is too long for an entry")));
+    }
     if line.last() == Some(&b'\n') {
         line.pop();
     }
     Ok((read > 0).then_some(line))
+}
+
+/// The note of a checkpoint; empty if there is none.
+fn note(directory: &Path, number: u64) -> Result<String, AuditError> {
+    let path = note_path(directory, number);
+    let Some(file) = open(&path)? else { return Ok(String::new()) };
+    let mut bytes = Vec::new();
+    file.take(LONGEST).read_to_end(&mut bytes).map_err(fault(&path, "read"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A file that is being written.

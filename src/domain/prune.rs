@@ -68,6 +68,13 @@ impl Head {
         self.pruned.as_ref().and_then(|pruned| pruned.cut)
     }
 
+    /// The last cut, if it was recorded under the current name. A cut of before a rename removed events under the former
+    /// name, and none under this.
+    pub fn own_cut(&self) -> Option<CutMark> {
+        let arrived = self.formerly.last().map_or(Generation(0), |former| former.moved);
+        self.cut().filter(|cut| cut.event >= arrived)
+    }
+
     /// The last event that was cut off the journal; 0 if none.
     pub fn cut_through(&self) -> Generation {
         self.cut().map_or(Generation(0), |cut| cut.through)

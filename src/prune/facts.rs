@@ -162,7 +162,7 @@ async fn of_link(
         }
         facts.leftovers.extend(leftovers(sources.blobs, (names, doubt.as_ref()), link, name).await?);
     }
-    if head.cut().is_some() {
+    if head.own_cut().is_some() {
         facts.begins = sources.state.beginning(link).await?;
     }
     if scope.history && may_cut {

@@ -155,7 +155,7 @@ fn of_link(facts: LinkFacts, before: Timestamp) -> LinkPlan {
     };
     let (recorded, others): (Vec<_>, Vec<_>) = leftovers.iter().filter(is_unneeded).partition(is_recorded);
     let old = others.into_iter().filter(|left| is_old(left.newest, before));
-    let uncut = head.cut().zip(begins).filter(|(cut, begins)| *begins <= cut.through);
+    let uncut = head.own_cut().zip(begins).filter(|(cut, begins)| *begins <= cut.through);
     LinkPlan {
         link,
         base: head.generation,

@@ -18,7 +18,8 @@ pub struct OwnEvents<'a> {
 impl<'a> OwnEvents<'a> {
     /// Reads up to what `head`, which is recorded under the same name, was made from.
     pub fn new(state: &'a dyn Links, link: &'a LinkId, head: &'a Head) -> Self {
-        Self { state, link, head, next: Generation(head.cut_through().0 + 1) }
+        let cut = head.own_cut().map_or(0, |cut| cut.through.0);
+        Self { state, link, head, next: Generation(cut + 1) }
     }
 
     /// The next events; empty at the end.

@@ -155,6 +155,45 @@ fn an_export_is_verified_without_manifest_and_record() {
 }
 
 #[test]
+fn renames_and_prunes_are_no_tampering() {
+    let mut world = live();
+    checkpoint(&world, "kept.note");
+    let sound = |world: &World, when: &str| {
+        let verified = verify(world, "--checkpoint kept.note");
+        assert_eq!(verified.code, 0, "{when}: {verified}");
+        checkpoint(world, "last.note");
+    };
+    let push = |world: &mut World, message: &str| {
+        world.change("shop", |repo| repo.file("code", message).commit(message));
+        world.apply();
+    };
+    let prune = |world: &World| {
+        let pruned = world.run(["prune", "--older-than", "0s", "--history", "--yes"]);
+        assert_eq!(pruned.code, 0, "{pruned}");
+    };
+    push(&mut world, "second");
+    prune(&world);
+    sound(&world, "after a prune");
+    world.edit("beta.use", "qa.use");
+    world.edit("[audit]", "[[moved]]\nfrom = \"beta\"\nto = \"qa\"\n\n[audit]");
+    world.apply();
+    sound(&world, "after a rename");
+    push(&mut world, "third");
+    push(&mut world, "fourth");
+    prune(&world);
+    sound(&world, "after a prune under the new name");
+    world.edit("qa.use", "beta.use");
+    world.edit("from = \"beta\"\nto = \"qa\"", "from = \"qa\"\nto = \"beta\"");
+    world.apply();
+    sound(&world, "after it was renamed back");
+    push(&mut world, "fifth");
+    prune(&world);
+    sound(&world, "after a prune under the first name");
+    assert_eq!(world.run(["audit", "export", "evidence"]).code, 0);
+    assert_eq!(verify(&world, "evidence --checkpoint kept.note").code, 0);
+}
+
+#[test]
 fn entries_are_found_by_actor_kind_and_link() {
     let world = live();
     world.shell("KATKIT_ACTOR=ben katkit freeze prod --until 2099-01-01 --why 'the sale'");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::app::Host;
-use crate::audit::{Checkpoint, Report, Signed, VerifierKey};
+use crate::audit::{Checkpoint, Report, VerifierKey};
 use crate::auditing;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Format, Global};
@@ -84,9 +84,5 @@ fn checkpoint(path: &Path, keys: &[VerifierKey]) -> Result<Checkpoint, CommandEr
             hint.to_owned(),
         )
     };
-    let note = Signed::parse(&text).map_err(|error| invalid(error.to_string()))?;
-    if !keys.is_empty() {
-        note.verify(keys).map_err(|error| invalid(error.to_string()))?;
-    }
-    Checkpoint::parse(note.text).ok_or_else(|| invalid("its text has another form".to_owned()))
+    Checkpoint::open(&text, keys).map_err(invalid)
 }
