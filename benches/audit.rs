@@ -76,7 +76,7 @@ fn export(directory: &Path) -> u64 {
     }
     let key = SigningKey::from_pem("katkit.example.com/bench", KEY).expect("a key");
     let made = LogCheck::new(&[], Vec::new()).next(ends, (Timestamp::UNIX_EPOCH, "ana".into()), &key);
-    let (_, Batch { leaves, note }) = made.expect("something to sign");
+    let (_, Batch { leaves, note }) = made.expect("an empty log").expect("something to sign");
     write("log.jsonl", &(leaves.join("\n") + "\n"));
     write("checkpoints/00000001.note", &note);
     bytes

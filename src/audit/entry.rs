@@ -54,7 +54,7 @@ impl AuditEntry {
         }
     }
 
-    /// Who it is of: of a decision on a request, who made the request.
+    /// Its actor. For a decision on a request: the actor who made the request.
     pub fn by(&self) -> &Actor {
         match self {
             Self::Event(_, recorded) => match &recorded.event {

@@ -18,6 +18,8 @@ pub enum Flaw {
     Changed {
         /// Its number.
         entry: u64,
+        /// The number of the next entry.
+        by: u64,
     },
     /// Entries are gone.
     Missing {
@@ -56,12 +58,12 @@ pub enum Flaw {
         /// The last entry that the checkpoint covers.
         to: u64,
     },
-    /// The beginning of the journal is not what it was cut to.
+    /// No prune explains where the journal begins.
     Beginning {
         /// The number of the first entry.
         entry: u64,
     },
-    /// It continues another journal, which says otherwise.
+    /// It continues another journal, which does not record the move.
     Moved {
         /// The number of the entry that begins it.
         entry: u64,
@@ -70,6 +72,11 @@ pub enum Flaw {
     },
     /// Its head does not belong to its last entry.
     Head,
+    /// There are entries that its head does not know.
+    Beyond {
+        /// The number of the last.
+        entry: u64,
+    },
     /// It cannot be read.
     Unreadable {
         /// Why: a clause.
@@ -82,6 +89,8 @@ pub enum Flaw {
         /// Why it does not count: a clause.
         why: String,
     },
+    /// There is no checkpoint, although the verifier has a key.
+    NoCheckpoint,
     /// A checkpoint that the verifier kept does not belong to this log.
     Kept {
         /// The number of its leaves.
@@ -91,11 +100,18 @@ pub enum Flaw {
     },
 }
 
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { journal, flaw } = self;
+        write!(f, "{}: {flaw}", journal.as_deref().unwrap_or("log of checkpoints"))
+    }
+}
+
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed { entry } => {
-                write!(f, "entry {entry} was changed: entry {} carries another digest for it", entry + 1)
+            Self::Changed { entry, by } => {
+                write!(f, "entry {entry} was changed: entry {by} carries another digest for it")
             }
             Self::Missing { from, to } if from == to => write!(f, "entry {from} is missing"),
             Self::Missing { from, to } => write!(f, "entries {from} to {to} are missing"),
@@ -124,10 +140,17 @@ impl fmt::Display for Flaw {
             Self::Moved { entry, from } => {
                 write!(f, "entry {entry} continues the journal of `{from}`, which does not say so")
             }
+            Self::Beyond { entry } => write!(
+                f,
+                "its head ends before entry {entry}: the head was changed or removed, or the entry inserted"
+            ),
             Self::Head => f.write_str("its head does not belong to its last entry"),
             Self::Unreadable { why } => f.write_str(why),
             Self::Checkpoint { checkpoint, why } => {
                 write!(f, "checkpoint {checkpoint} does not count: {why}")
+            }
+            Self::NoCheckpoint => {
+                f.write_str("there is no checkpoint: none was made yet, or all were removed")
             }
             Self::Kept { size, why } => {
                 write!(f, "the checkpoint of {size} leaves that you kept does not belong to this log: {why}")

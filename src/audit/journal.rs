@@ -8,6 +8,9 @@ use serde::Deserialize;
 use super::{Finding, Flaw};
 use crate::domain::EntryDigest;
 
+/// The most findings per journal.
+const MOST: usize = 20;
+
 /// What of an entry matters here. A newer katkit may write entries that this build does not know.
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -127,6 +130,8 @@ pub struct CheckedJournal {
     pub entries: u64,
     /// How many of them a checkpoint covers.
     pub covered: u64,
+    /// The number of entries that a checkpoint covers and a recorded prune cut.
+    pub pruned: u64,
     /// Where it continues, and what it continues.
     pub moves: Moves,
     /// What is wrong with it.
@@ -145,6 +150,12 @@ pub struct JournalCheck {
     entries: u64,
     /// The last entry up to which a checkpoint was met.
     met: u64,
+    /// The last entry that is missing before another.
+    missing: u64,
+    /// Checkpoints that end with an entry that is not there, each after the last entry that was met before it.
+    unmet: Vec<(u64, Promise)>,
+    /// The last entry that a checkpoint covers and a prune cut.
+    pruned: u64,
     covered: u64,
     moves: Moves,
     findings: Vec<Finding>,
@@ -164,6 +175,9 @@ impl JournalCheck {
             base: None,
             entries: 0,
             met: 0,
+            missing: 0,
+            unmet: Vec::new(),
+            pruned: 0,
             covered: 0,
             moves: Moves::default(),
             findings: Vec::new(),
@@ -176,7 +190,7 @@ impl JournalCheck {
         let Line { generation, previous, event } = match serde_json::from_slice(line) {
             Ok(line) => line,
             Err(error) => {
-                let next = self.last.map_or(1, |(last, _)| last + 1);
+                let next = self.last.map_or(1, |(last, _)| last.saturating_add(1));
                 return self
                     .finding(Flaw::Unreadable { why: format!("entry {next} cannot be read: {error}") });
             }
@@ -208,12 +222,15 @@ impl JournalCheck {
         };
         if entry <= last {
             self.finding(Flaw::OutOfOrder { entry, after: last });
-        } else if entry > last + 1 && !arrives {
+        } else if entry - last > 1 && !arrives {
+            self.missing = entry - 1;
             self.finding(Flaw::Missing { from: last + 1, to: entry - 1 });
         } else {
             match previous {
                 None => self.finding(Flaw::Unchained { entry }),
-                Some(previous) if previous != digest => self.finding(Flaw::Changed { entry: last }),
+                Some(previous) if previous != digest => {
+                    self.finding(Flaw::Changed { entry: last, by: entry })
+                }
                 Some(_) => {}
             }
         }
@@ -222,44 +239,73 @@ impl JournalCheck {
     /// Compares an entry with the checkpoints that end with it.
     fn keep_promises(&mut self, entry: u64, digest: EntryDigest) {
         while let Some(promise) = self.promises.next_if(|promise| promise.length <= entry) {
-            // A checkpoint of what was cut since says nothing about what is left.
-            if promise.length == entry {
-                if promise.digest == digest {
-                    self.covered = self.entries;
-                } else {
-                    let (checkpoint, from) = (promise.checkpoint, self.met + 1);
-                    self.finding(Flaw::Rewritten { checkpoint, from, to: entry });
+            if promise.length < entry {
+                // A gap in the middle is told already.
+                if promise.length > self.missing {
+                    self.unmet.push((self.met, promise));
+                    self.met = promise.length;
                 }
-                self.met = entry;
+                continue;
+            }
+            if promise.digest == digest {
+                self.covered = self.entries;
+            } else {
+                let (checkpoint, from) = (promise.checkpoint, self.met.saturating_add(1));
+                self.finding(Flaw::Rewritten { checkpoint, from, to: entry });
+            }
+            self.met = entry;
+        }
+    }
+
+    /// Checkpoints that end with an entry that is gone. A recorded prune may have cut it.
+    fn check_unmet(&mut self) {
+        let base = self
+            .base
+            .filter(|(through, _)| self.first.is_some_and(|first| first.number <= through.saturating_add(1)));
+        for (met, promise) in std::mem::take(&mut self.unmet) {
+            let Promise { checkpoint, length, digest } = promise;
+            match base {
+                Some((through, chain)) if length <= through => {
+                    self.pruned = self.pruned.max(length);
+                    if length == through && chain.is_some_and(|chain| chain != digest) {
+                        self.finding(Flaw::Rewritten { checkpoint, from: 1, to: length });
+                    }
+                }
+                _ => self.finding(Flaw::Cut { checkpoint, from: met.saturating_add(1), to: length }),
             }
         }
     }
 
     /// The result, after the last line.
     pub fn finish(mut self) -> CheckedJournal {
+        self.check_unmet();
         let last = self.last.map_or(0, |(last, _)| last);
         if let Some(promise) = self.promises.next_back() {
             let (checkpoint, to) = (promise.checkpoint, promise.length);
-            self.finding(Flaw::Cut { checkpoint, from: last + 1, to });
+            self.finding(Flaw::Cut { checkpoint, from: last.saturating_add(1), to });
         }
         if let Some(first) = self.first.filter(|first| !first.begins()) {
             // A prune that was killed may have left some of what it cut.
-            match self.base.filter(|(through, _)| first.number <= through + 1) {
+            match self.base.filter(|(through, _)| first.number <= through.saturating_add(1)) {
                 None => self.finding(Flaw::Beginning { entry: first.number }),
                 Some((through, Some(chain)))
-                    if first.number == through + 1
+                    if first.number == through.saturating_add(1)
                         && first.previous.is_some_and(|previous| previous != chain) =>
                 {
-                    self.finding(Flaw::Changed { entry: through });
+                    self.finding(Flaw::Changed { entry: through, by: first.number });
                 }
                 Some(_) => {}
             }
         }
-        let Self { last, entries, covered, moves, findings, .. } = self;
-        CheckedJournal { last, entries, covered, moves, findings }
+        let Self { last, entries, covered, pruned, moves, findings, .. } = self;
+        CheckedJournal { last, entries, covered, pruned, moves, findings }
     }
 
+    /// Notes a flaw. A file that is no journal at all would have as many as lines.
     fn finding(&mut self, flaw: Flaw) {
+        if self.findings.len() == MOST {
+            return;
+        }
         self.findings.push(Finding { journal: Some(self.name.clone()), flaw });
     }
 }

@@ -10,7 +10,7 @@ use super::{Checkpoint, Finding, Flaw, JournalEnd, Leaf, SigningKey, VerifierKey
 use crate::domain::{Actor, EntryDigest};
 
 /// The most journals in a checkpoint: it has to fit into an item of DynamoDB, which holds 400 KB.
-const MOST: usize = 1000;
+pub const MOST: usize = 1000;
 
 /// The leaves that a checkpoint adds, and its note. As text: a leaf per line, an empty line, and the note.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,10 @@ pub struct LogCheck<'a> {
     keys: &'a [VerifierKey],
     /// Checkpoints that the verifier kept.
     kept: Vec<Checkpoint>,
+    /// Those of them whose leaves were changed.
+    changed: Vec<Checkpoint>,
+    /// Its name, as the last note says.
+    origin: Option<String>,
     checked: CheckedLog,
 }
 
@@ -62,12 +66,30 @@ pub struct CheckedLog {
 impl<'a> LogCheck<'a> {
     /// An empty log. Without keys, signatures are not verified. `kept` are checkpoints that are known to be genuine.
     pub fn new(keys: &'a [VerifierKey], kept: Vec<Checkpoint>) -> Self {
-        Self { tree: MemoryBackedTree::new(), keys, kept, checked: CheckedLog::default() }
+        Self {
+            tree: MemoryBackedTree::new(),
+            keys,
+            kept,
+            changed: Vec::new(),
+            origin: None,
+            checked: CheckedLog::default(),
+        }
+    }
+
+    /// Takes the text of the batch with this number.
+    pub fn text(&mut self, number: u64, text: &str) {
+        match Batch::parse(text) {
+            Some(batch) => self.batch(number, &batch),
+            None => {
+                self.checked.checkpoints = number;
+                self.finding(number, "it does not consist of leaves and a note".to_owned());
+            }
+        }
     }
 
     /// Takes the batch with this number. They come in order.
     pub fn batch(&mut self, number: u64, batch: &Batch) {
-        let expected = self.checked.checkpoints + 1;
+        let expected = self.checked.checkpoints.saturating_add(1);
         if number != expected {
             self.finding(number, format!("checkpoint {expected} is missing"));
         }
@@ -88,21 +110,29 @@ impl<'a> LogCheck<'a> {
                 self.checked.journals.entry(journal).or_default().push((number, length, digest));
             }
             Ok(Leaf::Checkpoint { at, by, checkpoint: _ }) => self.checked.last = Some((at, by)),
-            Err(error) => self.finding(number, format!("one of its leaves cannot be read: {error}")),
+            Err(_) => {
+                let why = "one of its leaves is neither the end of a journal nor a checkpoint";
+                self.finding(number, why.to_owned());
+            }
         }
         while let Some(at) = self.kept.iter().position(|kept| kept.size == self.checked.leaves) {
             let kept = self.kept.swap_remove(at);
             if kept.root != self.root() {
-                self.kept(&kept, "its leaves were changed since".to_owned());
+                self.changed.push(kept);
             }
         }
     }
 
     /// Compares a note with the leaves so far.
-    fn note(&self, note: &str) -> Result<(), String> {
+    fn note(&mut self, note: &str) -> Result<(), String> {
         let found = Checkpoint::open(note, self.keys)?;
+        self.origin = Some(found.origin);
         if found.size != self.checked.leaves {
-            return Err(format!("it is of {} leaves, but the log has {}", found.size, self.checked.leaves));
+            return Err(format!(
+                "it is of {}, but the log has {}",
+                leaves(found.size),
+                leaves(self.checked.leaves)
+            ));
         }
         if found.root != self.root() {
             return Err("leaves were changed since it was signed".to_owned());
@@ -116,30 +146,44 @@ impl<'a> LogCheck<'a> {
 
     /// The result, after the last batch.
     pub fn finish(mut self) -> CheckedLog {
-        for kept in std::mem::take(&mut self.kept) {
-            let why = format!("the log has {} leaves", self.checked.leaves);
-            self.kept(&kept, why);
-        }
+        self.settle();
         self.checked
     }
 
-    /// The next batch, with a leaf for each journal that changed since the last checkpoint, at most [`MOST`]; `None` if
-    /// none did.
+    fn settle(&mut self) {
+        for kept in std::mem::take(&mut self.changed) {
+            self.kept(&kept, "its leaves were changed since".to_owned());
+        }
+        for kept in std::mem::take(&mut self.kept) {
+            let why = format!("the log has {}", leaves(self.checked.leaves));
+            self.kept(&kept, why);
+        }
+    }
+
+    /// The last leaf of a journal: its length and digest.
+    pub fn last(&self, journal: &str) -> Option<(u64, EntryDigest)> {
+        let last = self.checked.journals.get(journal)?.last()?;
+        Some((last.1, last.2))
+    }
+
+    /// The next batch, with leaves for at most [`MOST`] of the journals that changed; `None` without any.
+    ///
+    /// Fails with what is wrong with the log so far: a checkpoint would sign that, too.
     pub fn next(
         mut self,
-        ends: impl IntoIterator<Item = JournalEnd>,
+        changed: impl IntoIterator<Item = JournalEnd>,
         (at, by): (Timestamp, Actor),
         key: &SigningKey,
-    ) -> Option<(u64, Batch)> {
-        let changed = |end: &JournalEnd| {
-            let last = self.checked.journals.get(&end.journal).and_then(|ends| ends.last());
-            last.is_none_or(|&(_, length, digest)| (length, digest) != (end.length, end.digest))
-        };
-        let mut leaves: Vec<_> = ends.into_iter().filter(changed).map(Leaf::Journal).take(MOST).collect();
-        if leaves.is_empty() {
-            return None;
+    ) -> Result<Option<(u64, Batch)>, Vec<Finding>> {
+        self.settle();
+        if !self.checked.findings.is_empty() {
+            return Err(self.checked.findings);
         }
-        let checkpoint = self.checked.checkpoints + 1;
+        let mut leaves: Vec<_> = changed.into_iter().map(Leaf::Journal).take(MOST).collect();
+        if leaves.is_empty() {
+            return Ok(None);
+        }
+        let checkpoint = self.checked.checkpoints.saturating_add(1);
         leaves.push(Leaf::Checkpoint { at, by, checkpoint });
         let leaves: Vec<_> = leaves.iter().map(Leaf::line).collect();
         for line in &leaves {
@@ -147,7 +191,7 @@ impl<'a> LogCheck<'a> {
         }
         let origin = key.verifier().name().to_owned();
         let note = Checkpoint { origin, size: self.checked.leaves, root: self.root() }.sign(key);
-        Some((checkpoint, Batch { leaves, note }))
+        Ok(Some((checkpoint, Batch { leaves, note })))
     }
 
     fn finding(&mut self, checkpoint: u64, why: String) {
@@ -155,6 +199,17 @@ impl<'a> LogCheck<'a> {
     }
 
     fn kept(&mut self, kept: &Checkpoint, why: String) {
+        let why = match &self.origin {
+            Some(origin) if *origin != kept.origin => {
+                format!("it is of `{}`, and this log is `{origin}`", kept.origin)
+            }
+            _ => why,
+        };
         self.checked.findings.push(Finding { journal: None, flaw: Flaw::Kept { size: kept.size, why } });
     }
+}
+
+/// `1 leaf`, `2 leaves`
+fn leaves(number: u64) -> String {
+    if number == 1 { "1 leaf".to_owned() } else { format!("{number} leaves") }
 }

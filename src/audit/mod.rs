@@ -28,7 +28,7 @@ pub use finding::{Finding, Flaw};
 pub use journal::{CheckedJournal, JournalCheck, Moves};
 pub use key::{KeyError, SigningKey, VerifierKey, check_name};
 pub use leaf::{JournalEnd, Leaf};
-pub use log::{Batch, CheckedLog, LogCheck};
+pub use log::{Batch, CheckedLog, LogCheck, MOST};
 pub use note::{NoteError, Signed};
 pub use report::Report;
 

@@ -16,7 +16,7 @@ pub enum NoteError {
     /// Not a signed note.
     #[error("it is not a signed note")]
     Form,
-    /// Nobody signed it whose key was given.
+    /// None of the given keys signed it.
     #[error("it is not signed by {keys}")]
     Unsigned {
         /// The names of the keys.
@@ -49,8 +49,8 @@ impl<'a> Signed<'a> {
         if is_form { Ok(Self { text, signatures }) } else { Err(NoteError::Form) }
     }
 
-    /// Checks that one of the keys signed it, and that no signature of any of them is wrong. Signatures of others are
-    /// no matter.
+    /// Checks that one of the keys signed it, and that no signature of any of them is wrong. Others are
+    /// ignored.
     pub fn verify(&self, keys: &[VerifierKey]) -> Result<(), NoteError> {
         let mut is_signed = false;
         for (name, id, bytes) in self.signatures.lines().filter_map(signature) {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{CheckedJournal, CheckedLog, Finding, Moves};
+use super::{CheckedJournal, CheckedLog, Finding, Flaw, Moves};
 use crate::domain::Actor;
 
 /// The result of a verification.
@@ -14,6 +14,10 @@ pub struct Report {
     pub entries: u64,
     /// How many of these are covered by a checkpoint.
     pub covered: u64,
+    /// How many entries an older katkit wrote, without a digest.
+    pub older: u64,
+    /// How many entries a checkpoint covers and a recorded prune removed.
+    pub pruned: u64,
     /// The number of checkpoints.
     pub checkpoints: u64,
     /// When and by whom the last one was made.
@@ -38,6 +42,7 @@ impl Report {
         self.journals += u64::from(checked.entries > 0);
         self.entries += checked.entries;
         self.covered += checked.covered;
+        self.pruned += checked.pruned;
         self.moves.extend(checked.moves);
         self.findings.extend(checked.findings);
     }
@@ -47,6 +52,9 @@ impl Report {
     pub fn finish(mut self, log: CheckedLog) -> Self {
         self.findings.extend(log.findings);
         self.findings.extend(self.moves.findings());
+        if self.signatures && log.checkpoints == 0 && self.entries > 0 {
+            self.findings.push(Finding { journal: None, flaw: Flaw::NoCheckpoint });
+        }
         self.findings.sort();
         Self { checkpoints: log.checkpoints, last: log.last, ..self }
     }

@@ -1,103 +1,135 @@
 //! Makes a checkpoint.
 
-use crate::audit::{Batch, CONSENTS, JournalEnd, LogCheck, SigningKey};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::audit::{CONSENTS, Checkpoint, Finding, Flaw, JournalEnd, LogCheck, MOST, SigningKey};
 use crate::clock::Clock;
-use crate::domain::{Actor, ConsentId, Entry as _};
+use crate::domain::{Actor, ConsentId, Entry as _, Generation, Head, LinkId};
 use crate::state::{OwnEvents, State, StateError};
 
-use super::AuditError;
+use super::heads::{heads, unreadable};
+use super::{AuditError, TOGETHER};
 
-/// A checkpoint that was asked for.
-#[derive(Debug)]
-pub enum NewCheckpoint {
-    /// It was made.
-    Made {
-        /// The number of the last, if it took several.
-        number: u64,
-        /// The journals that changed since the checkpoint before.
-        journals: usize,
-        /// The signed note.
-        note: String,
-    },
-    /// Nothing changed since the last.
-    Unchanged {
-        /// Its number; 0 if the record is empty.
-        number: u64,
-        /// Its signed note.
-        note: Option<String>,
-    },
+/// The last checkpoint, after one was asked for.
+#[derive(Debug, Default)]
+pub struct NewCheckpoint {
+    /// Its number; 0 if there is none, since nothing is on record.
+    pub number: u64,
+    /// The number of journals that changed since the checkpoint before; 0 if none was made.
+    pub journals: usize,
+    /// The signed note.
+    pub note: Option<String>,
+    /// Journals that it leaves out, and why.
+    pub findings: Vec<Finding>,
 }
 
-/// Makes a checkpoint of the record.
+/// Makes a checkpoint of the record, or several if thousands of journals changed. `kept` are checkpoints that the log
+/// must extend.
 ///
-/// Only reads heads, since each holds the digest of the last event of its journal. Safe to repeat and to run twice at
-/// once: a checkpoint is added under its number, which only one process gets.
+/// Reads the log, the heads, and the last event of each journal that changed. Safe to repeat and to run twice at once: a
+/// checkpoint is added under its number, which only one process gets.
 pub async fn checkpoint(
     state: &dyn State,
     clock: &dyn Clock,
     by: &Actor,
     key: &SigningKey,
+    kept: &[Checkpoint],
 ) -> Result<NewCheckpoint, AuditError> {
-    let ends = ends(state).await?;
     let mut journals = 0;
     loop {
-        let mut log = LogCheck::new(&[], Vec::new());
-        let mut last = None;
+        let mut log = LogCheck::new(&[], kept.to_vec());
+        let mut last = NewCheckpoint::default();
         for (number, text) in state.checkpoints().await? {
-            let batch = batch(number, &text)?;
-            log.batch(number, &batch);
-            last = Some((number, batch.note));
+            log.text(number, &text);
+            let note = text.split_once("\n\n").map(|(_, note)| note.to_owned());
+            last = NewCheckpoint { number, note, ..last };
         }
-        let Some((number, batch)) = log.next(ends.iter().cloned(), (clock.now(), by.clone()), key) else {
-            let (number, note) = last.map_or((0, None), |(number, note)| (number, Some(note)));
-            return Ok(match note {
-                Some(note) if journals > 0 => NewCheckpoint::Made { number, journals, note },
-                note => NewCheckpoint::Unchanged { number, note },
-            });
+        // Read after the log: another process may have made a checkpoint meanwhile.
+        let (changed, findings) = changed(state, &log).await?;
+        let left = changed.len().saturating_sub(MOST);
+        let next = log.next(changed, (clock.now(), by.clone()), key).map_err(AuditError::Log)?;
+        let Some((number, batch)) = next else {
+            return Ok(NewCheckpoint { journals, findings, ..last });
         };
-        // If another process was faster, there may be nothing left to add.
+        // Otherwise another process was faster, and there may be nothing left to add.
         if state.add_checkpoint(number, &batch.text()).await? {
             journals += batch.leaves.len() - 1;
+            if left == 0 {
+                return Ok(NewCheckpoint { number, journals, note: Some(batch.note), findings });
+            }
         }
     }
 }
 
-/// The batch with this number.
-pub(super) fn batch(number: u64, text: &str) -> Result<Batch, StateError> {
-    Batch::parse(text).ok_or_else(|| StateError::Corrupt {
-        place: format!("checkpoint {number}"),
-        what: "it does not consist of leaves and a note".to_owned(),
-    })
+/// The ends of the journals that the log does not have yet, and what is wrong with others.
+async fn changed(
+    state: &dyn State,
+    log: &LogCheck<'_>,
+) -> Result<(Vec<JournalEnd>, Vec<Finding>), StateError> {
+    let (heads, mut findings) = heads(state).await?;
+    let is_new = |(link, head): &(LinkId, Box<Head>)| match log.last(&link.to_string()) {
+        Some((length, digest)) if length == head.generation.0 => {
+            head.chain.is_some_and(|chain| chain != digest)
+        }
+        Some((length, _)) => length < head.generation.0,
+        None => head.generation > Generation(0),
+    };
+    let heads = heads.into_iter().filter(is_new);
+    let ends = heads.map(|(link, head)| async move { end(state, &link, &head).await });
+    let ends: Vec<_> = ends.collect();
+    let mut ends = stream::iter(ends).buffered(TOGETHER);
+    let mut changed = Vec::new();
+    while let Some(end) = ends.try_next().await? {
+        match end {
+            Ok(end) => changed.push(end),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    let is_new = |end: &JournalEnd| {
+        log.last(CONSENTS).is_none_or(|last| last != (end.length, end.digest) && last.0 <= end.length)
+    };
+    match consents(state).await {
+        Ok(end) => changed.extend(end.filter(is_new)),
+        Err(error) if error.is_unreadable() => findings.push(unreadable(CONSENTS.to_owned(), &error)),
+        Err(error) => return Err(error),
+    }
+    Ok((changed, findings))
 }
 
-/// Where every journal ends.
-async fn ends(state: &dyn State) -> Result<Vec<JournalEnd>, StateError> {
-    let survey = state.survey().await?;
-    // Unreadable heads have an end as well, but nobody knows where.
-    if let Some((_, error)) = survey.damaged.into_iter().next() {
-        return Err(error);
+/// Where a journal ends, if its last event is the one whose digest the head has.
+async fn end(
+    state: &dyn State,
+    link: &LinkId,
+    head: &Head,
+) -> Result<Result<JournalEnd, Finding>, StateError> {
+    let (journal, length) = (link.to_string(), head.generation.0);
+    let Some(digest) = head.chain else {
+        let digest = OwnEvents::new(state, link, head).chain().await?;
+        let none = || Finding { journal: Some(link.to_string()), flaw: Flaw::Head };
+        return Ok(digest.map(|digest| JournalEnd { digest, journal, length }).ok_or_else(none));
+    };
+    let after = Generation(length.saturating_add(1));
+    let last = match state.own_journal(link, Some(after), 1).await {
+        Err(error) if error.is_unreadable() => {
+            return Ok(Err(unreadable(journal, &error)));
+        }
+        last => last?.pop(),
+    };
+    let is_last = last.is_some_and(|last| last.generation == head.generation && last.digest(None) == digest);
+    if is_last {
+        Ok(Ok(JournalEnd { digest, journal, length }))
+    } else {
+        Ok(Err(Finding { journal: Some(journal), flaw: Flaw::Head }))
     }
-    let mut ends = Vec::with_capacity(survey.heads.len() + 1);
-    for (link, head) in survey.heads {
-        let chain = match head.chain {
-            None => OwnEvents::new(state, &link, &head).chain().await?,
-            chain => chain,
-        };
-        ends.extend(chain.map(|digest| JournalEnd {
-            digest,
-            journal: link.to_string(),
-            length: head.generation.0,
-        }));
-    }
+}
+
+/// Where the journal of consents ends.
+async fn consents(state: &dyn State) -> Result<Option<JournalEnd>, StateError> {
     let mut consents = state.consent_journal(None, 1).await?;
     if consents.first().is_some_and(|last| last.previous.is_none() && last.id > ConsentId(1)) {
         consents = state.consent_journal(None, usize::MAX).await?;
     }
     let digest = consents.iter().fold(None, |before, consent| Some(consent.digest(before)));
-    ends.extend(consents.last().zip(digest).map(|(last, digest)| JournalEnd {
-        digest,
-        journal: CONSENTS.to_owned(),
-        length: last.id.0,
-    }));
-    Ok(ends)
+    let (Some(last), Some(digest)) = (consents.last(), digest) else { return Ok(None) };
+    Ok(Some(JournalEnd { digest, journal: CONSENTS.to_owned(), length: last.id.0 }))
 }

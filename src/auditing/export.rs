@@ -13,13 +13,15 @@ use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::audit::{Batch, CONSENTS, Checkpoint, JournalCheck, Leaf, LogCheck, Report, VerifierKey};
-use crate::domain::EntryDigest;
-use crate::state::State;
+use crate::audit::{
+    Batch, CONSENTS, Checkpoint, Finding, Flaw, JournalCheck, Leaf, LogCheck, Report, VerifierKey,
+};
+use crate::domain::{EntryDigest, Head, LinkId};
+use crate::state::{State, StateError};
 
 use super::AuditError;
-use super::checkpoint::batch;
-use super::record::{ConsentLines, JournalLines};
+use super::heads::{heads, unreadable};
+use super::lines::{ConsentLines, JournalLines};
 
 /// The longest line, in bytes: more than any state stores.
 const LONGEST: u64 = 16 << 20;
@@ -28,42 +30,103 @@ const JOURNALS: &str = "journals";
 const LOG: &str = "log.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
 
-/// Writes the record to a directory that is empty or does not exist. Returns the number of entries.
-pub async fn export(state: &dyn State, directory: &Path) -> Result<u64, AuditError> {
+/// What an export holds.
+#[derive(Debug, Default)]
+pub struct Exported {
+    /// The number of entries.
+    pub entries: u64,
+    /// What could not be read, and is not in it.
+    pub findings: Vec<Finding>,
+}
+
+/// Writes the record to a directory that is empty or does not exist.
+pub async fn export(state: &dyn State, directory: &Path) -> Result<Exported, AuditError> {
     if fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(AuditError::NotEmpty(directory.to_owned()));
     }
+    let mut exported = Exported::default();
     // Read before the journals, which by then hold at least what it covers.
-    let batches: Result<Vec<_>, _> = state
-        .checkpoints()
-        .await?
-        .iter()
-        .map(|(number, text)| Ok((*number, batch(*number, text)?)))
-        .collect();
-    let batches: Vec<(u64, Batch)> = batches.map_err(AuditError::State)?;
-    let mut entries = 0;
-    for (link, head) in state.heads(None).await? {
+    let batches = state.checkpoints().await?;
+    let (heads, findings) = heads(state).await?;
+    exported.findings.extend(findings);
+    for (link, mut head) in heads {
         let path = directory.join(JOURNALS).join(link.tenant.as_str()).join(format!("{}.jsonl", link.link));
-        let (mut file, mut lines) = (Lines::create(path)?, JournalLines::new(state, &link, &head));
-        while let Some(page) = lines.page().await? {
-            entries += file.write(&page)?;
+        loop {
+            let lines = journal(state, (&link, &head), path.clone(), &mut exported).await?;
+            let now = match state.heads(Some(std::slice::from_ref(&link))).await {
+                Ok(heads) => heads.into_iter().next().map(|(_, head)| head).unwrap_or_default(),
+                Err(error) if error.is_unreadable() => *head.clone(),
+                Err(error) => return Err(error.into()),
+            };
+            // A prune removed what was being read.
+            if now.own_cut() == head.own_cut() {
+                exported.entries += lines;
+                break;
+            }
+            *head = now;
         }
-        file.finish()?;
     }
-    let (mut file, mut lines) =
-        (Lines::create(directory.join(format!("{CONSENTS}.jsonl")))?, ConsentLines::new(state).await?);
-    while let Some(page) = lines.page().await? {
-        entries += file.write(&page)?;
+    let mut file = Lines::create(directory.join(format!("{CONSENTS}.jsonl")))?;
+    match consents(state, &mut file).await {
+        Ok(lines) => exported.entries += lines,
+        Err(AuditError::State(error)) if error.is_unreadable() => exported.lacks(CONSENTS.to_owned(), &error),
+        Err(error) => return Err(error),
     }
     file.finish()?;
     let mut log = Lines::create(directory.join(LOG))?;
-    for (number, Batch { leaves, note }) in &batches {
-        log.write(leaves)?;
+    for (number, text) in &batches {
+        let Some(Batch { leaves, note }) = Batch::parse(text) else {
+            let why = "it does not consist of leaves and a note".to_owned();
+            let flaw = Flaw::Checkpoint { checkpoint: *number, why };
+            exported.findings.push(Finding { journal: None, flaw });
+            continue;
+        };
+        log.write(&leaves)?;
         let mut file = Lines::create(note_path(directory, *number))?;
         file.write(&[note.trim_end_matches('\n')])?;
         file.finish()?;
     }
     log.finish()?;
+    Ok(exported)
+}
+
+impl Exported {
+    fn lacks(&mut self, journal: String, error: &StateError) {
+        let finding = unreadable(journal, error);
+        if !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
+    }
+}
+
+/// Writes a journal to a file. Returns the number of its entries.
+async fn journal(
+    state: &dyn State,
+    (link, head): (&LinkId, &Head),
+    path: PathBuf,
+    exported: &mut Exported,
+) -> Result<u64, AuditError> {
+    let (mut file, mut lines, mut entries) = (Lines::create(path)?, JournalLines::new(state, link, head), 0);
+    loop {
+        match lines.page().await {
+            Ok(Some(page)) => entries += file.write(&page)?,
+            Ok(None) => break,
+            Err(error) if error.is_unreadable() => {
+                exported.lacks(link.to_string(), &error);
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    file.finish()?;
+    Ok(entries)
+}
+
+async fn consents(state: &dyn State, file: &mut Lines) -> Result<u64, AuditError> {
+    let (mut lines, mut entries) = (ConsentLines::new(state).await?, 0);
+    while let Some(page) = lines.page().await? {
+        entries += file.write(&page)?;
+    }
     Ok(entries)
 }
 
@@ -119,7 +182,8 @@ pub fn verify_export(
 fn journals(directory: &Path) -> Result<Vec<(String, PathBuf)>, AuditError> {
     let mut found = Vec::new();
     let root = directory.join(JOURNALS);
-    for tenant in entries(&root)? {
+    // Anything beside the folders of tenants is not ours.
+    for tenant in entries(&root)?.into_iter().filter(|path| path.is_dir()) {
         for link in entries(&tenant)? {
             let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
             let Some(tenant) = name(&tenant) else { continue };

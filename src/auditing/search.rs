@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 
-use super::AuditError;
+use super::heads::heads;
+use super::{AuditError, TOGETHER};
 use crate::audit::AuditEntry;
 use crate::domain::{ConsentId, ConsentKind, Generation, LinkId};
 use crate::state::{State, StateError};
@@ -50,12 +52,16 @@ impl AuditQuery<'_> {
     }
 }
 
-/// The last entries that match.
+/// The last entries that match. Reads journals by the names that they are recorded under, so that it finds what
+/// happened under former names as well.
 pub async fn search(state: &dyn State, query: &AuditQuery<'_>) -> Result<FoundEntries, AuditError> {
     let mut found = consents(state, query).await?;
     let most = query.limit.saturating_add(1);
-    for link in query.links {
-        found.extend(events(state, link, query, most).await?);
+    let names = names(state, query).await?;
+    let journals = names.iter().map(|link| events(state, link, query, most)).collect::<Vec<_>>();
+    let mut journals = stream::iter(journals).buffered(TOGETHER);
+    while let Some(events) = journals.try_next().await? {
+        found.extend(events);
         found.sort_by_key(AuditEntry::at);
         found.drain(..found.len().saturating_sub(most));
     }
@@ -64,7 +70,21 @@ pub async fn search(state: &dyn State, query: &AuditQuery<'_>) -> Result<FoundEn
     Ok(FoundEntries { entries: found.split_off(surplus), has_more: surplus > 0 })
 }
 
-/// The last `most` events of a link that match, in no particular order.
+/// The links and their former names; or all names on record.
+async fn names(state: &dyn State, query: &AuditQuery<'_>) -> Result<BTreeSet<LinkId>, StateError> {
+    let mut names: BTreeSet<_> = query.links.iter().cloned().collect();
+    for (link, head) in heads(state).await?.0 {
+        if query.links.contains(&link) {
+            names.extend(head.former_names());
+        }
+        if query.all_links {
+            names.insert(link);
+        }
+    }
+    Ok(names)
+}
+
+/// The last `most` events under a name that match, newest first.
 async fn events(
     state: &dyn State,
     link: &LinkId,
@@ -73,7 +93,7 @@ async fn events(
 ) -> Result<Vec<AuditEntry>, StateError> {
     let (mut found, mut before) = (Vec::new(), None::<Generation>);
     loop {
-        let page = state.journal(link, before, PAGE).await?;
+        let page = state.own_journal(link, before, PAGE).await?;
         let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(found) };
         before = Some(first.generation);
         let is_over = query.since.is_some_and(|since| last.at < since);

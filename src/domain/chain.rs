@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Consent, ConsentId, Event, Generation, Head, RecordedEvent};
+use super::{Consent, Event, Generation, Head, RecordedEvent};
 
 /// The SHA-256 of an entry of a journal; as text, sixty-four lowercase hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,13 +63,10 @@ pub trait Entry: Serialize {
     /// The recorded digest of the entry before it. The first entry has none, nor have those that an older katkit wrote.
     fn previous(&self) -> Option<EntryDigest>;
 
-    /// Whether the entry before it in the journal is the one with the digest that the caller has.
-    fn continues(&self) -> bool;
-
-    /// The entry's line, without the line break. `before` is the digest of the entry before it, for an entry that an
-    /// older katkit wrote.
+    /// The entry's line, without the line break. `before` is the digest of the entry before it under the same name, for
+    /// an entry that an older katkit wrote.
     fn line(&self, before: Option<EntryDigest>) -> String {
-        let before = before.filter(|_| self.previous().is_none() && self.continues());
+        let before = before.filter(|_| self.previous().is_none());
         // An entry that was read or is about to be recorded can be serialized.
         let mut value = serde_json::to_value(self).unwrap_or_default();
         if let (Some(before), Some(fields)) = (before, value.as_object_mut()) {
@@ -89,20 +86,11 @@ impl Entry for RecordedEvent {
     fn previous(&self) -> Option<EntryDigest> {
         self.previous
     }
-
-    /// The beginning of a continued journal follows the events under its own name, not those of the former name.
-    fn continues(&self) -> bool {
-        !matches!(self.event, Event::MovedFrom { .. })
-    }
 }
 
 impl Entry for Consent {
     fn previous(&self) -> Option<EntryDigest> {
         self.previous
-    }
-
-    fn continues(&self) -> bool {
-        self.id > ConsentId(1)
     }
 }
 
@@ -110,10 +98,12 @@ impl Head {
     /// The digest of an event that comes next; `None` if that cannot be told, because the events before it were recorded
     /// by an older katkit and are not at hand.
     pub fn digest_of_next(&self, recorded: &RecordedEvent) -> Option<EntryDigest> {
-        let is_known = recorded.previous.is_some()
-            || !recorded.continues()
-            || self.chain.is_some()
-            || self.generation == Generation(0);
+        // After a rename, the head is that of the former name: its chain is another journal's.
+        if matches!(recorded.event, Event::MovedFrom { .. }) {
+            return Some(recorded.digest(None));
+        }
+        let is_known =
+            recorded.previous.is_some() || self.chain.is_some() || self.generation == Generation(0);
         is_known.then(|| recorded.digest(self.chain))
     }
 
@@ -164,7 +154,8 @@ mod tests {
         assert_eq!(chained.line(Some(bare.digest(None))), chained.line(None), "what is recorded counts");
         let (from, record) = ("dev/shop".parse().unwrap(), String::new());
         let moved = RecordedEvent { event: Event::MovedFrom { from, record }, ..bare };
-        assert_eq!(moved.line(Some(before)), moved.line(None), "it begins a journal");
+        let head = Head { generation: Generation(1), chain: Some(before), ..Head::default() };
+        assert_eq!(head.digest_of_next(&moved), Some(moved.digest(None)), "it continues another journal");
     }
 
     #[test]

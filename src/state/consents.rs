@@ -43,7 +43,7 @@ impl NewConsent {
 
 /// Whether the digest of this entry follows from the entry alone, not from all before it.
 pub(super) fn is_chained(last: &Consent) -> bool {
-    last.previous.is_some() || !last.continues()
+    last.previous.is_some() || last.id == ConsentId(1)
 }
 
 /// The digest of the last entry of the journal, from all of its entries or from the last, if that is chained.

@@ -113,6 +113,10 @@ pub struct AuditVerificationJson<'a> {
     pub entries: u64,
     /// How many of these a checkpoint covers.
     pub covered: u64,
+    /// How many entries an older katkit recorded without a digest: the next entry with one covers all of them.
+    pub older: u64,
+    /// How many entries a checkpoint covers and a recorded prune removed.
+    pub pruned: u64,
     /// The number of checkpoints.
     pub checkpoints: u64,
     /// The last checkpoint; null if there is none.
@@ -153,7 +157,19 @@ impl<'a> AuditVerificationJson<'a> {
 
     /// The document for a report.
     pub fn of(report: &'a Report) -> Self {
-        let Report { journals, entries, covered, checkpoints, last, signatures, kept, findings, .. } = report;
+        let Report {
+            journals,
+            entries,
+            covered,
+            older,
+            pruned,
+            checkpoints,
+            last,
+            signatures,
+            kept,
+            findings,
+            ..
+        } = report;
         let last = last.as_ref().map(|(at, by)| CheckpointRefJson { at: at.to_string(), actor: by.into() });
         Self {
             format_version: Self::FORMAT_VERSION,
@@ -162,6 +178,8 @@ impl<'a> AuditVerificationJson<'a> {
             journals: *journals,
             entries: *entries,
             covered: *covered,
+            older: *older,
+            pruned: *pruned,
             checkpoints: *checkpoints,
             last_checkpoint: last,
             signatures_verified: *signatures,
@@ -174,7 +192,7 @@ impl<'a> AuditVerificationJson<'a> {
 impl<'a> From<&'a Finding> for FlawJson<'a> {
     fn from(Finding { journal, flaw }: &'a Finding) -> Self {
         let (kind, entry) = match flaw {
-            Flaw::Changed { entry } => ("changed", Some(*entry)),
+            Flaw::Changed { entry, by: _ } => ("changed", Some(*entry)),
             Flaw::Missing { from, .. } => ("missing", Some(*from)),
             Flaw::OutOfOrder { entry, .. } => ("out-of-order", Some(*entry)),
             Flaw::Unchained { entry } => ("unchained", Some(*entry)),
@@ -183,8 +201,10 @@ impl<'a> From<&'a Finding> for FlawJson<'a> {
             Flaw::Beginning { entry } => ("beginning", Some(*entry)),
             Flaw::Moved { entry, .. } => ("moved", Some(*entry)),
             Flaw::Head => ("head", None),
+            Flaw::Beyond { entry } => ("beyond", Some(*entry)),
             Flaw::Unreadable { .. } => ("unreadable", None),
             Flaw::Checkpoint { .. } => ("checkpoint", None),
+            Flaw::NoCheckpoint => ("no-checkpoint", None),
             Flaw::Kept { .. } => ("kept-checkpoint", None),
         };
         Self { journal: journal.as_deref(), kind, entry, message: flaw.to_string() }
@@ -200,23 +220,31 @@ pub struct CheckpointJson<'a> {
     pub format_version: &'static str,
     /// The katkit version that wrote this document.
     pub katkit_version: &'static str,
-    /// The number of the last checkpoint; 0 if there is none, since nothing is on record.
+    /// The number of the last checkpoint.
     pub checkpoint: u64,
     /// The number of journals that changed since the checkpoint before; 0 if no checkpoint was made.
     pub journals: usize,
-    /// The signed note of the last checkpoint; null if there is none.
-    pub note: Option<&'a str>,
-    /// The key that verifies it.
-    pub key: String,
+    /// The signed note of the last checkpoint.
+    pub note: &'a str,
+    /// The key that verifies it; null if it was signed with an earlier key.
+    pub key: Option<String>,
+    /// What is wrong with journals, which the checkpoint leaves out.
+    pub findings: Vec<FlawJson<'a>>,
 }
 
 impl<'a> CheckpointJson<'a> {
     /// The format version this build writes.
     pub const FORMAT_VERSION: &'static str = "1.0";
 
-    /// The document for a checkpoint.
-    pub fn of(checkpoint: u64, journals: usize, note: Option<&'a str>, key: String) -> Self {
+    /// The document for a checkpoint: its number, and how many journals changed.
+    pub fn of(
+        (checkpoint, journals): (u64, usize),
+        note: &'a str,
+        key: Option<String>,
+        findings: &'a [Finding],
+    ) -> Self {
         let (format_version, katkit_version) = (Self::FORMAT_VERSION, KATKIT_VERSION);
-        Self { format_version, katkit_version, checkpoint, journals, note, key }
+        let findings = findings.iter().map(FlawJson::from).collect();
+        Self { format_version, katkit_version, checkpoint, journals, note, key, findings }
     }
 }

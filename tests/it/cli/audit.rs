@@ -55,7 +55,7 @@ fn checkpoint(world: &World, file: &str) {
 }
 
 fn verify(world: &World, arguments: &str) -> Output {
-    world.shell(&format!("katkit audit verify {arguments} --key \"$(cat audit.key)\""))
+    world.shell(&format!("katkit audit verify {arguments} --key audit.key"))
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_record_is_signed_and_a_changed_entry_is_named() {
     3 journals with 21 entries: nothing was changed.
     2 checkpoints; the last, of <date> <hour> UTC by ana, covers all entries.
     No `--key` was given, so signatures were not verified.
-    No `--checkpoint` was given: anyone who can write to the record and has the key could have rewritten both.
+    No `--checkpoint` was given: anyone who can write to the record could have removed checkpoints, and anyone who also has the signing key could have rewritten all of it.
     ----- exit 0
     ");
     world
@@ -91,7 +91,82 @@ fn a_record_is_signed_and_a_changed_entry_is_named() {
       BAD consents: entry 1 was rewritten after checkpoint 2
       BAD prod/shop: entry 3 was changed: entry 4 carries another digest for it
     3 journals with 19 entries: 3 problems.
-    2 checkpoints; the last, of <date> <hour> UTC by ana, covers all but 9 entries.
+    2 checkpoints; the last, of <date> <hour> UTC by ana.
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn what_the_head_does_not_know_and_what_lost_its_head_is_noticed() {
+    let world = live();
+    let insert = "INSERT INTO event (tenant, link, generation, at, author, event) VALUES ('prod', 'shop', 11, \
+                  '2026-01-02T09:00:00.000000000Z', 'eve', '{\"event\":\"forgotten\"}')";
+    world.state().execute(insert, []).unwrap();
+    world.state().execute("DELETE FROM link WHERE tenant = 'beta'", []).unwrap();
+    assert_snapshot!(world.run(["audit", "verify"]), @"
+      BAD beta/shop: its head ends before entry 10: the head was changed or removed, or the entry inserted
+      BAD prod/shop: its head ends before entry 11: the head was changed or removed, or the entry inserted
+    1 journal with 10 entries: 2 problems.
+    No checkpoint was made yet: a record that was rewritten completely would not be noticed.
+    ----- exit 1
+    ");
+    // A checkpoint covers what the head of a journal knows.
+    let signed = world.shell("katkit audit checkpoint >/dev/null");
+    assert_snapshot!(signed, @"
+    ----- stderr -----
+    checkpoint 1 covers 1 journal that changed
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn removed_checkpoints_are_noticed_with_a_key_and_not_replaced_after_a_kept_one() {
+    let world = live();
+    checkpoint(&world, "kept.note");
+    world.state().execute("DELETE FROM checkpoint", []).unwrap();
+    assert_snapshot!(verify(&world, ""), @"
+      BAD log of checkpoints: there is no checkpoint: none was made yet, or all were removed
+    2 journals with 20 entries: 1 problem.
+    ----- exit 1
+    ");
+    assert_snapshot!(world.run(["audit", "checkpoint", "--after", "kept.note"]), @"
+    ----- stderr -----
+    error: the log of checkpoints cannot be extended: the checkpoint of 3 leaves that you kept does not belong to this log: the log has 0 leaves
+     hint: `katkit audit verify` shows all that is wrong
+    ----- exit 1
+    ");
+    assert_eq!(world.run(["audit", "checkpoint"]).code, 0);
+    assert_eq!(verify(&world, "").code, 0, "only the kept one tells");
+    assert_eq!(verify(&world, "--checkpoint kept.note").code, 1);
+}
+
+#[test]
+fn an_unreadable_entry_is_told_beside_all_others() {
+    let world = live();
+    world.shell("katkit freeze prod --until 2099-01-01 --why 'the sale'");
+    checkpoint(&world, "kept.note");
+    world
+        .state()
+        .execute("UPDATE event SET event = '{' WHERE tenant = 'beta' AND generation = 5", [])
+        .unwrap();
+    world.state().execute("UPDATE consent SET consent = '{'", []).unwrap();
+    world
+        .state()
+        .execute("UPDATE event SET author = 'eve' WHERE tenant = 'prod' AND generation = 3", [])
+        .unwrap();
+    assert_snapshot!(verify(&world, "--checkpoint kept.note"), @"
+      BAD beta/shop: the state at <world>/.katkit/state.db, link `beta/shop` is damaged: event 5 of its journal cannot be parsed: EOF while parsing an object at line 1 column 1
+      BAD consents: the state at <world>/.katkit/state.db is damaged: consent 1 cannot be parsed: EOF while parsing an object at line 1 column 1
+      BAD prod/shop: entry 3 was changed: entry 4 carries another digest for it
+    1 journal with 10 entries: 3 problems.
+    1 checkpoint; the last, of <date> <hour> UTC by ana.
+    ----- exit 1
+    ");
+    assert_snapshot!(world.run(["audit", "export", "evidence"]), @"
+    Wrote 10 entries to evidence.
+    ----- stderr -----
+    not exported: consents: the state at <world>/.katkit/state.db is damaged: consent 1 cannot be parsed: EOF while parsing an object at line 1 column 1
+    not exported: beta/shop: the state at <world>/.katkit/state.db, link `beta/shop` is damaged: event 5 of its journal cannot be parsed: EOF while parsing an object at line 1 column 1
     ----- exit 1
     ");
 }
@@ -108,7 +183,7 @@ fn only_a_kept_checkpoint_shows_that_everything_was_rewritten() {
     assert_snapshot!(verify(&world, "--checkpoint kept.note"), @"
       BAD log of checkpoints: the checkpoint of 3 leaves that you kept does not belong to this log: its leaves were changed since
     2 journals with 20 entries: 1 problem.
-    1 checkpoint; the last, of <date> <hour> UTC by ana, covers all entries.
+    1 checkpoint; the last, of <date> <hour> UTC by ana.
     ----- exit 1
     ");
 }
@@ -142,7 +217,7 @@ fn an_export_is_verified_without_manifest_and_record() {
       BAD beta/shop: entries 1 to 10 are missing, which checkpoint 1 covers
       BAD prod/shop: entry 5 is missing
     1 journal with 9 entries: 2 problems.
-    1 checkpoint; the last, of <date> <hour> UTC by ana, covers all entries.
+    1 checkpoint; the last, of <date> <hour> UTC by ana.
     ----- exit 1
     ");
     fs::remove_file(world.path("evidence/log.jsonl")).unwrap();
@@ -154,37 +229,82 @@ fn an_export_is_verified_without_manifest_and_record() {
     ");
 }
 
+fn push(world: &mut World, message: &str) {
+    world.change("shop", |repo| repo.file("code", message).commit(message));
+    world.apply();
+}
+
+fn prune(world: &World) {
+    let pruned = world.run(["prune", "--older-than", "0s", "--history", "--yes"]);
+    assert_eq!(pruned.code, 0, "{pruned}");
+}
+
+/// Renames `beta` to `qa`.
+fn rename(world: &World) {
+    world.edit("beta.use", "qa.use");
+    world.edit("[audit]", "[[moved]]\nfrom = \"beta\"\nto = \"qa\"\n\n[audit]");
+    world.apply();
+}
+
+fn rename_back(world: &World) {
+    world.edit("qa.use", "beta.use");
+    world.edit("from = \"beta\"\nto = \"qa\"", "from = \"qa\"\nto = \"beta\"");
+    world.apply();
+}
+
+/// Verifies the record, and makes another checkpoint.
+fn sound(world: &World, when: &str) {
+    let verified = verify(world, "--checkpoint kept.note");
+    assert_eq!(verified.code, 0, "{when}: {verified}");
+    checkpoint(world, "last.note");
+}
+
+#[test]
+fn what_an_older_katkit_recorded_is_chained_from_the_next_event_on() {
+    let mut world = live();
+    // Removes what an older katkit does not write.
+    let older = |world: &World| {
+        world.state().execute("UPDATE event SET previous = NULL", []).unwrap();
+        world.state().execute("UPDATE link SET head = json_remove(head, '$.chain')", []).unwrap();
+    };
+    rename(&world);
+    rename_back(&world);
+    push(&mut world, "second");
+    older(&world);
+    checkpoint(&world, "kept.note");
+    assert_snapshot!(verify(&world, "--checkpoint kept.note"), @"
+    3 journals with 47 entries: nothing was changed.
+    1 checkpoint; the last, of <date> <hour> UTC by ana, covers all entries.
+    44 entries of an older katkit had no digest of their own: a change to one of them is shown at the last.
+    ----- exit 0
+    ");
+    prune(&world);
+    sound(&world, "after a prune of what is older");
+    push(&mut world, "third");
+    sound(&world, "after the first chained run");
+    prune(&world);
+    sound(&world, "after a prune of all that is older");
+    let strip = "UPDATE event SET previous = NULL WHERE tenant = 'prod' AND generation = \
+                 (SELECT max(generation) FROM event WHERE tenant = 'prod')";
+    world.state().execute(strip, []).unwrap();
+    let stripped = verify(&world, "").to_string();
+    assert!(stripped.contains("carries no digest of the entry before it"), "{stripped}");
+}
+
 #[test]
 fn renames_and_prunes_are_no_tampering() {
     let mut world = live();
     checkpoint(&world, "kept.note");
-    let sound = |world: &World, when: &str| {
-        let verified = verify(world, "--checkpoint kept.note");
-        assert_eq!(verified.code, 0, "{when}: {verified}");
-        checkpoint(world, "last.note");
-    };
-    let push = |world: &mut World, message: &str| {
-        world.change("shop", |repo| repo.file("code", message).commit(message));
-        world.apply();
-    };
-    let prune = |world: &World| {
-        let pruned = world.run(["prune", "--older-than", "0s", "--history", "--yes"]);
-        assert_eq!(pruned.code, 0, "{pruned}");
-    };
     push(&mut world, "second");
     prune(&world);
     sound(&world, "after a prune");
-    world.edit("beta.use", "qa.use");
-    world.edit("[audit]", "[[moved]]\nfrom = \"beta\"\nto = \"qa\"\n\n[audit]");
-    world.apply();
+    rename(&world);
     sound(&world, "after a rename");
     push(&mut world, "third");
     push(&mut world, "fourth");
     prune(&world);
     sound(&world, "after a prune under the new name");
-    world.edit("qa.use", "beta.use");
-    world.edit("from = \"beta\"\nto = \"qa\"", "from = \"qa\"\nto = \"beta\"");
-    world.apply();
+    rename_back(&world);
     sound(&world, "after it was renamed back");
     push(&mut world, "fifth");
     prune(&world);
@@ -201,17 +321,21 @@ fn entries_are_found_by_actor_kind_and_link() {
     world.shell("KATKIT_ACTOR=ben katkit retry beta/shop --phase build --why 'a test' --apply");
     let found = |arguments: &str| {
         let times = "sed -E 's/ [0-9]{2}(:[0-9]{2}){2} / <second> /'";
-        world.shell(&format!("set -o pipefail; katkit audit {arguments} | {times}"))
+        world.shell(&format!("katkit audit {arguments} 2>&1 | {times}"))
     };
     assert_snapshot!(found("--kind freeze,thaw,requested"), @"
-    ----- stderr -----
-    /bin/sh: 1: set: Illegal option -o pipefail
-    ----- exit 2
+      <date> <second>  ben   freeze 1 of prod until Thu <date> <hour> UTC (the sale)
+      <date> <second>  cleo  ended freeze 1 (it is over)
+      <date> <second>  ben   beta/shop: ben asked to retry <first> from `build` (a test)
+
+    Times are in UTC.
+    ----- exit 0
     ");
     assert_snapshot!(found("--who ben --kind requested,freeze --tenant prod"), @"
-    ----- stderr -----
-    /bin/sh: 1: set: Illegal option -o pipefail
-    ----- exit 2
+      <date> <second>  ben  freeze 1 of prod until Thu <date> <hour> UTC (the sale)
+
+    Times are in UTC.
+    ----- exit 0
     ");
     assert_snapshot!(world.run(["audit", "--kind", "frozen"]), @"
     ----- stderr -----
@@ -228,20 +352,23 @@ fn entries_are_found_by_actor_kind_and_link() {
     ----- exit 0
     ");
     assert_snapshot!(found("-n 1"), @"
-    ----- stderr -----
-    /bin/sh: 1: set: Illegal option -o pipefail
-    ----- exit 2
+    … earlier entries: use `-n` to show more
+
+      <date> <second>  ben  beta/shop: <first> was verified
+
+    Times are in UTC.
+    ----- exit 0
     ");
 }
 
 #[test]
 fn what_cannot_be_signed_or_verified_says_why() {
     let world = live();
-    assert_snapshot!(world.run(["audit", "verify", "--key", "katkit"]), @"
+    assert_snapshot!(world.run(["audit", "verify", "--key", "audit.pem"]), @"
     ----- stderr -----
-    error: `katkit` is not a public key: it is not of the form `NAME+ID+KEY`
-     hint: `katkit audit key` prints the key, where its private half is
-    ----- exit 64
+    error: audit.pem does not hold a public key: it is not of the form `NAME+ID+KEY`
+     hint: give a file with what `katkit audit key` printed on a machine that has the signing key
+    ----- exit 1
     ");
     assert_snapshot!(world.run(["audit", "verify", "--checkpoint", "katkit.toml"]), @"
     ----- stderr -----

@@ -119,7 +119,7 @@ async fn consent(world: &World, at: Timestamp, what: ConsentKind, ends: Vec<Cons
     world.tell(|| format!("   {given:?}"));
     // And signs the record as it is in the middle of everything.
     let key = SigningKey::from_pem("simulation", KEY).expect("an Ed25519 key");
-    let made = auditing::checkpoint(&world.state, world, &"someone".into(), &key).await;
+    let made = auditing::checkpoint(&world.state, world, &"someone".into(), &key, &[]).await;
     world.tell(|| format!("   {made:?}"));
 }
 

@@ -1,9 +1,12 @@
 //! `katkit audit checkpoint`
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use super::signing_key;
+use super::{kept, signing_key};
 use crate::app::Host;
+use crate::audit::Checkpoint;
 use crate::auditing::{self, NewCheckpoint};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Format, Global};
@@ -17,8 +20,11 @@ use crate::views::CheckpointJson;
 Examples:
   katkit audit checkpoint | aws s3 cp - s3://kept-elsewhere/2026-11-30.note
 
-Without a change since the last checkpoint, prints that one's note again.")]
+Without a change since the last checkpoint, prints the last checkpoint's note again.")]
 pub(super) struct Arguments {
+    /// A checkpoint that you kept: signs only a record that still has all that it covers; repeatable
+    #[arg(long, value_name = "FILE")]
+    after: Vec<PathBuf>,
     /// Output format: text, or json (schema: `katkit schema audit-checkpoint`)
     #[arg(long, default_value = "text", hide_possible_values = true)]
     format: Format,
@@ -32,25 +38,31 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     let opened = global.open(host).await?;
     let key = signing_key(&opened).await?;
+    let keys = [key.verifier().clone()];
+    let kept = arguments.after.iter().map(|path| kept(path, &keys)).collect::<Result<Vec<_>, _>>()?;
     let estate = &*opened.estate;
-    let made = auditing::checkpoint(&*estate.state, &*estate.clock, &opened.actor, &key).await?;
-    let (number, journals, note) = match &made {
-        NewCheckpoint::Made { number, journals, note } => (*number, *journals, Some(note.as_str())),
-        NewCheckpoint::Unchanged { number, note } => (*number, 0, note.as_deref()),
+    let made = auditing::checkpoint(&*estate.state, &*estate.clock, &opened.actor, &key, &kept).await?;
+    let NewCheckpoint { number, journals, note, findings } = made;
+    let Some(note) = note else {
+        return Err(CommandError::refused("nothing is on record yet, so there is nothing to sign", None));
     };
+    for finding in &findings {
+        output.note(format_args!("not covered: {finding}"));
+    }
     match arguments.format {
         Format::Json => {
-            output.json(&CheckpointJson::of(number, journals, note, key.verifier().to_string()))?
+            let is_ours = Checkpoint::open(&note, &keys).is_ok();
+            let key = is_ours.then(|| key.verifier().to_string());
+            output.json(&CheckpointJson::of((number, journals), &note, key, &findings))?;
         }
         Format::Text => {
-            output.note(match (journals, number) {
-                (0, 0) => "nothing is on record yet, so there is nothing to sign".to_owned(),
-                (0, number) => format!("nothing changed since checkpoint {number}"),
-                (1, number) => format!("checkpoint {number} covers 1 journal that changed"),
-                (journals, number) => format!("checkpoint {number} covers {journals} journals that changed"),
+            output.note(match journals {
+                0 => format!("nothing changed since checkpoint {number}"),
+                1 => format!("checkpoint {number} covers 1 journal that changed"),
+                journals => format!("checkpoint {number} covers {journals} journals that changed"),
             });
-            output.show(note.unwrap_or_default())?;
+            output.show(note)?;
         }
     }
-    Ok(ExitStatus::Success)
+    Ok(if findings.is_empty() { ExitStatus::Success } else { ExitStatus::Failure })
 }

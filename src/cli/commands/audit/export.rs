@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::app::Host;
-use crate::auditing;
+use crate::auditing::{self, Exported};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::Global;
 use crate::cli::error::CommandError;
@@ -17,7 +17,7 @@ use crate::views::hang;
 #[command(after_help = "\
 Examples:
   katkit audit export evidence
-  katkit audit verify evidence --key \"$(cat audit.key)\"   On any machine")]
+  katkit audit verify evidence --key audit.key   On any machine")]
 pub(super) struct Arguments {
     /// A directory that is empty or does not exist
     #[arg(value_name = "DIRECTORY")]
@@ -32,9 +32,12 @@ pub(super) async fn run(
 ) -> Result<ExitStatus, CommandError> {
     let opened = global.look(host, output).await?;
     let directory = &arguments.directory;
-    let entries = auditing::export(&*opened.estate.state, directory).await?;
+    let Exported { entries, findings } = auditing::export(&*opened.estate.state, directory).await?;
+    for finding in &findings {
+        output.note(format_args!("not exported: {finding}"));
+    }
     let entries = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
     let text = format!("Wrote {entries} to {}.", directory.display());
     output.show(hang("", 0, &text, output.style()))?;
-    Ok(ExitStatus::Success)
+    Ok(if findings.is_empty() { ExitStatus::Success } else { ExitStatus::Failure })
 }

@@ -6,10 +6,12 @@ mod key;
 mod search;
 mod verify;
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 
 use crate::app::{Host, Opened};
-use crate::audit::SigningKey;
+use crate::audit::{Checkpoint, KeyError, SigningKey, VerifierKey};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::Global;
 use crate::cli::error::CommandError;
@@ -79,4 +81,37 @@ async fn signing_key(opened: &Opened) -> Result<SigningKey, CommandError> {
             hint,
         )
     })
+}
+
+/// The public keys in a file. Never shows its content, which may be a private key by mistake.
+fn keys_of(path: &Path) -> Result<Vec<VerifierKey>, CommandError> {
+    let text = read(path)?;
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let invalid = |why: String| {
+        let hint = "give a file with what `katkit audit key` printed on a machine that has the signing key";
+        CommandError::refused(
+            format!("{} does not hold a public key: {why}", path.display()),
+            hint.to_owned(),
+        )
+    };
+    if lines.is_empty() {
+        return Err(invalid("it is empty".to_owned()));
+    }
+    lines.iter().map(|line| line.parse().map_err(|error: KeyError| invalid(error.to_string()))).collect()
+}
+
+/// A checkpoint that was kept in a file. Its signature must be valid, too: a file is easily mistaken for another.
+fn kept(path: &Path, keys: &[VerifierKey]) -> Result<Checkpoint, CommandError> {
+    Checkpoint::open(&read(path)?, keys).map_err(|why| {
+        let hint = "give a file with what `katkit audit checkpoint` printed, and the key that signed it";
+        CommandError::refused(
+            format!("{} does not count as a checkpoint: {why}", path.display()),
+            hint.to_owned(),
+        )
+    })
+}
+
+fn read(path: &Path) -> Result<String, CommandError> {
+    let read = std::fs::read_to_string(path);
+    read.map_err(|source| CommandError::File { path: path.to_owned(), action: "read", source })
 }

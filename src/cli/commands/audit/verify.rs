@@ -1,11 +1,12 @@
 //! `katkit audit verify`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
+use super::{kept, keys_of};
 use crate::app::Host;
-use crate::audit::{Checkpoint, Report, VerifierKey};
+use crate::audit::Report;
 use crate::auditing;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Format, Global};
@@ -18,16 +19,16 @@ use crate::views::{AuditVerificationJson, AuditVerificationText};
 #[command(after_help = "\
 Examples:
   katkit audit verify                      Check the chain of every journal
-  katkit audit verify evidence --key KEY --checkpoint 2026-11.note
+  katkit audit verify evidence --key audit.key --checkpoint 2026-11.note
 
-`katkit audit key` prints the key. Exits with 1 if something is wrong.")]
+Exits with 1 if something is wrong.")]
 pub(super) struct Arguments {
     /// An export; default: the record that the manifest names
     #[arg(value_name = "DIRECTORY")]
     export: Option<PathBuf>,
-    /// A public key that signed the checkpoints, as `NAME+ID+KEY`; repeatable
-    #[arg(long = "key", value_name = "KEY")]
-    keys: Vec<String>,
+    /// A file with what `katkit audit key` printed, a key per line; repeatable
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
     /// A checkpoint that you kept elsewhere; repeatable
     #[arg(long = "checkpoint", value_name = "FILE")]
     checkpoints: Vec<PathBuf>,
@@ -42,9 +43,8 @@ pub(super) async fn run(
     host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let keys = arguments.keys.iter().map(|text| key(text)).collect::<Result<Vec<_>, _>>()?;
-    let kept = arguments.checkpoints.iter().map(|path| checkpoint(path, &keys));
-    let kept = kept.collect::<Result<Vec<_>, _>>()?;
+    let keys = arguments.keys.iter().map(|path| keys_of(path)).collect::<Result<Vec<_>, _>>()?.concat();
+    let kept = arguments.checkpoints.iter().map(|path| kept(path, &keys)).collect::<Result<Vec<_>, _>>()?;
     let report = match &arguments.export {
         Some(directory) => auditing::verify_export(directory, &keys, kept)?,
         None => {
@@ -61,28 +61,4 @@ fn show(report: &Report, format: Format, output: &mut Output) -> Result<(), Comm
         Format::Text => output.show(AuditVerificationText { report, style: output.style() }),
         Format::Json => output.json(&AuditVerificationJson::of(report)),
     }
-}
-
-fn key(text: &str) -> Result<VerifierKey, CommandError> {
-    text.parse().map_err(|error| {
-        let hint = "`katkit audit key` prints the key, where its private half is".to_owned();
-        CommandError::usage(format!("`{text}` is not a public key: {error}"), hint)
-    })
-}
-
-/// A checkpoint that was kept in a file. Its signature counts as well: a file is easily mistaken for another.
-fn checkpoint(path: &Path, keys: &[VerifierKey]) -> Result<Checkpoint, CommandError> {
-    let text = std::fs::read_to_string(path).map_err(|source| CommandError::File {
-        path: path.to_owned(),
-        action: "read",
-        source,
-    })?;
-    let invalid = |why: String| {
-        let hint = "give a file with what `katkit audit checkpoint` printed, and the key that signed it";
-        CommandError::refused(
-            format!("{} does not count as a checkpoint: {why}", path.display()),
-            hint.to_owned(),
-        )
-    };
-    Checkpoint::open(&text, keys).map_err(invalid)
 }
