@@ -125,6 +125,9 @@ impl<'a> LogCheck<'a> {
 
     /// Compares a note with the leaves so far.
     fn note(&mut self, note: &str) -> Result<(), String> {
+        if note.is_empty() {
+            return Err("its note is missing".to_owned());
+        }
         let found = Checkpoint::open(note, self.keys)?;
         self.origin = Some(found.origin);
         if found.size != self.checked.leaves {

@@ -16,10 +16,19 @@ pub enum NoteError {
     /// Not a signed note.
     #[error("it is not a signed note")]
     Form,
+    /// A signed note that was sent through something that changes line breaks.
+    #[error("its line breaks were changed")]
+    LineBreaks,
     /// None of the given keys signed it.
     #[error("it is not signed by {keys}")]
     Unsigned {
         /// The names of the keys.
+        keys: String,
+    },
+    /// Only keys of these names that were not given signed it.
+    #[error("it is signed with another key of {keys}")]
+    OtherKey {
+        /// The names.
         keys: String,
     },
     /// A signature under a known key that does not verify.
@@ -41,6 +50,9 @@ pub struct Signed<'a> {
 impl<'a> Signed<'a> {
     /// Takes a note apart.
     pub fn parse(note: &'a str) -> Result<Self, NoteError> {
+        if note.contains('\r') {
+            return Err(NoteError::LineBreaks);
+        }
         let at = note.rfind("\n\n").ok_or(NoteError::Form)?;
         let (text, signatures) = (&note[..=at], &note[at + 2..]);
         let is_form = signatures.ends_with('\n')
@@ -60,8 +72,18 @@ impl<'a> Signed<'a> {
             }
             is_signed = true;
         }
-        let names = || keys.iter().map(VerifierKey::name).collect::<Vec<_>>().join(" or ");
-        if is_signed { Ok(()) } else { Err(NoteError::Unsigned { keys: names() }) }
+        if is_signed {
+            return Ok(());
+        }
+        let has_name = |name: &str| self.signatures.lines().filter_map(signature).any(|line| line.0 == name);
+        let (is_other, names): (Vec<_>, Vec<_>) =
+            keys.iter().map(|key| (has_name(key.name()), key.name())).unzip();
+        let keys = names.join(" or ");
+        Err(if is_other.contains(&true) {
+            NoteError::OtherKey { keys }
+        } else {
+            NoteError::Unsigned { keys }
+        })
     }
 }
 

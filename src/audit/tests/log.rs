@@ -114,7 +114,7 @@ fn only_the_named_keys_count() {
     assert_eq!(with(&[&key()]), none);
     assert_eq!(with(&[&other, &key()]), none);
     let not = |why: &str| format!("checkpoint 1 does not count: {why}");
-    assert_eq!(with(&[&other]), [not("it is not signed by katkit.example.com/prod")]);
+    assert_eq!(with(&[&other]), [not("it is signed with another key of katkit.example.com/prod")]);
     let why = "it is of the log `katkit.example.com/prod`, for which no key was given";
     assert_eq!(with(&[&elsewhere]), [not(why)]);
     let mut forged = batches[0].clone();
@@ -123,8 +123,14 @@ fn only_the_named_keys_count() {
         Signed::parse(&size).unwrap().verify(&[key().verifier().clone()]).unwrap_err().to_string(),
         "the signature of katkit.example.com/prod does not match it"
     );
-    forged.note = "no note".to_owned();
-    assert_eq!(told(&[forged], &[], Vec::new()), [not("it is not a signed note")]);
+    for (note, why) in [
+        ("no note", "it is not a signed note"),
+        ("", "its note is missing"),
+        (&batches[0].note.replace('\n', "\r\n"), "its line breaks were changed"),
+    ] {
+        forged.note = note.to_owned();
+        assert_eq!(told(std::slice::from_ref(&forged), &[], Vec::new()), [not(why)]);
+    }
 }
 
 #[test]
