@@ -72,7 +72,7 @@ struct Promise {
     digest: EntryDigest,
 }
 
-/// The ends of journals that continue under another name: both journals record the same.
+/// Journals that continue under another name. Both record what was moved.
 #[derive(Debug, Default)]
 pub struct Moves {
     /// Old name, new name, what was moved; the entry of the new journal.
@@ -92,7 +92,7 @@ impl Moves {
         self.cut.extend(cut);
     }
 
-    /// Journals that continue another, which does not say so.
+    /// Journals that continue another, which does not record the move.
     pub fn findings(&self) -> Vec<Finding> {
         let unmatched = |(from, to, record, _): &&(String, String, String, u64)| {
             !self.left.contains(&(from.clone(), to.clone(), record.clone())) && !self.cut.contains(from)

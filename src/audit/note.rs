@@ -61,8 +61,8 @@ impl<'a> Signed<'a> {
         if is_form { Ok(Self { text, signatures }) } else { Err(NoteError::Form) }
     }
 
-    /// Checks that one of the keys signed it, and that no signature of any of them is wrong. Others are
-    /// ignored.
+    /// Checks that one of the keys signed it, and that no signature of any of them is wrong. Signatures of other keys
+    /// are ignored.
     pub fn verify(&self, keys: &[VerifierKey]) -> Result<(), NoteError> {
         let mut is_signed = false;
         for (name, id, bytes) in self.signatures.lines().filter_map(signature) {

@@ -33,7 +33,7 @@ signing-key = "file:audit.pem"
 "#;
 
 /// A key as `openssl genpkey -algorithm ed25519` writes it.
-const PEM: &str = "-----BEGIN PRIVATE KEY-----
+pub const PEM: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
 -----END PRIVATE KEY-----
 ";

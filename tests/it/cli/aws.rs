@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use super::audit::PEM;
 use crate::engines::proxy::{Fault, Proxy};
 use crate::engines::{Account, ENDPOINT};
 use crate::world::{ONE_LINK, TELLS, World};
@@ -111,6 +112,27 @@ fn an_approval_counts_for_the_identity_that_aws_verified_whatever_name_the_calle
     assert_eq!(world.run(["thaw", "1"]).code, 0);
     world.apply();
     assert!(world.deployed("dev/shop").contains("acme/web:<first>"));
+
+    // An audit finds the approval by that identity, and verifies the table.
+    world.write("audit.pem", PEM);
+    world.edit(
+        "[people]",
+        "[audit]\norigin = \"katkit.example.com\"\nsigning-key = \"file:audit.pem\"\n\n[people]",
+    );
+    let found = world.shell(&format!("katkit audit --who {arn} --kind approval,freeze,thaw"));
+    for (number, kind) in ["freeze 1 of dev", "approval 2 of <first>", "ended freeze 1"].iter().enumerate() {
+        assert!(found.stdout.lines().nth(number).is_some_and(|line| line.contains(kind)), "{found}");
+    }
+    let signed = world.shell("katkit audit checkpoint > kept.note; katkit audit key > audit.key");
+    assert_eq!(signed.code, 0, "{signed}");
+    assert_eq!(world.run(["audit", "export", "evidence"]).code, 0);
+    let verify = |what: &str| {
+        world.shell(&format!("katkit audit verify {what} --key audit.key --checkpoint kept.note"))
+    };
+    for what in ["", "evidence"] {
+        let verified = verify(what);
+        assert!(verified.code == 0 && verified.stdout.contains("covers all entries"), "{verified}");
+    }
 }
 
 #[test]

@@ -61,11 +61,12 @@ fn recovers(yard: &Yard, begin: &str, what: &str) {
     // The engine may start a container after the process that requested it died and the next one checked. That
     // deployment is then undone, and recorded as lost, before another is issued.
     let lost = yard.journal().iter().filter(|event| event.contains(r#""kind":"lost""#)).count();
-    // Podman does not report the history of a removed container: its `events` with an end finds nothing.
+    // Podman does not report the history of a removed container: its `events` with an end finds nothing. Docker keeps the
+    // last 256 events of all tests together, so it may have forgotten some.
     if yard.host == Host::Docker {
         let starts = started(yard, begin);
         assert!(
-            (1..=1 + lost).contains(&starts),
+            starts <= 1 + lost,
             "{what}: rolled {starts} times, with {lost} deployments lost\n{:#?}",
             yard.journal()
         );
