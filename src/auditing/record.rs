@@ -6,7 +6,7 @@ use crate::audit::{
     CONSENTS, CheckedJournal, CheckedLog, Checkpoint, Finding, Flaw, JournalCheck, LogCheck, Report,
     VerifierKey,
 };
-use crate::domain::{EntryDigest, Head, LinkId};
+use crate::domain::{EntryDigest, Generation, Head, LinkId};
 use crate::state::{State, StateError};
 
 use super::heads::{heads, unreadable};
@@ -113,7 +113,11 @@ async fn under(
         }
     };
     let beyond = match read {
-        Ok(last) => last.last().map(|last| last.generation).filter(|last| *last > head.generation),
+        Ok(last) => match last.last().map(|last| last.generation).filter(|last| *last > head.generation) {
+            // The head of now knows what was recorded meanwhile.
+            Some(last) if generation(state, link).await? >= last => None,
+            beyond => beyond,
+        },
         Err(error) if error.is_unreadable() => return Ok((damaged(check, &name, &error), lines.older())),
         Err(error) => return Err(error),
     };
@@ -129,6 +133,14 @@ async fn under(
     };
     checked.findings.extend(flaw.map(|flaw| Finding { journal: Some(name), flaw }));
     Ok((checked, lines.older()))
+}
+
+/// The current generation of a link.
+async fn generation(state: &dyn State, link: &LinkId) -> Result<Generation, StateError> {
+    match state.heads(Some(std::slice::from_ref(link))).await {
+        Err(error) if error.is_unreadable() => Ok(Generation(0)),
+        heads => Ok(heads?.first().map_or(Generation(0), |(_, head)| head.generation)),
+    }
 }
 
 /// A journal that can be read only in part. What could not be read is not missing.

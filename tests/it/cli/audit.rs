@@ -370,6 +370,14 @@ fn what_cannot_be_signed_or_verified_says_why() {
      hint: give a file with what `katkit audit key` printed on a machine that has the signing key
     ----- exit 1
     ");
+    // Whatever was given may be the private key, so no message repeats it.
+    for given in ["--key \"$(cat audit.pem)\"", "--key=\"$(cat audit.pem)\"", "--key \"$(katkit audit key)\""]
+    {
+        let refused = world.shell(&format!("katkit audit verify {given}"));
+        let expected = "error: `--key` takes the path of a file, not a key\n hint: write what `katkit audit key` prints \
+                        to a file, and give its path\n";
+        assert_eq!((refused.code, refused.stderr.as_str()), (64, expected), "{given}");
+    }
     assert_snapshot!(world.run(["audit", "verify", "--checkpoint", "katkit.toml"]), @"
     ----- stderr -----
     error: katkit.toml does not count as a checkpoint: it is not a signed note

@@ -85,6 +85,11 @@ async fn signing_key(opened: &Opened) -> Result<SigningKey, CommandError> {
 
 /// The public keys in a file. Never shows its content, which may be a private key by mistake.
 fn keys_of(path: &Path) -> Result<Vec<VerifierKey>, CommandError> {
+    let shown = path.to_string_lossy();
+    if shown.contains(['\n', '+']) || shown.contains("-----") {
+        let hint = "write what `katkit audit key` prints to a file, and give its path".to_owned();
+        return Err(CommandError::usage("`--key` takes the path of a file, not a key", hint));
+    }
     let text = read(path)?;
     let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let invalid = |why: String| {

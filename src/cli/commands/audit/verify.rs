@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "DIRECTORY")]
     export: Option<PathBuf>,
     /// A file with what `katkit audit key` printed, a key per line; repeatable
-    #[arg(long = "key", value_name = "FILE")]
+    #[arg(long = "key", value_name = "FILE", allow_hyphen_values = true)]
     keys: Vec<PathBuf>,
     /// A checkpoint that you kept elsewhere; repeatable
     #[arg(long = "checkpoint", value_name = "FILE")]
