@@ -4,7 +4,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::audit::{CONSENTS, Checkpoint, Finding, Flaw, JournalEnd, LogCheck, MOST, SigningKey};
 use crate::clock::Clock;
-use crate::domain::{Actor, ConsentId, Entry as _, Generation, Head, LinkId};
+use crate::domain::{Actor, Entry as _, Generation, Head, LinkId};
 use crate::state::{OwnEvents, State, StateError};
 
 use super::heads::{heads, unreadable};
@@ -88,8 +88,15 @@ async fn changed(
     let is_new = |end: &JournalEnd| {
         log.last(CONSENTS).is_none_or(|last| last != (end.length, end.digest) && last.0 <= end.length)
     };
-    match consents(state).await {
-        Ok(end) => changed.extend(end.filter(is_new)),
+    match state.last_consent().await {
+        Ok(last) => {
+            let end = last.map(|(last, digest)| JournalEnd {
+                digest,
+                journal: CONSENTS.to_owned(),
+                length: last.0,
+            });
+            changed.extend(end.filter(is_new));
+        }
         Err(error) if error.is_unreadable() => findings.push(unreadable(CONSENTS.to_owned(), &error)),
         Err(error) => return Err(error),
     }
@@ -121,15 +128,4 @@ async fn end(
     } else {
         Ok(Err(Finding { journal: Some(journal), flaw: Flaw::Head }))
     }
-}
-
-/// Where the journal of consents ends.
-async fn consents(state: &dyn State) -> Result<Option<JournalEnd>, StateError> {
-    let mut consents = state.consent_journal(None, 1).await?;
-    if consents.first().is_some_and(|last| last.previous.is_none() && last.id > ConsentId(1)) {
-        consents = state.consent_journal(None, usize::MAX).await?;
-    }
-    let digest = consents.iter().fold(None, |before, consent| Some(consent.digest(before)));
-    let (Some(last), Some(digest)) = (consents.last(), digest) else { return Ok(None) };
-    Ok(Some(JournalEnd { digest, journal: CONSENTS.to_owned(), length: last.id.0 }))
 }

@@ -84,7 +84,7 @@ async fn names(state: &dyn State, query: &AuditQuery<'_>) -> Result<BTreeSet<Lin
     Ok(names)
 }
 
-/// The last `most` events under a name that match, newest first.
+/// The last `most` events under a name that match, oldest first.
 async fn events(
     state: &dyn State,
     link: &LinkId,
@@ -92,17 +92,20 @@ async fn events(
     most: usize,
 ) -> Result<Vec<AuditEntry>, StateError> {
     let (mut found, mut before) = (Vec::new(), None::<Generation>);
-    loop {
+    while found.len() < most {
         let page = state.own_journal(link, before, PAGE).await?;
-        let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(found) };
+        let (Some(first), Some(last)) = (page.first(), page.last()) else { break };
         before = Some(first.generation);
         let is_over = query.since.is_some_and(|since| last.at < since);
         let entries = page.into_iter().rev().map(|recorded| AuditEntry::Event(link.clone(), recorded));
         found.extend(entries.filter(|entry| query.takes(entry)));
-        if is_over || found.len() >= most {
-            return Ok(found);
+        if is_over {
+            break;
         }
     }
+    // Entries of one time stay in the order of their journal.
+    found.reverse();
+    Ok(found)
 }
 
 /// The consents that match and concern the links.

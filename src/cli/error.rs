@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::ExitStatus;
 use crate::app::OpenError;
+use crate::auditing::AuditError;
 use crate::causes;
 use crate::domain::{BadPattern, NameError};
 use crate::git::GitError;
@@ -35,7 +36,7 @@ pub(super) enum CommandError {
     Bootstrap(#[from] crate::bootstrap::BootstrapError),
     /// The record or an export could not be audited.
     #[error(transparent)]
-    Audit(#[from] crate::auditing::AuditError),
+    Audit(AuditError),
     /// What to prune could not be determined.
     #[error(transparent)]
     Prune(#[from] crate::prune::PruneError),
@@ -136,6 +137,16 @@ impl From<RequestError> for CommandError {
             RequestError::Commit(error) => error.into(),
             RequestError::State(error) => Self::State(error),
             RequestError::Git(error) => Self::Git(error),
+        }
+    }
+}
+
+impl From<AuditError> for CommandError {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::State(error) => Self::State(error),
+            AuditError::File { path, action, source } => Self::File { path, action, source },
+            AuditError::Log(_) | AuditError::NotEmpty(_) | AuditError::NotAnExport(_) => Self::Audit(error),
         }
     }
 }

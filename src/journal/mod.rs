@@ -47,8 +47,11 @@ pub fn fold_onto<'a>(
     mut head: Head,
     events: impl IntoIterator<Item = &'a RecordedEvent>,
 ) -> Result<Head, IllegalMove> {
-    for recorded in events {
-        apply(&mut head, recorded)?;
+    let mut events = events.into_iter().peekable();
+    while let Some(recorded) = events.next() {
+        // An event that carries the digest of this one makes it unnecessary to compute that.
+        let is_told = events.peek().is_some_and(|next| next.previous.is_some());
+        apply(&mut head, recorded, is_told)?;
     }
     Ok(head)
 }
@@ -81,9 +84,9 @@ pub fn tries_again(phase: &PhaseState, retries: u32) -> bool {
     }
 }
 
-/// Applies the event to `head`. After an error `head` must be discarded.
-fn apply(head: &mut Head, recorded: &RecordedEvent) -> Result<(), IllegalMove> {
-    let chain = head.digest_of_next(recorded);
+/// Applies the event to `head`, without its digest if the next event tells it. After an error `head` must be discarded.
+fn apply(head: &mut Head, recorded: &RecordedEvent, is_told: bool) -> Result<(), IllegalMove> {
+    let chain = if is_told { None } else { head.digest_of_next(recorded) };
     let moved = if moved::follows(head, recorded) {
         transition(head, recorded)
     } else {

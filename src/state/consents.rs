@@ -62,6 +62,15 @@ pub trait Consents: fmt::Debug + Send + Sync {
     /// more than that of the last.
     async fn consent(&self, new: NewConsent) -> Result<Consent, StateError>;
 
+    /// The last entry of the journal and its digest.
+    async fn last_consent(&self) -> Result<Option<(ConsentId, EntryDigest)>, StateError> {
+        let mut entries = self.consent_journal(None, 1).await?;
+        if entries.first().is_some_and(|last| !is_chained(last)) {
+            entries = self.consent_journal(None, usize::MAX).await?;
+        }
+        Ok(entries.last().map(|last| last.id).zip(chain(&entries)))
+    }
+
     /// The last `limit` entries of the journal before `before`, oldest first.
     async fn consent_journal(
         &self,

@@ -29,3 +29,8 @@ pub(super) fn ended(outcome: RunOutcome, cancelled: Option<&Cancellation>) -> St
         (RunOutcome::Superseded, _) => "was superseded by another commit".to_owned(),
     }
 }
+
+/// `1 entry`, `2 entries`
+pub(super) fn counted(number: u64, one: &str, several: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {several}") }
+}

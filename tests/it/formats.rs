@@ -3,10 +3,11 @@
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+use crate::cli::audit::PEM;
 use crate::world::{TELLS, World};
 
 /// Every JSON format.
-const FORMATS: [&str; 13] = [
+const FORMATS: [&str; 16] = [
     "validate",
     "verify",
     "plan",
@@ -20,6 +21,9 @@ const FORMATS: [&str; 13] = [
     "prune",
     "rollback",
     "wait",
+    "audit",
+    "audit-verify",
+    "audit-checkpoint",
 ];
 
 /// One format's schema.
@@ -92,7 +96,7 @@ fn documents(world: &World, arguments: &[&str]) -> Vec<Value> {
 
 /// Validates the output of every command in this world. Returns the number of documents.
 fn hold(world: &World) -> usize {
-    let questions: [&[&str]; 21] = [
+    let questions: [&[&str]; 22] = [
         &["validate"],
         &["verify"],
         &["plan"],
@@ -107,6 +111,7 @@ fn hold(world: &World) -> usize {
         &["artifacts", "dev/shop", "--phase", "build"],
         &["history", "dev/shop", "-n", "1000"],
         &["history"],
+        &["audit", "-n", "1000"],
         &["history", "dev", "--deployments"],
         &["doctor"],
         &["rollback", "dev/shop", "--list"],
@@ -161,6 +166,10 @@ fn command_output_matches_its_schema() {
 #[test]
 fn a_schema_rejects_missing_and_unknown_keys() {
     let world = shop();
+    world.write("audit.pem", PEM);
+    let manifest = world.read("katkit.toml");
+    let audit = "[audit]\norigin = \"katkit.example.com\"\nsigning-key = \"file:audit.pem\"";
+    world.write("katkit.toml", &format!("{manifest}\n{audit}\n"));
     let applied = documents(&world, &["apply"]);
     assert_eq!(applied.len(), 9, "{applied:#?}");
     let documents = [
@@ -177,6 +186,9 @@ fn a_schema_rejects_missing_and_unknown_keys() {
         ("prune", documents(&world, &["prune", "--older-than", "0s", "--dry-run"]).remove(0)),
         ("rollback", documents(&world, &["rollback", "dev/shop", "--list"]).remove(0)),
         ("wait", documents(&world, &["wait"]).remove(0)),
+        ("audit", documents(&world, &["audit", "-n", "1000"]).remove(0)),
+        ("audit-verify", documents(&world, &["audit", "verify"]).remove(0)),
+        ("audit-checkpoint", documents(&world, &["audit", "checkpoint"]).remove(0)),
     ];
     assert_eq!(documents.each_ref().map(|(name, _)| *name), FORMATS);
     for (name, document) in documents {

@@ -98,7 +98,7 @@ impl<'a> From<&'a Consent> for ConsentJson<'a> {
 
 /// The result of `audit verify`. Compatible changes raise the second number of `format_version`, as in `audit`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(title = "katkit audit verify")]
+#[schemars(title = "katkit audit-verify")]
 pub struct AuditVerificationJson<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
@@ -213,7 +213,7 @@ impl<'a> From<&'a Finding> for FlawJson<'a> {
 
 /// The result of `audit checkpoint`. Compatible changes raise the second number of `format_version`, as in `audit`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-#[schemars(title = "katkit audit checkpoint")]
+#[schemars(title = "katkit audit-checkpoint")]
 pub struct CheckpointJson<'a> {
     /// The version of this format.
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::audit::AuditEntry;
 use crate::domain::{Consent, ConsentId, ConsentKind, LinkId};
 use crate::policy::Zone;
-use crate::views::history::{Commits, words};
+use crate::views::history::{Commits, TIME, who, words};
 use crate::views::moment::second;
 use crate::views::terminal::{clip, columns, hang};
 use crate::views::{Style, TextStyle, visible};
@@ -21,11 +21,6 @@ pub struct AuditText<'a> {
     /// Width and colour.
     pub style: Style,
 }
-
-/// The widest column of actors.
-const WIDEST_WHO: usize = 16;
-/// The width of a time with its surrounding blanks.
-const TIME: usize = 2 + 19 + 2;
 
 impl fmt::Display for AuditText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,8 +38,7 @@ impl fmt::Display for AuditText<'_> {
                 commits.entry(link).or_default().take(recorded);
             }
         }
-        let who = entries.iter().map(|entry| columns(&visible(&entry.by().name))).max().unwrap_or(0);
-        let who = who.min(WIDEST_WHO);
+        let who = who(entries.iter().map(AuditEntry::by));
         for entry in entries {
             let text = match entry {
                 AuditEntry::Event(link, recorded) => {

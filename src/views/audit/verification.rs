@@ -5,6 +5,7 @@ use std::fmt;
 use crate::audit::Report;
 use crate::views::moment::minute;
 use crate::views::terminal::hang;
+use crate::views::words::counted;
 use crate::views::{Style, TextStyle, visible};
 
 /// The result of a verification as text.
@@ -24,7 +25,8 @@ impl fmt::Display for AuditVerificationText<'_> {
             let mark = format!("  {} ", style.paint(TextStyle::Red, "BAD"));
             f.write_str(&hang(&mark, 6, &visible(&finding.to_string()), style))?;
         }
-        let (of_journals, of_entries) = (counted(*journals, "journal"), counted(*entries, "entry"));
+        let (of_journals, of_entries) =
+            (counted(*journals, "journal", "journals"), counted(*entries, "entry", "entries"));
         let result = match findings.len() {
             0 if *entries == 0 => "Nothing is on record.".to_owned(),
             0 => format!("{of_journals} with {of_entries}: nothing was changed."),
@@ -41,13 +43,14 @@ impl fmt::Display for AuditVerificationText<'_> {
             say(&checkpoints)?;
         }
         if *pruned > 0 {
-            let (covered, were) = (counted(*pruned, "entry"), if *pruned == 1 { "was" } else { "were" });
+            let (covered, were) =
+                (counted(*pruned, "entry", "entries"), if *pruned == 1 { "was" } else { "were" });
             say(&format!(
                 "{covered} that checkpoints cover {were} pruned; `katkit audit --kind pruned` shows by whom."
             ))?;
         }
         if *older > 0 {
-            let of_older = counted(*older, "entry");
+            let of_older = counted(*older, "entry", "entries");
             say(&format!(
                 "{of_older} of an older katkit had no digest of their own: a change to one of them is shown at the last."
             ))?;
@@ -75,21 +78,13 @@ impl AuditVerificationText<'_> {
             }
             return "No checkpoint was made yet: a record that was rewritten completely would not be noticed.".to_owned();
         };
-        let (number, at, by) = (counted(*checkpoints, "checkpoint"), minute(*at), visible(&by.name));
+        let (number, at, by) =
+            (counted(*checkpoints, "checkpoint", "checkpoints"), minute(*at), visible(&by.name));
         let made = format!("{number}; the last, of {at} by {by}");
         match entries.saturating_sub(*covered) {
             _ if !findings.is_empty() => format!("{made}."),
             0 => format!("{made}, covers all entries."),
-            open => format!("{made}, covers all but {}.", counted(open, "entry")),
+            open => format!("{made}, covers all but {}.", counted(open, "entry", "entries")),
         }
-    }
-}
-
-/// `1 entry`, `2 entries`
-fn counted(number: u64, what: &str) -> String {
-    match (number, what.strip_suffix('y')) {
-        (1, _) => format!("1 {what}"),
-        (_, Some(stem)) => format!("{number} {stem}ies"),
-        (_, None) => format!("{number} {what}s"),
     }
 }

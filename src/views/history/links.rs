@@ -24,7 +24,7 @@ pub struct LinksHistoryText<'a> {
 /// The widest link name in its column. After a longer name, the rest continues on the next line.
 const WIDEST_LINK: usize = 24;
 /// The width of a time with its surrounding blanks.
-const TIME: usize = 2 + 19 + 2;
+pub(in crate::views) const TIME: usize = 2 + 19 + 2;
 
 impl fmt::Display for LinksHistoryText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +38,7 @@ impl fmt::Display for LinksHistoryText<'_> {
         }
         let widths = events.iter().map(|(link, _)| columns(&link.to_string()));
         let link = widths.filter(|width| *width <= WIDEST_LINK).max().unwrap_or(0);
-        let who = who(events.iter().map(|(_, event)| event));
+        let who = who(events.iter().map(|(_, event)| &event.by));
         let mut commits: BTreeMap<&LinkId, Commits<'_>> = BTreeMap::new();
         for (id, event) in events {
             commits.entry(id).or_default().take(event);

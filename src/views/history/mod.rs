@@ -14,5 +14,7 @@ pub use deployments::DeploymentsText;
 pub use json::{HistoryCutJson, HistoryJson, RecordedJson, ReleaseJson};
 pub use json_event::{CutJson, EventJson};
 pub use links::LinksHistoryText;
+pub(super) use links::TIME;
 pub use text::HistoryText;
+pub(super) use text::who;
 pub(super) use words::{Commits, words};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::words::{Commits, words};
-use crate::domain::{Cancellation, CutMark, Event, Generation, LinkId, RecordedEvent, RequestKind};
+use crate::domain::{Actor, Cancellation, CutMark, Event, Generation, LinkId, RecordedEvent, RequestKind};
 use crate::views::moment::{day, second};
 use crate::views::terminal::{beside, clip, columns, hang, wrap};
 use crate::views::words::ended;
@@ -30,8 +30,8 @@ pub struct HistoryText<'a> {
 const WIDEST_WHO: usize = 16;
 
 /// The width of the column of actors.
-pub(super) fn who<'a>(events: impl Iterator<Item = &'a RecordedEvent>) -> usize {
-    let widths = events.map(|event| columns(&visible(&event.by.name)));
+pub(in crate::views) fn who<'a>(actors: impl Iterator<Item = &'a Actor>) -> usize {
+    let widths = actors.map(|actor| columns(&visible(&actor.name)));
     widths.max().unwrap_or(0).min(WIDEST_WHO)
 }
 
@@ -58,7 +58,7 @@ impl fmt::Display for HistoryText<'_> {
             };
             f.write_str(&hang("", 0, &earlier, self.style))?;
         }
-        let who = who(self.events.iter());
+        let who = who(self.events.iter().map(|event| &event.by));
         let mut commits = Commits::default();
         self.events.iter().for_each(|event| commits.take(event));
         for (at, group) in groups(self.events).into_iter().enumerate() {

@@ -6,6 +6,7 @@ use super::{PipelineCommit, PipelineStage, PipelineStatus, word};
 use crate::domain::{LinkId, StageName};
 use crate::pipeline::{CommitState, Take};
 use crate::views::terminal::{beside, columns, hang};
+use crate::views::words::counted;
 use crate::views::{Style, TextStyle, visible};
 
 /// How many links a commit names for each state.
@@ -77,7 +78,7 @@ impl PipelineText<'_> {
         if *left_out > 0 {
             let text = format!(
                 "{} left out; `--commits N` lists more.",
-                counted(*left_out, "commit is", "commits are")
+                counted(*left_out as u64, "commit is", "commits are")
             );
             f.write_str(&hang("", 0, &text, self.style))?;
         }
@@ -111,10 +112,6 @@ fn heading(stage: &PipelineStage) -> String {
         Take::Newest => text,
         Take::Each => format!("{text}, each commit in turn"),
     }
-}
-
-fn counted(number: usize, one: &str, several: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {several}") }
 }
 
 /// The links by what became of the commit there, in the order of the stages.

@@ -2,7 +2,7 @@
 
 mod approvals;
 mod asking;
-mod audit;
+pub mod audit;
 mod aws;
 mod basics;
 mod checkout;

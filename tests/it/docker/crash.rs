@@ -1,7 +1,12 @@
 //! `apply` killed at every position of its journal, with phases and services as containers.
 
+use std::fs;
+use std::path::PathBuf;
+use std::process::Child;
+
 use crate::crash::{assert_once, at_each, generations};
 use crate::engines::{Host, on_hosts};
+use crate::world::eventually;
 
 use super::Yard;
 
@@ -25,30 +30,41 @@ fn yard(host: Host) -> Yard {
     yard
 }
 
-/// Number of times a role's container was started in this world since `begin`, which no list of containers shows.
-fn started(yard: &Yard, begin: &str) -> usize {
-    let store = yard.store();
-    let until = yard.docker(&["info", "--format", "{{.SystemTime}}"]);
-    let events = yard.docker(&[
-        "events",
-        "--since",
-        begin,
-        "--until",
-        &until,
-        "--filter",
-        &store,
-        "--filter",
-        "label=katkit.role=web",
-        "--filter",
-        "event=start",
-        "--format",
-        "{{.Action}}",
-    ]);
-    events.lines().count()
+/// Counts the starts of a role's container in this world as they happen, which no list of containers shows. The engine
+/// itself remembers only the last events of all tests together.
+struct Starts {
+    watching: Child,
+    seen: PathBuf,
+}
+
+impl Starts {
+    fn watch(yard: &Yard) -> Self {
+        let (begin, store) = (yard.docker(&["info", "--format", "{{.SystemTime}}"]), yard.store());
+        let seen = yard.path("starts");
+        let filters = ["--filter", &store, "--filter", "label=katkit.role=web", "--filter", "event=start"];
+        let mut watch = yard.host.command(&["events", "--since", &begin, "--format", "{{.Action}}"]);
+        let watching = watch.args(filters).stdout(fs::File::create(&seen).unwrap()).spawn().unwrap();
+        Self { watching, seen }
+    }
+
+    /// The starts so far, of at least one.
+    fn count(&self) -> usize {
+        eventually("a start", || {
+            let starts = fs::read_to_string(&self.seen).unwrap().lines().count();
+            (starts > 0).then_some(starts)
+        })
+    }
+}
+
+impl Drop for Starts {
+    fn drop(&mut self) {
+        self.watching.kill().unwrap();
+        self.watching.wait().unwrap();
+    }
 }
 
 /// Applies again, and checks the results from outside.
-fn recovers(yard: &Yard, begin: &str, what: &str) {
+fn recovers(yard: &Yard, starts: &Starts, what: &str) {
     let again = yard.run(["apply"]);
     assert_eq!(again.code, 0, "{what}: {again}\n{:#?}", yard.journal());
     let plan = yard.run(["plan", "--detailed-exitcode"]);
@@ -61,12 +77,11 @@ fn recovers(yard: &Yard, begin: &str, what: &str) {
     // The engine may start a container after the process that requested it died and the next one checked. That
     // deployment is then undone, and recorded as lost, before another is issued.
     let lost = yard.journal().iter().filter(|event| event.contains(r#""kind":"lost""#)).count();
-    // Podman does not report the history of a removed container: its `events` with an end finds nothing. Docker keeps the
-    // last 256 events of all tests together, so it may have forgotten some.
+    // Podman does not report the history of a removed container: its `events` with an end finds nothing.
     if yard.host == Host::Docker {
-        let starts = started(yard, begin);
+        let starts = starts.count();
         assert!(
-            starts <= 1 + lost,
+            (1..=1 + lost).contains(&starts),
             "{what}: rolled {starts} times, with {lost} deployments lost\n{:#?}",
             yard.journal()
         );
@@ -92,13 +107,13 @@ fn killed_at_any_event_the_next_apply_completes_with_one_container_and_nothing_r
     let killed = std::sync::atomic::AtomicUsize::new(0);
     at_each(&positions, 2, |event| {
         let yard = yard(host);
-        let begin = yard.docker(&["info", "--format", "{{.SystemTime}}"]);
+        let starts = Starts::watch(&yard);
         // Opened before, so that reading it disturbs nothing.
         yard.run(["plan"]);
         if yard.start(["apply"]).killed_when(|| yard.recorded() >= *event) {
             killed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
-        recovers(&yard, &begin, &format!("killed at event {event} of {events}"));
+        recovers(&yard, &starts, &format!("killed at event {event} of {events}"));
     });
     let killed = killed.into_inner();
     assert!(killed + 1 >= positions.len(), "only {killed} of {events} were killed before they were done");

@@ -37,7 +37,8 @@ impl Host {
         Engine::new(self.address(), Credentials::default())
     }
 
-    fn command(self, arguments: &[&str]) -> Command {
+    /// A `docker` with this engine.
+    pub fn command(self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
         if let Some(address) = self.address() {
             // Podman builds images itself, and is not a BuildKit backend.
