@@ -64,7 +64,7 @@ impl Drop for Starts {
 }
 
 /// Applies again, and checks the results from outside.
-fn recovers(yard: &Yard, starts: &Starts, what: &str) {
+fn recovers(yard: &Yard, watch: Starts, what: &str) {
     let again = yard.run(["apply"]);
     assert_eq!(again.code, 0, "{what}: {again}\n{:#?}", yard.journal());
     let plan = yard.run(["plan", "--detailed-exitcode"]);
@@ -79,7 +79,7 @@ fn recovers(yard: &Yard, starts: &Starts, what: &str) {
     let lost = yard.journal().iter().filter(|event| event.contains(r#""kind":"lost""#)).count();
     // Podman does not report the history of a removed container: its `events` with an end finds nothing.
     if yard.host == Host::Docker {
-        let starts = starts.count();
+        let starts = watch.count();
         assert!(
             (1..=1 + lost).contains(&starts),
             "{what}: rolled {starts} times, with {lost} deployments lost\n{:#?}",
@@ -87,6 +87,7 @@ fn recovers(yard: &Yard, starts: &Starts, what: &str) {
         );
     }
     assert_eq!(generations(yard, "dev/shop"), yard.journal().len(), "{what}");
+    drop(watch);
     yard.phases_are_gone();
 }
 
@@ -113,7 +114,7 @@ fn killed_at_any_event_the_next_apply_completes_with_one_container_and_nothing_r
         if yard.start(["apply"]).killed_when(|| yard.recorded() >= *event) {
             killed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
-        recovers(&yard, &starts, &format!("killed at event {event} of {events}"));
+        recovers(&yard, starts, &format!("killed at event {event} of {events}"));
     });
     let killed = killed.into_inner();
     assert!(killed + 1 >= positions.len(), "only {killed} of {events} were killed before they were done");
