@@ -1,24 +1,30 @@
-//! People: who an actor is, who wrote a commit, and which groups they belong to.
+//! People: who an actor is, who wrote a commit, which groups they belong to, and what they may do.
 //!
 //! The manifest gives people names. An actor whose identity was verified is known only by that identity: the name that
 //! it calls itself is no proof. An actor without a verified identity is who it says it is, so that a policy works on one
 //! machine; a policy can require more.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod rights;
+
 #[cfg(test)]
 mod tests;
+
+pub use rights::{Grant, Grantee, Right};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Actor, Assurance, GroupName, PersonName};
 
-/// The people and groups of a manifest.
+/// The people, the groups and the grants of a manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// The people.
     pub people: BTreeMap<PersonName, Person>,
     /// The members of each group.
     pub groups: BTreeMap<GroupName, BTreeSet<PersonName>>,
+    /// Who may do what; `None`: every actor may do everything.
+    pub grants: Option<Vec<Grant>>,
 }
 
 /// The identities of one of the people.

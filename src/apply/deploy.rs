@@ -13,7 +13,7 @@ use crate::domain::{
     CommitSha, Consent, Deploy, DeployOutcome, DeployPurpose, DeployState, DeploymentName, Event, LinkId,
     PhaseStatus, RunId, Token,
 };
-use crate::plan::{ApprovalBasis, DeployStep, HoldScope, LinkPlan, Step};
+use crate::plan::{DeployStep, HoldScope, LinkPlan, Step};
 use crate::platform::{InFlight, Platform, PlatformError, RollEnd, Upgrade};
 use crate::report::Progress;
 
@@ -24,9 +24,10 @@ pub(super) async fn deploy(
     session: &Session,
     record: &Mutex<Record>,
     stop: &Stop,
-    (link, approval): (&LinkId, Option<&ApprovalBasis>),
+    plan: &LinkPlan,
     step: &DeployStep,
 ) -> Result<Option<DeployOutcome>, ApplyError> {
+    let link = &plan.link;
     let (token, formerly, done, known) = {
         let record = record.lock().await;
         let run = record.head().run.as_ref();
@@ -73,8 +74,12 @@ pub(super) async fn deploy(
     if step.purpose == DeployPurpose::Rollback {
         record.lock().await.record(intent).await?;
     } else {
-        let may_begin =
-            |at, consents: &[Consent]| session.gate_at(link, purpose, approval, (consents, at)).is_none();
+        let manifest = session.estate().manifest();
+        let may_begin = |at, consents: &[Consent]| {
+            let is_upgrade = purpose == DeployPurpose::Upgrade;
+            session.gate_at(plan, purpose, (consents, at)).is_none()
+                && !(is_upgrade && plan.new_rejection(manifest, consents).is_some())
+        };
         if !record.lock().await.record_if(&intent, may_begin).await? {
             return Ok(None);
         }

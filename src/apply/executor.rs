@@ -33,7 +33,8 @@ impl Executor {
     pub fn new(estate: Arc<Estate>, owner: Owner, secrets: SecretReader) -> Self {
         let (git, blobs) = (Arc::clone(&estate.git), Arc::clone(&estate.blobs));
         let packs = PackPublisher::new(git, blobs, estate.scratch.clone());
-        let requests = Arc::new(OpenRequests::new(Arc::clone(&estate.state)));
+        let requests = OpenRequests::new(Arc::clone(&estate.state), estate.manifest().access.clone());
+        let requests = Arc::new(requests);
         Self { estate, secrets, packs, owner, requests }
     }
 

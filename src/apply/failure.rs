@@ -73,14 +73,8 @@ async fn roll_back(
         let (sha, why, alone) = (run.sha.clone(), state.rollback_reason(), state.was_lost());
         record.stage(Event::Quarantined { sha, why, good: Some(step.to.clone()), alone })?;
     }
-    let outcome = deploy::deploy(
-        link_executor.session,
-        link_executor.record,
-        link_executor.stop,
-        (&link_executor.plan.link, None),
-        step,
-    )
-    .await?;
+    let LinkExecutor { session, record, stop, plan, .. } = link_executor;
+    let outcome = deploy::deploy(session, record, stop, plan, step).await?;
     Ok(matches!(outcome, Some(DeployOutcome::Deployed)).then(|| step.to.clone()))
 }
 

@@ -3,7 +3,7 @@
 use super::ApplyError;
 use super::limit;
 use super::link_executor::LinkExecutor;
-use crate::domain::{DeployPurpose, Head, PhaseState, PhaseStatus};
+use crate::domain::{Consent, DeployPurpose, Head, PhaseState, PhaseStatus};
 use crate::plan::{ClosedGate, HoldScope, Step};
 use crate::report::LinkResult;
 
@@ -14,7 +14,11 @@ impl LinkExecutor<'_> {
         if !limit::deploys(group) {
             return Ok(None);
         }
-        if self.closed_gate(DeployPurpose::Upgrade).await?.is_some() {
+        let consents = self.consents().await?;
+        if let Some(held) = self.rejected(&consents).await? {
+            return Ok(Some(held));
+        }
+        if self.closed_gate(DeployPurpose::Upgrade, &consents).is_some() {
             return self.held_after(group).await;
         }
         match &self.plan.want {
@@ -34,8 +38,11 @@ impl LinkExecutor<'_> {
         let waiting = record.head().open_run().and_then(|run| run.phases.iter().find(waits));
         let Some(name) = waiting.map(|phase| phase.name.clone()) else { return Ok(None) };
         record.flush().await?;
-        let gate = self.closed_gate(DeployPurpose::Upgrade).await?;
-        Ok(Some(self.held(gate, &HoldScope::Phase { name }, record.head())))
+        let consents = self.consents().await?;
+        let gate = self.closed_gate(DeployPurpose::Upgrade, &consents);
+        let held = self.held(gate, &HoldScope::Phase { name }, record.head());
+        drop(record);
+        Ok(Some(self.rejected(&consents).await?.unwrap_or(held)))
     }
 
     /// The result of the link if its repair did not begin.
@@ -43,15 +50,16 @@ impl LinkExecutor<'_> {
         if self.stop.is_set() {
             return Ok(None);
         }
-        let gate = self.closed_gate(DeployPurpose::Repair).await?;
+        let gate = self.closed_gate(DeployPurpose::Repair, &self.consents().await?);
         Ok(Some(self.held(gate, &HoldScope::Repair, self.record.lock().await.head())))
     }
 
-    async fn closed_gate(self, purpose: DeployPurpose) -> Result<Option<ClosedGate>, ApplyError> {
-        let estate = self.session.estate();
-        let consents = estate.state.consents().await?.standing;
-        let (approval, now) = (self.plan.approval.as_deref(), estate.clock.now());
-        Ok(self.session.gate_at(&self.plan.link, purpose, approval, (&consents, now)))
+    pub(super) async fn consents(self) -> Result<Vec<Consent>, ApplyError> {
+        Ok(self.session.estate().state.consents().await?.standing)
+    }
+
+    fn closed_gate(self, purpose: DeployPurpose, consents: &[Consent]) -> Option<ClosedGate> {
+        self.session.gate_at(self.plan, purpose, (consents, self.session.estate().clock.now()))
     }
 
     pub(super) fn held(self, gate: Option<ClosedGate>, scope: &HoldScope, head: &Head) -> LinkResult {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::access::Access;
 use crate::causes;
 use crate::domain::{CommitSha, LinkId, Request, RequestId, RequestKind};
 use crate::plan::{LinkPlan, Step};
@@ -23,6 +24,7 @@ static READ_FAILED: RateLimited = RateLimited::new();
 #[derive(Debug)]
 pub(super) struct OpenRequests {
     state: Arc<dyn State>,
+    access: Access,
     watched: Mutex<Watched>,
     last: watch::Sender<LastRead>,
 }
@@ -54,8 +56,8 @@ pub(super) struct LinkRequests {
 }
 
 impl OpenRequests {
-    pub(super) fn new(state: Arc<dyn State>) -> Self {
-        Self { state, watched: Mutex::default(), last: watch::Sender::default() }
+    pub(super) fn new(state: Arc<dyn State>, access: Access) -> Self {
+        Self { state, access, watched: Mutex::default(), last: watch::Sender::default() }
     }
 
     /// Starts to watch the link of a plan, for requests that the plan does not decide.
@@ -123,14 +125,18 @@ impl LinkRequests {
     }
 
     fn cancel_of(&self, last: &LastRead, sha: &CommitSha) -> Option<Request> {
-        let withdrawn = |id: &RequestId| last.requests.iter().any(|other| other.withdraws(id));
+        let permitted = last
+            .requests
+            .iter()
+            .filter(|request| self.all.access.refusal_of(&self.link, request, &last.requests).is_none());
+        let withdrawn = |id: &RequestId| permitted.clone().any(|other| other.withdraws(id));
         let cancels = |request: &&Request| {
             request.link == self.link
                 && matches!(&request.ask, RequestKind::Cancel { sha: of } if of == sha)
                 && !withdrawn(&request.id)
                 && !self.decided.contains(&request.id)
         };
-        last.requests.iter().find(cancels).filter(|_| last.number >= self.first).cloned()
+        permitted.clone().find(cancels).filter(|_| last.number >= self.first).cloned()
     }
 }
 
@@ -172,7 +178,7 @@ mod tests {
 
     /// The id of the cancel that a watch of `plan` sees when these requests are read.
     fn seen(plan: &LinkPlan, number: u64, requests: Vec<Request>) -> Option<String> {
-        let all = Arc::new(OpenRequests::new(Arc::new(MemoryState::new())));
+        let all = Arc::new(OpenRequests::new(Arc::new(MemoryState::new()), Access::default()));
         let found = all.watch(plan).cancel_of(&LastRead { number, requests }, &sha("a"));
         found.map(|request| request.id.0)
     }

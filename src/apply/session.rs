@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{Executor, FailureLimit, Listener};
-use crate::domain::{Actor, Consent, DeployPurpose, LinkId, PlanDigest};
+use crate::domain::{Actor, Consent, DeployPurpose, PlanDigest};
 use crate::estate::Estate;
-use crate::plan::{self, ApprovalBasis, ClosedGate};
+use crate::plan::{self, ClosedGate, LinkPlan};
 use crate::report::{LinkReport, Progress};
 
 /// On whose behalf plans are carried out, who hears of the progress, and what stops it.
@@ -38,16 +38,14 @@ impl Session {
         report
     }
 
-    /// What a deployment of the link would wait for at this time and with these consents, if it had to. `approval` is
-    /// what its plan knows of the approvals that it needs.
+    /// What a planned deployment would wait for at this time and with these consents, if it had to.
     pub(super) fn gate_at(
         &self,
-        link: &LinkId,
+        plan: &LinkPlan,
         purpose: DeployPurpose,
-        approval: Option<&ApprovalBasis>,
         (consents, at): (&[Consent], Timestamp),
     ) -> Option<ClosedGate> {
-        let manifest = self.estate().manifest();
+        let (manifest, link, approval) = (self.estate().manifest(), &plan.link, plan.approval.as_deref());
         let gate = plan::gate(manifest, consents, link, purpose, (at, !self.actor.is_person()));
         let approval = approval.filter(|_| purpose == DeployPurpose::Upgrade);
         let lacking = approval.and_then(|basis| basis.lacking(manifest, link, consents, at));

@@ -15,6 +15,13 @@ impl LinkExecutor<'_> {
         if let Some(held) = self.withdrawn(sha).await? {
             return Ok(Some(held));
         }
+        let manifest = self.session.estate().manifest();
+        // Where nobody approves and nothing travels on, a rejection is rare: the deployment is conditional, the start is
+        // not.
+        let is_conditional = self.plan.approval.is_some() || manifest.pipeline_of(&self.plan.link).is_some();
+        if !is_conditional && let Some(held) = self.rejected(&self.consents().await?).await? {
+            return Ok(Some(held));
+        }
         let mut record = self.record.lock().await;
         let next = Generation(record.head().generation.0 + 1);
         let run = RunId::begun(next, &self.session.executor.owner);
@@ -27,18 +34,22 @@ impl LinkExecutor<'_> {
             saved_plan: self.session.saved_plan.clone(),
         };
         let link = self.plan.link.clone();
-        match self.plan.approval.as_deref() {
-            None => record.stage(event)?,
-            Some(_) => {
-                let may_start = |at, consents: &[Consent]| self.lacking(consents, at).is_none();
-                if !record.record_if(&event, may_start).await? {
-                    record.flush().await?;
-                    let consents = self.session.estate().state.consents().await?.standing;
-                    let gate = self.lacking(&consents, self.session.estate().clock.now());
-                    return Ok(Some(self.held(gate, &HoldScope::Link, record.head())));
-                }
+        if is_conditional {
+            let is_rejected = |consents: &[Consent]| self.plan.new_rejection(manifest, consents).is_some();
+            let may_start =
+                |at, consents: &[Consent]| self.lacking(consents, at).is_none() && !is_rejected(consents);
+            if !record.record_if(&event, may_start).await? {
+                record.flush().await?;
+                let consents = self.consents().await?;
+                let gate = self.lacking(&consents, self.session.estate().clock.now());
+                let held = self.held(gate, &HoldScope::Link, record.head());
+                drop(record);
+                return Ok(Some(self.rejected(&consents).await?.unwrap_or(held)));
             }
+        } else {
+            record.stage(event)?;
         }
+        drop(record);
         self.session.listener.hear(&Progress::RunStarted { link, sha: sha.clone() });
         Ok(None)
     }

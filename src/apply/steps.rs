@@ -138,8 +138,7 @@ impl LinkExecutor<'_> {
             Step::Deploy(step) => {
                 record.flush().await?;
                 drop(record);
-                let link = (link, self.plan.approval.as_deref());
-                let outcome = deploy::deploy(self.session, self.record, self.stop, link, step).await?;
+                let outcome = deploy::deploy(self.session, self.record, self.stop, self.plan, step).await?;
                 let Some(outcome) = outcome else { return self.held_repair().await };
                 let failed = failure::of_deployment(step.purpose, &step.to, &outcome);
                 return Ok(failed.map(|failed| LinkResult::Failed(Box::new(failed))));
@@ -217,10 +216,7 @@ impl LinkExecutor<'_> {
     fn deployment(self, step: &DeployStep) -> impl Future<Output = Result<(), ApplyError>> + use<> {
         let (session, record) = (Arc::clone(self.session), Arc::clone(self.record));
         let (plan, step, stop) = (self.plan.clone(), step.clone(), self.stop.clone());
-        async move {
-            let link = (&plan.link, plan.approval.as_deref());
-            deploy::deploy(&session, &record, &stop, link, &step).await.map(drop)
-        }
+        async move { deploy::deploy(&session, &record, &stop, &plan, &step).await.map(drop) }
     }
 
     async fn execution(

@@ -116,6 +116,7 @@ async fn cancelled(requests: &LinkRequests, sha: Option<&CommitSha>) -> Request 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Access;
     use crate::apply::open_requests::OpenRequests;
     use crate::liveness;
     use crate::plan::LinkPlan;
@@ -127,7 +128,7 @@ mod tests {
         let state: Arc<dyn State> = Arc::new(MemoryState::new());
         let owner = liveness::this_process("ana".to_owned(), jiff::Timestamp::UNIX_EPOCH);
         let held = Arc::new(HeldLease::acquire(&state, &plan.link, &owner, None).await.unwrap());
-        let requests = Arc::new(OpenRequests::new(state)).watch(&plan);
+        let requests = Arc::new(OpenRequests::new(state, Access::default())).watch(&plan);
         let (watch, _stop) = Watch::over(&held, CancellationToken::new(), requests, None);
         drop(watch);
         while Arc::strong_count(&held) > 1 {

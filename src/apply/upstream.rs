@@ -1,11 +1,12 @@
-//! A commit of a pipeline whose evidence was withdrawn after it was planned.
+//! A commit that was rejected, or whose evidence in a pipeline was withdrawn, after it was planned.
 
 use std::collections::BTreeSet;
 
 use super::ApplyError;
 use super::link_executor::LinkExecutor;
-use crate::domain::{CommitSha, Head, LinkId};
+use crate::domain::{CommitSha, Consent, Head, LinkId, Request};
 use crate::pipeline::{LinkRecord, Missing, Records, Soak};
+use crate::plan::Rejection;
 use crate::report::LinkResult;
 
 impl LinkExecutor<'_> {
@@ -29,7 +30,10 @@ impl LinkExecutor<'_> {
         let requests = estate.state.requests(Some(&others)).await?;
         let heads = estate.state.heads(Some(&others)).await?;
         let record = |(id, head): &(LinkId, Head)| {
-            let requests: Vec<_> = requests.iter().filter(|request| request.link == *id).cloned().collect();
+            let all: Vec<_> = requests.iter().filter(|request| request.link == *id).cloned().collect();
+            let access = &estate.manifest().access;
+            let permitted = |it: &&Request| access.refusal_of(id, it, &all).is_none();
+            let requests: Vec<_> = all.iter().filter(permitted).cloned().collect();
             (id.clone(), LinkRecord::of(head, &requests))
         };
         let records: Records = heads.iter().map(record).collect();
@@ -46,10 +50,26 @@ impl LinkExecutor<'_> {
         } else {
             format!("{} {}", sha.short(), missing.join(", and "))
         };
+        self.held_since(reason).await.map(Some)
+    }
+
+    /// The result of the link if a commit was rejected since the plan was made: only a new plan can tell whether its
+    /// commit contains that.
+    pub(super) async fn rejected(self, consents: &[Consent]) -> Result<Option<LinkResult>, ApplyError> {
+        let manifest = self.session.estate().manifest();
+        let Some(Rejection { at, sha, consent }) = self.plan.new_rejection(manifest, consents) else {
+            return Ok(None);
+        };
+        let by = &consent.by.name;
+        let reason = format!("{} was rejected by {by} for `{at}` since this was planned", sha.short());
+        self.held_since(reason).await.map(Some)
+    }
+
+    async fn held_since(self, reason: String) -> Result<LinkResult, ApplyError> {
         let mut record = self.record.lock().await;
         record.flush().await?;
         let deployed = record.head().deployed.as_ref().map(|deployed| deployed.sha.clone());
-        let hint = Some(format!("`katkit plan {link}` shows what happens now"));
-        Ok(Some(LinkResult::Held { deployed, reason, hint }))
+        let hint = Some(format!("`katkit plan {}` shows what happens now", self.plan.link));
+        Ok(LinkResult::Held { deployed, reason, hint })
     }
 }

@@ -14,7 +14,7 @@ pub enum AuditEntry {
 }
 
 /// The kinds of entries.
-pub const KINDS: [&str; 28] = [
+pub const KINDS: [&str; 32] = [
     "adopted",
     "approval",
     "attempt-ended",
@@ -23,15 +23,19 @@ pub const KINDS: [&str; 28] = [
     "deploy-ended",
     "deploy-intended",
     "deploy-issued",
+    "forgiveness",
     "forgotten",
     "freeze",
     "moved-from",
     "moved-to",
+    "override",
     "phase-restored",
     "phase-skipped",
     "pruned",
     "quarantined",
     "refused",
+    "rejection",
+    "release",
     "requested",
     "run-ended",
     "run-started",

@@ -116,8 +116,10 @@ async fn consents(state: &dyn State, query: &AuditQuery<'_>) -> Result<Vec<Audit
     for consent in state.consent_journal(None, usize::MAX).await? {
         let concerns = match &consent.what {
             ConsentKind::Freeze { links, .. } => query.links.iter().any(|id| links.match_link(id)),
-            ConsentKind::Approval { link, .. } => query.links.contains(link),
-            ConsentKind::Thaw | ConsentKind::Withdrawal => {
+            ConsentKind::Approval { link, .. }
+            | ConsentKind::Rejection { link, .. }
+            | ConsentKind::Override { link, .. } => query.links.contains(link),
+            ConsentKind::Thaw | ConsentKind::Withdrawal | ConsentKind::Release | ConsentKind::Forgiveness => {
                 consent.ends.iter().any(|ended| concerning.contains(ended))
             }
         };

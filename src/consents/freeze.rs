@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use super::expired;
+use crate::access::Right;
 use crate::domain::{Actor, Consent, ConsentId, ConsentKind, LinkPatterns};
 use crate::estate::Estate;
 use crate::policy::Zone;
-use crate::requests::RequestError;
-use crate::state::{NewConsent, StateError};
+use crate::requests::{RequestError, permitted};
+use crate::state::NewConsent;
 
 /// A freeze that an actor wants.
 #[derive(Clone, Debug)]
@@ -28,12 +29,19 @@ pub async fn freeze(
     by: &Actor,
     why: Option<String>,
     frozen: Frozen,
-) -> Result<Consent, StateError> {
+) -> Result<Consent, RequestError> {
+    permitted_on(estate, by, &frozen.links)?;
     let (standing, now) = (estate.state.consents().await?.standing, estate.clock.now());
     let Frozen { links, until, zone, holds_rollbacks } = frozen;
     let what = ConsentKind::Freeze { links, until, zone: zone.to_string(), holds_rollbacks };
     let ends = expired(&standing, now).collect();
-    estate.state.consent(NewConsent { at: now, by: by.clone(), why, what, ends }).await
+    Ok(estate.state.consent(NewConsent { at: now, by: by.clone(), why, what, ends }).await?)
+}
+
+/// Refuses a freeze, or its end, by an actor who does not have the right on all of its links.
+fn permitted_on(estate: &Estate, by: &Actor, links: &LinkPatterns) -> Result<(), RequestError> {
+    let mut frozen = estate.manifest().links().map(|(id, _, _)| id).filter(|id| links.match_link(id));
+    frozen.try_for_each(|id| permitted(estate, by, Right::Freeze, &id))
 }
 
 /// Ends freezes, all of them or none. Returns those that it ended.
@@ -57,7 +65,12 @@ pub async fn thaw(
                 return Err(RequestError::refused(format!("there is no freeze {id}"), hint));
             }
             Some(_) if thawed.iter().any(|consent| consent.id == *id) => {}
-            Some(consent) => thawed.push(consent.clone()),
+            Some(consent) => {
+                if let ConsentKind::Freeze { links, .. } = &consent.what {
+                    permitted_on(estate, by, links)?;
+                }
+                thawed.push(consent.clone());
+            }
         }
     }
     let mut ends: Vec<_> = thawed.iter().map(|consent| consent.id).chain(expired(&standing, now)).collect();

@@ -6,9 +6,11 @@
 
 mod approve;
 mod freeze;
+mod reject;
 
 pub use approve::{Approved, Candidate, approve, candidate, withdraw};
 pub use freeze::{Frozen, freeze, thaw};
+pub use reject::{Rejected, reject, release};
 
 use jiff::Timestamp;
 

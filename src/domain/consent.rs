@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Changes, EntryDigest, LinkId, LinkPatterns};
+use super::{Actor, Changes, CommitSha, EntryDigest, GateName, LinkId, LinkPatterns};
 
 /// The place of a consent in the journal of consents, from 1; 0 before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -75,6 +75,36 @@ pub enum ConsentKind {
     },
     /// The approvals that it ends no longer count.
     Withdrawal,
+    /// Neither a commit nor any that contains it may run at a link. In a pipeline, this holds the other links of its stage
+    /// and the stages after it as well.
+    Rejection {
+        /// The link.
+        link: LinkId,
+        /// The commit.
+        sha: CommitSha,
+    },
+    /// The rejections that it ends no longer hold anything.
+    Release,
+    /// A commit may run at a link for a while although some conditions are not met. While it is live, this is a debt: no
+    /// other commit may run before those conditions are met.
+    Override {
+        /// The link.
+        link: LinkId,
+        /// The commit.
+        sha: CommitSha,
+        /// The conditions that are overridden. Not empty.
+        gates: Vec<GateName>,
+        /// The conditions that earlier overrides still owe: this one takes over their debts.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        owes: Vec<GateName>,
+        /// What needs approvals, if the policy requires any: the commits since the last that owes nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        changes: Option<Box<Changes>>,
+        /// Until when the commit may start or be deployed.
+        until: Timestamp,
+    },
+    /// The debts of the overrides that it ends are forgiven.
+    Forgiveness,
 }
 
 impl ConsentKind {
@@ -85,22 +115,29 @@ impl ConsentKind {
             Self::Thaw => "thaw",
             Self::Approval { .. } => "approval",
             Self::Withdrawal => "withdrawal",
+            Self::Rejection { .. } => "rejection",
+            Self::Release => "release",
+            Self::Override { .. } => "override",
+            Self::Forgiveness => "forgiveness",
         }
     }
 
     /// Whether it stands until it expires or another ends it. Otherwise it only ends others.
     pub fn stands(&self) -> bool {
         match self {
-            Self::Freeze { .. } | Self::Approval { .. } => true,
-            Self::Thaw | Self::Withdrawal => false,
+            Self::Freeze { .. } | Self::Approval { .. } | Self::Rejection { .. } | Self::Override { .. } => {
+                true
+            }
+            Self::Thaw | Self::Withdrawal | Self::Release | Self::Forgiveness => false,
         }
     }
 
-    /// When it expires.
+    /// When it expires. An override does not: its debt may outlast it.
     pub fn expires(&self) -> Option<Timestamp> {
         match self {
             Self::Freeze { until, .. } | Self::Approval { until, .. } => Some(*until),
-            Self::Thaw | Self::Withdrawal => None,
+            Self::Rejection { .. } | Self::Override { .. } => None,
+            Self::Thaw | Self::Withdrawal | Self::Release | Self::Forgiveness => None,
         }
     }
 }

@@ -13,6 +13,7 @@ mod consent;
 mod digest;
 mod event;
 mod exit;
+mod gate;
 mod head;
 mod ids;
 mod images;
@@ -40,6 +41,7 @@ pub use consent::{Consent, ConsentId, ConsentKind};
 pub use digest::PlanDigest;
 pub use event::{DeployPurpose, Event, RecordedEvent, RunPhase, RunReason};
 pub use exit::{exit_code_meaning, signal_meaning};
+pub use gate::GateName;
 pub use head::{
     AttemptState, Cancellation, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Rollout,
     RunState,
@@ -49,7 +51,7 @@ pub use images::Images;
 pub use live_clock::LiveClock;
 pub use name::{
     COMMITS, FleetName, GroupName, LinkId, LinkName, NameError, PROBE, PersonName, PhaseName, PipelineName,
-    PolicyName, RepoName, StageName, TenantName, WorkflowName,
+    PolicyName, RepoName, RoleName, StageName, TenantName, WorkflowName,
 };
 pub use outcome::{DeployOutcome, LostCause, Outcome, RunOutcome};
 pub use owner::{Lease, Owner};

@@ -150,6 +150,8 @@ names! {
     PersonName by check;
     /// The name of a group of people in the manifest.
     GroupName by check;
+    /// The name of a role in the manifest: rights under one name.
+    RoleName by check;
     /// The name of a phase inside its workflow.
     PhaseName by check_phase;
 }

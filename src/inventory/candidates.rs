@@ -1,14 +1,28 @@
-//! Looks for rolled-back commits in the commits that a pipeline may choose.
+//! Looks for rolled-back and rejected commits in the commits that a pipeline may choose.
 
 use super::problem::problem;
 use super::{Sources, taint};
-use crate::domain::{CommitSha, Request, RequestKind};
+use crate::domain::{CommitSha, Consent, Request, RequestKind};
 use crate::git::Rollback;
 use crate::pipeline::{self, Choice, Question};
-use crate::plan::{self, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Problem};
+use crate::plan::{self, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Problem, Rejection};
 
 /// How many candidates are examined.
 const EXAMINED: usize = 20;
+
+/// Why a commit must not run at a link that follows a pipeline: it, or a commit that it contains, was rejected or was
+/// rolled back in the link's stage or in a stage before.
+pub async fn obstacle(
+    sources: Sources<'_>,
+    input: &LinkInput,
+    consents: &[Consent],
+    sha: &CommitSha,
+) -> Result<Option<HoldReason>, Problem> {
+    let repo = sources.manifest.link(&input.id).and_then(|(_, link)| sources.manifest.repos.get(&link.repo));
+    let (Some(repo), Some(found)) = (repo, input.pipeline.as_deref()) else { return Ok(None) };
+    let rejections = plan::rejections(sources.manifest, consents, &input.id);
+    Search { sources, url: &repo.url, input, found, rejections: &rejections }.obstacle(sha).await
+}
 
 /// A search among the commits that one link may run.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +31,7 @@ pub(super) struct Search<'a> {
     pub(super) url: &'a str,
     pub(super) input: &'a LinkInput,
     pub(super) found: &'a InPipeline,
+    pub(super) rejections: &'a [Rejection<'a>],
 }
 
 impl Search<'_> {
@@ -42,11 +57,13 @@ impl Search<'_> {
         let is_it =
             |request: &Request| matches!(&request.ask, RequestKind::Promote { sha: of } if *of == sha);
         if self.input.requests.iter().any(is_it) {
-            let at = match &reason {
-                HoldReason::Tainted { at: Some(at), .. } => at,
-                _ => &self.input.id,
-            };
-            let hint = Some(format!("`katkit retry {at}` releases it"));
+            let hint = Some(match &reason {
+                HoldReason::Tainted { at: Some(at), .. } => format!("`katkit retry {at}` releases it"),
+                HoldReason::Rejected { at, rejected, .. } => {
+                    format!("`katkit release {at} {}` releases it", rejected.short())
+                }
+                _ => format!("`katkit retry {}` releases it", self.input.id),
+            });
             return Err(Box::new(Hold { scope: HoldScope::Link, reason, hint, until: None }));
         }
         let Choice::Candidates(others) = pipeline::choose(&Question { promoted: None, ..*question }) else {
@@ -69,12 +86,14 @@ impl Search<'_> {
         }
         self.sources.git.ensure(self.url, sha).await.map_err(|error| problem(&error))?;
         let (taints, _) = taint::find(self.sources.git, self.url, sha, &bad).await?;
-        Ok(plan::tainted_by(head, Some(self.found), sha, &taints).map(|(reason, _)| reason))
+        Ok(plan::tainted_by(head, (Some(self.found), self.rejections), sha, &taints)
+            .map(|(reason, _)| reason))
     }
 
     fn rolled_back(self, sha: &CommitSha) -> Vec<Rollback> {
         let mut bad = taint::rolled_back(&self.input.head, sha);
         bad.extend(self.found.rolled_back.iter().map(|it| taint::rollback(&it.quarantine)));
+        bad.extend(self.rejections.iter().map(taint::rejection));
         bad
     }
 }

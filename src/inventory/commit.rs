@@ -10,7 +10,7 @@ use super::problem::problem;
 use super::{Sources, observe, taint};
 use crate::causes;
 use crate::description::{self, ServiceDescription};
-use crate::domain::{Checkout, CommitSha, PhaseKind, RepoName, TenantName, Workflow};
+use crate::domain::{Checkout, CommitSha, Consent, PhaseKind, RepoName, TenantName, Workflow};
 use crate::git::{Commits, GitError, Repositories, Rollback, Unsupported};
 use crate::lenient_json::FormatError;
 use crate::manifest::{Repo, Tenant};
@@ -52,7 +52,7 @@ struct CommitQuery {
 type Packable = OnceCell<Result<(), Problem>>;
 
 /// Fills in `facts` of the links for which the planner needs them, and observes in full what runs there.
-pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
+pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput], consents: &[Consent]) {
     let needed: Vec<_> =
         (0..links.len()).filter(|&at| plan::needs_commit(sources.manifest, &links[at])).collect();
     let to_observe: Vec<_> = (0..links.len())
@@ -63,7 +63,7 @@ pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
     }
     let mut questions: BTreeMap<CommitQuery, Vec<usize>> = BTreeMap::new();
     for &at in &needed {
-        if let Some(question) = question(sources, &links[at]) {
+        if let Some(question) = question(sources, &links[at], consents) {
             questions.entry(question).or_default().push(at);
         }
     }
@@ -84,14 +84,16 @@ pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput]) {
     observe::observe(sources, links, Some(&to_observe)).await;
 }
 
-fn question(sources: Sources<'_>, input: &LinkInput) -> Option<CommitQuery> {
+fn question(sources: Sources<'_>, input: &LinkInput, consents: &[Consent]) -> Option<CommitQuery> {
     let (tenant, link) = sources.manifest.link(&input.id)?;
     let sha = input.want.as_ref()?.as_ref().ok()?;
+    let mut bad = rolled_back(input, sha);
+    bad.extend(plan::rejections(sources.manifest, consents, &input.id).iter().map(taint::rejection));
     Some(CommitQuery {
         repo: link.repo.clone(),
         sha: sha.clone(),
         deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
-        bad: rolled_back(input, sha),
+        bad,
         folder: link.folder.clone(),
         watch: link.watch.clone().unwrap_or_default(),
         workflow: link.workflow.as_ref().map(ToString::to_string).ok_or_else(|| tenant.environment.clone()),

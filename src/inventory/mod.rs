@@ -19,6 +19,7 @@ mod wanted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use candidates::obstacle;
 pub use contained::contained;
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -110,7 +111,7 @@ pub async fn gather_beside<'a>(
     contained::find(sources, &mut links).await;
     approvals::find(sources, &mut links).await;
     observe::observe(sources, &mut links, None).await;
-    commit::gather(sources, &mut links).await;
+    commit::gather(sources, &mut links, &consents).await;
     let digests = sources.manifest.workflows.iter().map(|(name, workflow)| (name.clone(), workflow.digest()));
     Ok(PlanInput {
         manifest: sources.manifest,
@@ -199,6 +200,7 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<R
             holder,
             lease,
             requests: pending.remove(&id).unwrap_or_default(),
+            forbidden: Vec::new(),
             want: None,
             observed: plan::Observed::Absent,
             facts: None,
@@ -211,7 +213,12 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<R
             changes: None,
         }
     };
-    let links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);
+    let mut links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);
+    let access = &sources.manifest.access;
+    for LinkInput { id, requests, forbidden, .. } in links.iter_mut().filter(|it| !it.requests.is_empty()) {
+        let all = requests.clone();
+        *forbidden = requests.extract_if(.., |it| access.refusal_of(id, it, &all).is_some()).collect();
+    }
     let records = pipelines::records(sources.manifest, &links);
     let links = links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect();
     Ok(Recorded { links, records, consents: consents.standing })

@@ -19,7 +19,7 @@ use crate::pipeline::{
     self, BranchHistory, Choice, LinkRecord, Missing, Position, Question, Records, Refusal, Soak, Standing,
     Train,
 };
-use crate::plan::{ForeignRollback, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Problem};
+use crate::plan::{self, ForeignRollback, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Problem};
 
 /// What decides about the commits of pipelines, besides the branches.
 #[derive(Clone, Copy, Debug)]
@@ -223,7 +223,8 @@ async fn decide(
         found.waits = Some(hold);
         return (Ok(base), Some(found));
     }
-    let search = Search { sources, url: &repo.url, input, found: &found };
+    let rejections = plan::rejections(sources.manifest, known.consents, &input.id);
+    let search = Search { sources, url: &repo.url, input, found: &found, rejections: &rejections };
     let want = match choice {
         Choice::Commit(sha) if question.promoted == Some(&sha) && pin.is_none() => {
             search.promoted(&question, sha).await

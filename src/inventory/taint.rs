@@ -3,7 +3,7 @@
 use super::problem::problem;
 use crate::domain::{CommitSha, Head, Quarantine};
 use crate::git::{Repositories, Rollback, Tainted};
-use crate::plan::{Problem, Taint};
+use crate::plan::{Problem, Rejection, Taint};
 
 /// The link's rolled-back commits that also hold back commits containing them.
 pub(super) fn rolled_back(head: &Head, sha: &CommitSha) -> Vec<Rollback> {
@@ -15,6 +15,11 @@ pub(super) fn rolled_back(head: &Head, sha: &CommitSha) -> Vec<Rollback> {
 pub(super) fn rollback(quarantine: &Quarantine) -> Rollback {
     let Quarantine { sha, since: _, why: _, good, alone: _, cleared } = quarantine;
     Rollback { sha: sha.clone(), good: good.clone(), cleared: cleared.clone() }
+}
+
+/// What to look for in commits that may contain a rejected one.
+pub(super) fn rejection(rejection: &Rejection<'_>) -> Rollback {
+    Rollback { sha: rejection.sha.clone(), good: None, cleared: Vec::new() }
 }
 
 /// Those contained in `sha`, and a note for each that the repository no longer has.
@@ -32,7 +37,7 @@ pub(super) async fn find(
                 taints.push(Taint { sha: bad.sha.clone(), suspect, through, others });
             }
             Tainted::Unknown => notes.push(format!(
-                "cannot tell whether {} contains {}, which was rolled back: the repository lost that commit",
+                "cannot tell whether {} contains {}, which was rolled back or rejected: the repository lost that commit",
                 sha.short(),
                 bad.sha.short()
             )),

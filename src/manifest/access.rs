@@ -1,16 +1,17 @@
-//! `[people]` and `[access]`: who people are, and which groups they belong to.
+//! `[people]` and `[access.groups]`: who people are, and which groups they belong to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::definitions::{NamedTable, checked, unknown};
 use super::reader::{Located, Reader, Section, Value as _};
+use super::rights;
 use super::root_tables::{AccessKeys, PersonKeys};
 use super::source::Span;
 use super::suggest::quoted;
 use crate::access::{Access, Person};
 use crate::domain::{GroupName, PersonName};
 
-/// The people and groups of the root file.
+/// The people, the groups and the grants of the root file.
 pub(super) fn access(
     people: Option<Located<Section<'_, PersonKeys<'_>>>>,
     access: Option<Located<AccessKeys<'_>>>,
@@ -24,7 +25,7 @@ pub(super) fn access(
         built.people.extend(name.zip(it.read().map(person)));
     }
     check_unique(&built.people, &places, reader);
-    let groups = access.and_then(|access| access.value.groups);
+    let AccessKeys { groups, roles, grants } = access.map(|access| access.value).unwrap_or_default();
     for (key, raw) in groups.into_iter().flat_map(|section| section.value.table) {
         let it = NamedTable { reader: *reader, key: reader.span_of(key), raw };
         let name = checked::<GroupName>(key.get_ref(), &it);
@@ -45,6 +46,7 @@ pub(super) fn access(
         let members: BTreeSet<_> = members.collect();
         built.groups.extend(name.map(|name| (name, members)));
     }
+    built.grants = rights::grants(roles, grants, &built, reader);
     built
 }
 

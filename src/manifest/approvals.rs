@@ -45,7 +45,8 @@ pub(super) fn rule(
     Some(rule)
 }
 
-fn approver(name: Located<&str>, access: &Access, reader: &Reader<'_>) -> Option<Approver> {
+/// The group or person of this name; `None` if there is none, which is reported.
+pub(super) fn approver(name: Located<&str>, access: &Access, reader: &Reader<'_>) -> Option<Approver> {
     if let Some((group, members)) = access.groups.get_key_value(name.value) {
         if members.is_empty() {
             reader.error(name.span, format!("the group {} has no members", quoted(name.value)), "empty");

@@ -43,6 +43,7 @@ mod pipelines;
 mod policies;
 mod reader;
 mod resources;
+mod rights;
 mod root_tables;
 mod schema;
 mod secret_ref;

@@ -6,6 +6,7 @@ use super::reader::{Definitions, Key, Keys, Located, Raw, Reader, Section, Value
 use super::source::Span;
 use super::values::{Seconds, Text};
 use super::words::Backend;
+use crate::access::Right;
 
 keys! {
     /// The store of the record of runs and deployments.
@@ -52,10 +53,24 @@ keys! {
         oidc: Vec<Located<Text<'i>>>, "oidc";
     }
 
-    /// Who belongs to which group.
+    /// Who belongs to which group, and who may do what.
     AccessKeys, access, "`[access]`", json!({}) => {
         /// The people in each group.
         groups: Section<'i, Vec<Located<Text<'i>>>>, "groups";
+        /// The rights that each role has: `request`, `promote`, `approve`, `rollback`, `freeze`, `break-glass`.
+        roles: Section<'i, Vec<Right>>, "roles";
+        /// Who has which role. Without this key, everyone may do everything; with it, only what is granted.
+        grants: Vec<Located<GrantKeys<'i>>>, "grants";
+    }
+
+    /// A role that people and groups have.
+    GrantKeys, grant, "a grant", json!({}) => {
+        /// The role, of `[access.roles]`.
+        role: Text<'i>, "role", required;
+        /// Who has it: groups of `[access.groups]` and people; `"*"` is everyone.
+        to: Vec<Located<Text<'i>>>, "to", required;
+        /// The tenants and links that it is for, or patterns of them. Default: all.
+        on: Vec<Located<Text<'i>>>, "on";
     }
 
     /// What signs checkpoints of the record.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::access::Right;
 use crate::domain::{Assurance, OnFailure, Placement, Strategy};
 use crate::pipeline::Take;
 use crate::policy::{Gated, Part};
@@ -89,6 +90,8 @@ words! {
     Part, "part": "author" => Author, "committer" => Committer, "merger" => Merger, "initiator" => Initiator;
     Gated, "choice": "run" => Run, "deployment" => Deployment;
     Assurance, "assurance": "asserted" => Asserted, "aws" => Aws, "oidc" => Oidc;
+    Right, "right": "request" => Request, "promote" => Promote, "approve" => Approve, "rollback" => Rollback,
+        "freeze" => Freeze, "break-glass" => BreakGlass;
     OnFailure, "choice": "hold" => Hold, "rollback" => Rollback;
 }
 

@@ -36,6 +36,8 @@ pub enum CommitState {
     Failed,
     /// It was rolled back here.
     RolledBack,
+    /// It, or a commit that it contains, was rejected or was rolled back in the stage or before it.
+    Tainted,
     /// The branch's first-parent history does not have it.
     OffBranch,
 }

@@ -28,6 +28,7 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
         holds: _,
         notes: _,
         rolled_back_elsewhere: _,
+        rejections: _,
         approval: _,
     } = reviewed;
     if *base != generation {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::input::{LinkInput, Problem};
 use super::{ClosedGate, DeployStep, Gates, Hold, HoldReason, HoldScope, LinkPlan, Step};
-use crate::domain::{Actor, DeployPurpose, Event, Generation, Head, RecordedEvent};
+use crate::domain::{Actor, Consent, DeployPurpose, Event, Generation, Head, RecordedEvent};
 use crate::journal;
 use crate::manifest::Manifest;
 
@@ -14,6 +14,8 @@ pub(super) struct PlanDraft<'a> {
     pub(super) manifest: &'a Manifest,
     /// What the policies and freezes by hand hold back at this time.
     pub(super) gates: &'a Gates,
+    /// The consents that stand.
+    pub(super) consents: &'a [Consent],
     /// What holds the deployment of the wanted commit: these gates, and the approvals that it lacks.
     pub(super) upgrade_gate: Option<ClosedGate>,
     /// Whether the run for the wanted commit lacks approvals.

@@ -54,6 +54,8 @@ pub struct LinkInput {
     pub lease: Option<Box<Lease>>,
     /// The open requests, oldest first.
     pub requests: Vec<Request>,
+    /// Open requests of actors who do not have the right to make them.
+    pub forbidden: Vec<Request>,
     /// The wanted sha, or what holds the link without one; `None` if the link is not in the manifest. The live commit,
     /// if that contains the tip of the branch, or if its pipeline has no candidate.
     pub want: Option<Result<CommitSha, Box<Hold>>>,

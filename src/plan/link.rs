@@ -7,7 +7,7 @@ use super::recover::{finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
 use super::{
     ApprovalBasis, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, Renamed, Step, deploy, moved,
-    quarantine, requests,
+    quarantine, rejection, requests,
 };
 use crate::domain::{
     CommitSha, DeployPurpose, Event, Generation, Head, Phase, PhaseStatus, Request, RequestKind, RunOutcome,
@@ -42,6 +42,7 @@ fn at_rest(manifest: &Manifest, input: &LinkInput, want: &CommitSha) -> bool {
         Observed::Running { .. } | Observed::Unknown(_) => false,
     };
     runs && input.requests.is_empty()
+        && input.forbidden.is_empty()
         && is_converged(&input.head, want)
         && run_planning::not_skipped_any_more(manifest, &input.id, &input.head).is_empty()
 }
@@ -86,6 +87,7 @@ pub(super) fn plan_link(
         holds: Vec::new(),
         notes: notes(all.manifest, input),
         rolled_back_elsewhere: rolled_back_elsewhere(input),
+        rejections: rejection::known(all.manifest, &all.consents, &input.id),
         approval: ApprovalBasis::of(all.manifest, &all.consents, input).map(Box::new),
     };
     // The common case first, without copying anything.
@@ -164,7 +166,9 @@ fn drafted<'a>(
     let gate = gates.closed(manifest, &input.id, DeployPurpose::Upgrade).cloned();
     let holds_run = unapproved.as_ref().is_some_and(|unapproved| unapproved.holds_run);
     let upgrade_gate = ClosedGate::and_approvals(gate, unapproved, &input.id);
-    let mut draft = PlanDraft { input, manifest, gates, upgrade_gate, holds_run, now, head, plan, broken };
+    let consents = &all.consents;
+    let mut draft =
+        PlanDraft { input, manifest, gates, consents, upgrade_gate, holds_run, now, head, plan, broken };
     if let Holder::Dead(owner) = &input.holder {
         // Always legal: it only names the previous owner.
         let _ = draft.project(Event::TakenOver { from: owner.to_string() });

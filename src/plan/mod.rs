@@ -17,11 +17,13 @@ mod deploy;
 mod draft;
 mod gate;
 mod hold;
+mod hold_reason;
 mod input;
 mod link;
 mod moved;
 mod quarantine;
 mod recover;
+mod rejection;
 mod requests;
 mod run_planning;
 mod step;
@@ -34,7 +36,8 @@ pub use arrival::{Arrival, Goal, arrival, is_repair, lasting, obstacle};
 pub use compare::difference;
 pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};
 pub use gate::{ClosedGate, Gates, gate};
-pub use hold::{Hold, HoldReason, HoldScope};
+pub use hold::{Hold, HoldScope};
+pub use hold_reason::HoldReason;
 pub use input::{
     CommitFacts, ForeignRollback, Holder, InPipeline, LinkInput, Observed, OrphanedService, PlanInput,
     Problem, Taint,
@@ -42,6 +45,7 @@ pub use input::{
 pub use link::{needs_commit, needs_what_runs};
 pub use moved::{Renamed, relocate, renames};
 pub use quarantine::tainted_by;
+pub use rejection::{Rejection, rejections};
 pub use step::{CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step, StepReason};
 
 /// Decides what must happen so that every link runs the commit that the manifest wants.

@@ -1,8 +1,8 @@
-//! Holds rolled-back commits, and commits that contain one.
+//! Holds rolled-back and rejected commits, and commits that contain one.
 
 use super::draft::PlanDraft;
 use super::recover::end_leftovers;
-use super::{HoldReason, InPipeline, Taint, deploy};
+use super::{HoldReason, InPipeline, Rejection, Taint, deploy, rejections};
 use crate::domain::{CommitSha, Head};
 
 /// How many digits of the sha the hint shows after `Fixes:`.
@@ -21,8 +21,12 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
         );
         (HoldReason::Quarantined { sha, since, why }, hint)
     } else if let Some((reason, others)) = tainted(draft, want) {
-        let HoldReason::Tainted { by, at, .. } = &reason else { return false };
-        let by = short(by);
+        let (by, at) = match &reason {
+            HoldReason::Tainted { by, at, .. } => (short(by), at),
+            HoldReason::Rejected { rejected, at, .. } => (short(rejected), &Some(at.clone())),
+            _ => return false,
+        };
+        let is_rejected = matches!(reason, HoldReason::Rejected { .. });
         let revert = match others {
             0 => format!("revert it, say `Fixes: {by}` in the commit that fixes it"),
             1 => format!(
@@ -36,6 +40,9 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
         let mut requested =
             rolled_back.filter(|it| it.is_requested && it.quarantine.sha.as_str().starts_with(&by));
         let release = match (at.as_deref(), requested.next()) {
+            (at, _) if is_rejected => {
+                format!("release it with `katkit release {} {}`", at.unwrap_or(id), &by[..10])
+            }
             (Some(at), Some(_)) => format!("withdraw the request, with `katkit withdraw {at}`"),
             (Some(at), None) => format!("release it where it was rolled back, with `katkit retry {at}`"),
             (None, _) => format!("release this one with `katkit retry {id}`"),
@@ -54,14 +61,15 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
 fn tainted(draft: &PlanDraft<'_>, want: &CommitSha) -> Option<(HoldReason, usize)> {
     let facts = draft.input.facts.as_ref()?.as_ref().ok()?;
     // A request in this plan may have released it.
-    tainted_by(&draft.head, draft.input.pipeline.as_deref(), want, &facts.taints)
+    let rejections = rejections(draft.manifest, draft.consents, &draft.input.id);
+    tainted_by(&draft.head, (draft.input.pipeline.as_deref(), &rejections), want, &facts.taints)
 }
 
-/// The first rolled-back commit that `want` contains and that is not cleared for `want`, and how many others were
-/// rolled back with it.
+/// Why `want` is held: the first rolled-back commit that it contains and that is not cleared for it, or rejected commit,
+/// and how many others were rolled back with it.
 pub fn tainted_by(
     head: &Head,
-    pipeline: Option<&InPipeline>,
+    (pipeline, rejections): (Option<&InPipeline>, &[Rejection<'_>]),
     want: &CommitSha,
     taints: &[Taint],
 ) -> Option<(HoldReason, usize)> {
@@ -74,7 +82,10 @@ pub fn tainted_by(
         };
         let (quarantine, at) = match here {
             Some(here) => (here, None),
-            None => elsewhere().map(|it| (&it.quarantine, Some(Box::new(it.at.clone()))))?,
+            None => match elsewhere() {
+                Some(it) => (&it.quarantine, Some(Box::new(it.at.clone()))),
+                None => return rejected(rejections, want, taint).map(|reason| (reason, taint.others)),
+            },
         };
         let reason = HoldReason::Tainted {
             sha: want.clone(),
@@ -86,5 +97,19 @@ pub fn tainted_by(
             at,
         };
         Some((reason, taint.others))
+    })
+}
+
+fn rejected(rejections: &[Rejection<'_>], want: &CommitSha, taint: &Taint) -> Option<HoldReason> {
+    let Rejection { at, sha, consent } = rejections.iter().find(|rejection| *rejection.sha == taint.sha)?;
+    Some(HoldReason::Rejected {
+        sha: want.clone(),
+        rejected: (*sha).clone(),
+        through: taint.through.clone(),
+        by: consent.by.name.clone(),
+        since: consent.at,
+        why: consent.why.clone(),
+        at: Box::new((*at).clone()),
+        consent: consent.id,
     })
 }

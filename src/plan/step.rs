@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApprovalBasis, Hold, OrphanedService};
 use crate::domain::{
-    AttemptNumber, CommitSha, DeployPurpose, Generation, Lease, LinkId, OnFailure, Phase, PhaseName, Request,
-    RunId, RunOutcome, RunPhase, RunReason, Strategy,
+    AttemptNumber, CommitSha, ConsentId, DeployPurpose, Generation, Lease, LinkId, OnFailure, Phase,
+    PhaseName, Request, RunId, RunOutcome, RunPhase, RunReason, Strategy,
 };
 
 /// A plan: what will be done, and what is held back.
@@ -54,6 +54,9 @@ pub struct LinkPlan {
     /// Commits that were rolled back elsewhere in its pipeline, which the plan took into account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rolled_back_elsewhere: Vec<CommitSha>,
+    /// The rejections that the plan took into account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejections: Vec<ConsentId>,
     /// The approvals that the commit needs and has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Box<ApprovalBasis>>,
@@ -75,6 +78,7 @@ impl LinkPlan {
             holds: Vec::new(),
             notes: Vec::new(),
             rolled_back_elsewhere: Vec::new(),
+            rejections: Vec::new(),
             approval: None,
         }
     }

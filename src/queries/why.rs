@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::journal_pages::{past_run, past_runs};
 use crate::blobs::{BlobError, BlobKey, FailedReplica};
-use crate::domain::{CommitSha, FormerName, Head, LinkId, PhaseState, PhaseStatus, RunState};
+use crate::domain::{CommitSha, Consent, FormerName, Head, LinkId, PhaseState, PhaseStatus, RunState};
 use crate::estate::Estate;
 use crate::inventory::{self, Scope, Targets};
 use crate::journal::PastRun;
@@ -33,6 +33,7 @@ pub struct WhyFacts {
     /// `None` if the link is forgotten. Nobody works on such a link.
     found: Option<LinkInput>,
     plan: Option<LinkPlan>,
+    consents: Vec<Consent>,
     run: Option<PastRun>,
     tails: Vec<Tail>,
     story: Option<CommitStory>,
@@ -73,8 +74,9 @@ pub async fn why(
     let (at, plan) = (input.now, plan::plan(&input).links.into_iter().next());
     let found = input.links.into_iter().next();
     let (loaded, link) = (Arc::clone(&estate.loaded), link.clone());
+    let consents = input.consents;
     let mut facts =
-        WhyFacts { loaded, link, at, head, found, plan, run: None, tails: Vec::new(), story: None };
+        WhyFacts { loaded, link, at, head, found, plan, consents, run: None, tails: Vec::new(), story: None };
     facts.run = match &facts.head().run {
         Some(run) => past_run(estate, facts.recorded(), &run.id).await?,
         None => None,
@@ -164,7 +166,17 @@ impl WhyFacts {
             false => inventory::branch_history(&*estate.git, repo, found.branch.tip()?, sha).await.ok(),
         };
         let branch = further.as_ref().unwrap_or(&found.branch);
-        Some(CommitPlace { state: CommitState::of(self.head(), branch, want, sha), missing })
+        let state = CommitState::of(self.head(), branch, want, sha);
+        let may_be_tainted =
+            matches!(state, CommitState::Held | CommitState::Candidate | CommitState::Superseded);
+        let taint = match self.found.as_ref().filter(|_| may_be_tainted) {
+            Some(input) => {
+                inventory::obstacle(estate.sources(), input, &self.consents, sha).await.unwrap_or_default()
+            }
+            None => None,
+        };
+        let state = if taint.is_some() { CommitState::Tainted } else { state };
+        Some(CommitPlace { state, missing, taint })
     }
 
     /// The name that the link is recorded under: until the next apply, a renamed link keeps its old one.

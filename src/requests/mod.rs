@@ -13,6 +13,7 @@ mod error;
 mod pending;
 mod promote;
 mod record;
+mod release;
 mod retry;
 mod rollback;
 mod skip;
@@ -26,7 +27,8 @@ pub use commit_prefix::{CommitPrefixError, find_commit};
 pub use error::{Refusal, RequestError};
 pub use record::{PreparedRequest, RecordedRequest, prepare, proposed, refuses};
 
-use crate::domain::{CommitSha, Head, LinkId, PhaseName, RequestId, RequestKind};
+use crate::access::Right;
+use crate::domain::{Actor, CommitSha, Head, LinkId, PhaseName, RequestId, RequestKind};
 use crate::estate::Estate;
 
 /// What an actor can request for a link, with defaults for what the link's state determines.
@@ -50,6 +52,11 @@ pub enum Action {
     Rollback {
         /// The sha of the commit to deploy, or a prefix of it; `None` for the last verified commit.
         to: Option<String>,
+    },
+    /// Release a commit that was rolled back, or that contains one that was.
+    Release {
+        /// Its sha, a prefix of it, or another name for it.
+        sha: String,
     },
     /// Choose the next commit of a link in a pipeline.
     Promote {
@@ -80,22 +87,53 @@ pub struct CheckedRequest {
     pub confirmation: String,
 }
 
-/// Turns an action into requests for `link`, usually one. Fails if `head`, the link's recorded state, rules it out.
+/// Turns an action of an actor into requests for `link`, usually one. Fails if `head`, the link's recorded state, rules
+/// it out, or if the actor does not have the right.
 ///
 /// Records nothing. A retry and a skip query the repository, a withdrawal reads the pending requests.
 pub async fn check(
-    estate: &Estate,
+    (estate, by): (&Estate, &Actor),
     link: &LinkId,
     head: &Head,
     action: &Action,
 ) -> Result<Vec<CheckedRequest>, RequestError> {
+    if let Some(right) = action.right() {
+        permitted(estate, by, right, link)?;
+    }
     let request = match action {
         Action::Retry { phase } => retry::check(estate, link, head, phase.as_ref()).await?,
         Action::Skip { phase, sha } => skip::check(estate, link, head, phase, sha.as_ref()).await?,
         Action::Cancel => cancel::check(link, head)?,
         Action::Rollback { to } => rollback::check(link, head, to.as_deref())?,
+        Action::Release { sha } => release::check(estate, link, head, sha).await?,
         Action::Promote { sha } => promote::check(estate, link, head, sha.as_deref()).await?,
-        Action::Withdraw(withdrawal) => return withdraw::check(&*estate.state, link, withdrawal).await,
+        Action::Withdraw(withdrawal) => return withdraw::check((estate, by), link, withdrawal).await,
     };
+    // A retry may turn out to be a release.
+    permitted(estate, by, Right::of(&request.kind), link)?;
     Ok(vec![request])
+}
+
+impl Action {
+    /// The right that it takes, at least; `None`: that depends on what it withdraws.
+    fn right(&self) -> Option<Right> {
+        Some(match self {
+            Self::Retry { .. } | Self::Skip { .. } | Self::Cancel => Right::Request,
+            Self::Rollback { .. } => Right::Rollback,
+            Self::Release { .. } => Right::Approve,
+            Self::Promote { .. } => Right::Promote,
+            Self::Withdraw(_) => return None,
+        })
+    }
+}
+
+/// Refuses what an actor does not have the right to do.
+pub fn permitted(estate: &Estate, by: &Actor, right: Right, link: &LinkId) -> Result<(), RequestError> {
+    match estate.manifest().access.refusal(by, right, link) {
+        None => Ok(()),
+        Some(what) => {
+            let hint = format!("`katkit who-can {} {link}` shows who does", right.command());
+            Err(RequestError::refused(what, hint))
+        }
+    }
 }

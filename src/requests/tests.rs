@@ -84,7 +84,7 @@ fn rolled_back(digit: char) -> Head {
 
 /// The only request that the action leads to, and its confirmation; or the error and its hint.
 async fn checked(head: &Head, action: Action) -> Result<(RequestKind, String), (String, Option<String>)> {
-    let requests = check(&estate(), &link(), head, &action).await;
+    let requests = check((&estate(), &"ana".into()), &link(), head, &action).await;
     let mut requests = requests.map_err(|error| (error.to_string(), error.hint()))?;
     let CheckedRequest { kind, confirmation } = requests.pop().unwrap();
     assert!(requests.is_empty());
@@ -97,7 +97,7 @@ fn refused<T>(what: &str, hint: &str) -> Result<T, (String, Option<String>)> {
 
 /// Requests to cancel the run, and returns the confirmation.
 async fn cancel(estate: &Estate, by: &str, why: Option<&str>) -> String {
-    let requests = check(estate, &link(), &failed('2'), &Action::Cancel).await.unwrap();
+    let requests = check((estate, &"ana".into()), &link(), &failed('2'), &Action::Cancel).await.unwrap();
     let requests = requests.into_iter().map(|request| (link(), request)).collect();
     let mut prepared = prepare(estate, requests, &Actor::from(by), why).await.unwrap();
     prepared.pop().unwrap().record(estate).await.unwrap().confirmation
@@ -105,7 +105,7 @@ async fn cancel(estate: &Estate, by: &str, why: Option<&str>) -> String {
 
 /// Checks a withdrawal.
 async fn withdraw(estate: &Estate, withdrawal: Withdrawal) -> Result<Vec<CheckedRequest>, RequestError> {
-    check(estate, &link(), &Head::default(), &Action::Withdraw(withdrawal)).await
+    check((estate, &"ana".into()), &link(), &Head::default(), &Action::Withdraw(withdrawal)).await
 }
 
 async fn recorded(estate: &Estate) -> Vec<Request> {
@@ -175,7 +175,7 @@ async fn a_skip_applies_only_to_the_wanted_commit() {
 #[tokio::test]
 async fn a_rollback_to_a_text_that_is_not_a_sha_is_invalid_rather_than_refused() {
     let rollback = Action::Rollback { to: Some("main".to_owned()) };
-    let error = check(&estate(), &link(), &failed('2'), &rollback).await.unwrap_err();
+    let error = check((&estate(), &"ana".into()), &link(), &failed('2'), &rollback).await.unwrap_err();
     assert!(matches!(error, RequestError::Commit(CommitPrefixError::Invalid(_))), "{error:?}");
 }
 
@@ -217,7 +217,7 @@ fn checking_preparing_and_recording_can_move_between_threads() {
     fn is_send<T: Send>(_: &T) {}
     let (estate, link, head, actor) = (estate(), link(), Head::default(), Actor::from("ana"));
     let steps = async {
-        let checked = check(&estate, &link, &head, &Action::Retry { phase: None }).await?;
+        let checked = check((&estate, &"ana".into()), &link, &head, &Action::Retry { phase: None }).await?;
         let checked = checked.into_iter().map(|request| (link.clone(), request)).collect();
         for prepared in prepare(&estate, checked, &actor, None).await? {
             prepared.record(&estate).await?;

@@ -81,5 +81,8 @@ pub use summary::SummaryText;
 pub use terminal::{Style, TextStyle, clip, hang, visible};
 pub use verification::{VerificationJson, VerificationText, VerifiedJson};
 pub use wait::{ArrivalJson, ArrivalStateJson, ArrivalsJson, ArrivalsText, WaitOutcomeJson};
-pub use who_can::{ApproverJson, ApproverStateJson, RuleJson, RuleStandings, WhoCan, WhoCanJson, WhoCanText};
+pub use who_can::{
+    ApprovalJson, ApproverJson, ApproverStateJson, RightHolderJson, RightJson, RuleJson, RuleStandings,
+    WhoCan, WhoCanBy, WhoCanJson, WhoCanText,
+};
 pub use why::{CommitPlace, CommitStory, Tail, Why, WhyJson, WhyPipeline, WhyText};

@@ -44,7 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Judges by what it is given, so that the manifest and the planner can both use it.
     ("policy", &["access", "domain"]),
     ("report", &["domain"]),
-    ("views", &["audit", "domain", "journal", "manifest", "pipeline", "plan", "policy", "report"]),
+    ("views", &["access", "audit", "domain", "journal", "manifest", "pipeline", "plan", "policy", "report"]),
     ("workflow", &["domain", "lenient_json"]),
     // Ports.
     ("blobs", &["aws", "domain", "hints"]),
@@ -57,6 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "apply",
         &[
+            "access",
             "blobs",
             "causes",
             "clock",
@@ -116,8 +117,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "clock",
             "domain",
             "estate",
+            "git",
             "inventory",
             "manifest",
+            "pipeline",
             "plan",
             "policy",
             "requests",
@@ -127,7 +130,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // A server calls it too: it knows no arguments, no terminal and no output.
     (
         "requests",
-        &["blobs", "clock", "domain", "estate", "git", "inventory", "manifest", "pipeline", "plan", "state"],
+        &[
+            "access",
+            "blobs",
+            "clock",
+            "domain",
+            "estate",
+            "git",
+            "inventory",
+            "manifest",
+            "pipeline",
+            "plan",
+            "state",
+        ],
     ),
     // What `status`, `why`, `wait` and `history` ask, for callers without a terminal.
     (

@@ -92,7 +92,7 @@ fn the_tour_of_the_pipeline_ends_with_everything_in_production() {
     let bad = chapter(&stdout, "\n# A commit that beta likes");
     assert!(bad.contains("durians are not allowed here") && bad.contains("rolled back to"), "{said}");
     let later = chapter(&stdout, "\n# Neither");
-    assert!(later.contains("contains") && later.contains("(wave 1 of the stage `prod`)"), "{said}");
+    assert!(later.contains("contains") && later.contains("was rolled back in `prod-eu/shop` at"), "{said}");
     let done = chapter(&stdout, "\n# Done");
     assert_eq!(done.matches("live, the newest").count(), 3, "{said}");
     assert!(stdout.lines().all(|line| line.chars().count() <= 120), "{said}");

@@ -224,6 +224,7 @@ async fn planned(session: &Session) -> Plan {
         holder: Holder::Nobody,
         lease: None,
         requests: Vec::new(),
+        forbidden: Vec::new(),
         want: Some(Ok(sha())),
         watched: None,
         facts: Some(Ok(Arc::new(facts))),

@@ -23,6 +23,8 @@ pub(super) mod pipeline;
 pub(super) mod plan;
 pub(super) mod promote;
 pub(super) mod prune;
+pub(super) mod reject;
+pub(super) mod release;
 pub(super) mod request;
 pub(super) mod retry;
 pub(super) mod rollback;

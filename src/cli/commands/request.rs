@@ -16,7 +16,6 @@ use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::cli::output::confirm::{self, Consent};
 use crate::domain::{LinkId, Request};
-use crate::estate::Estate;
 use crate::inventory::Scope;
 use crate::requests::{self, Action, CheckedRequest, RecordedRequest};
 use crate::views::{PlanText, hang};
@@ -32,7 +31,7 @@ pub(in crate::cli) struct Options {
     pub(in crate::cli) links: Vec<String>,
     /// Reason, for the record
     #[arg(long, value_name = "TEXT", display_order = 100)]
-    why: Option<String>,
+    pub(in crate::cli) why: Option<String>,
     /// Apply the request at once, instead of leaving it to the next `apply`
     #[arg(long, display_order = 101)]
     apply: bool,
@@ -70,7 +69,7 @@ pub(in crate::cli) async fn run(
         [] => link::with_requests(estate).await?,
         links => link::all_requested(estate, links).await?,
     };
-    let checked = check(command, estate, links, output).await?;
+    let checked = check(command, &opened, links, output).await?;
     let ids: BTreeSet<_> = checked.iter().map(|(id, _)| id.clone()).collect();
     let selection =
         Selection { targets: ids.iter().map(ToString::to_string).collect(), ..Selection::default() };
@@ -137,15 +136,15 @@ async fn agreed(
 /// are refused.
 async fn check<C: RequestCommand>(
     command: &C,
-    estate: &Estate,
+    opened: &Opened,
     links: Vec<Requested>,
     output: &mut Output,
 ) -> Result<Vec<(LinkId, CheckedRequest)>, CommandError> {
     let all = links.len();
-    let action = &command.action();
+    let (action, by) = (&command.action(), (&*opened.estate, &opened.actor));
     let checks = links.into_iter().map(|Requested { id, head, is_named }| async move {
         let answer = match head {
-            Ok(head) => requests::check(estate, &id, &head, action).await.map_err(CommandError::from),
+            Ok(head) => requests::check(by, &id, &head, action).await.map_err(CommandError::from),
             Err(error) => Err(error),
         };
         (id, is_named, answer)

@@ -309,6 +309,7 @@ impl World {
             damage: None,
             lease: (self.holder != Holder::Nobody).then(|| Box::new(Self::lease())),
             requests: requests.collect(),
+            forbidden: Vec::new(),
             want: Some(if self.git { Ok(sha(self.wants)) } else { Err(Box::new(unreachable().into())) }),
             observed,
             facts: self.git.then(|| self.broken.clone().map_or(Ok(facts), Err)),

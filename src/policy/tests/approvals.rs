@@ -22,6 +22,7 @@ fn access() -> Access {
     };
     let members: BTreeSet<_> = ["ana", "ben", "bot"].iter().map(|name| name.parse().unwrap()).collect();
     Access {
+        grants: None,
         people: ["ana", "ben", "bot", "cleo"].iter().map(|name| person(name)).collect(),
         groups: BTreeMap::from([("release".parse().unwrap(), members)]),
     }

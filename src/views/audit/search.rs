@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::audit::AuditEntry;
-use crate::domain::{Consent, ConsentId, ConsentKind, LinkId};
+use crate::domain::{Consent, ConsentId, ConsentKind, GateName, LinkId};
 use crate::policy::Zone;
 use crate::views::history::{Commits, TIME, who, words};
 use crate::views::moment::second;
@@ -86,6 +86,13 @@ pub(super) fn consent_words(consent: &Consent) -> String {
             }
         }
         ConsentKind::Withdrawal => ended("approval"),
+        ConsentKind::Rejection { link, sha } => format!("rejection {id} of {} for {link}", sha.short()),
+        ConsentKind::Release => ended("rejection"),
+        ConsentKind::Override { link, sha, gates, owes: _, changes: _, until } => {
+            let until = Zone::UTC.at(*until);
+            format!("override {id} of {} for {} in {link}, until {until}", GateName::list(gates), sha.short())
+        }
+        ConsentKind::Forgiveness => ended("the debt of override"),
     };
     match why {
         Some(why) => format!("{text} ({why})"),

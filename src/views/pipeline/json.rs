@@ -165,6 +165,8 @@ pub enum CommitStateJson {
     Failed,
     /// It was rolled back here.
     RolledBack,
+    /// It, or a commit that it contains, was rejected or was rolled back in the stage or before it.
+    Tainted,
     /// The first-parent history of the branch does not have it.
     OffBranch,
 }
@@ -266,6 +268,7 @@ impl From<CommitState> for CommitStateJson {
             CommitState::Held => Self::Held,
             CommitState::Failed => Self::Failed,
             CommitState::RolledBack => Self::RolledBack,
+            CommitState::Tainted => Self::Tainted,
             CommitState::OffBranch => Self::OffBranch,
         }
     }

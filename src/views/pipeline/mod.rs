@@ -128,6 +128,7 @@ fn word(state: CommitState) -> &'static str {
         CommitState::Held => "not yet in",
         CommitState::Failed => "failed in",
         CommitState::RolledBack => "rolled back in",
+        CommitState::Tainted => "tainted in",
         CommitState::OffBranch => "not on the branch of",
     }
 }

@@ -108,6 +108,8 @@ pub enum HoldKindJson {
     Quarantined,
     /// The commit contains a commit that was rolled back here or, in a pipeline, in this stage or one before.
     Tainted,
+    /// The wanted commit, or a commit that it contains, was rejected.
+    Rejected,
     /// The commit, or every commit of the branch, has not passed the stages before in the pipeline.
     NotVerified,
     /// The commit has not soaked for long enough in the stages before.
@@ -183,6 +185,7 @@ impl<'a> From<&'a LinkPlan> for LinkJson<'a> {
             holds,
             notes,
             rolled_back_elsewhere: _,
+            rejections: _,
             approval: _,
         } = plan;
         Self {
@@ -213,6 +216,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::Tainted { sha, by: _, suspect: _, through: _, since, why: _, at: _ } => {
                 (Kind::Tainted, Some(sha), None, Some(since))
             }
+            HoldReason::Rejected { sha, since, .. } => (Kind::Rejected, Some(sha), None, Some(since)),
             HoldReason::NotVerified { sha, missing: _ } => (Kind::NotVerified, sha.as_ref(), None, None),
             HoldReason::Soaking { policy: _, sha, missing: _ } => (Kind::Soaking, Some(sha), None, None),
             HoldReason::Unapproved { sha, .. } => (Kind::Unapproved, Some(sha), None, None),

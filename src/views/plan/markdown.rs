@@ -166,6 +166,7 @@ fn details(link: &LinkPlan, called: &str) -> String {
         holds,
         notes,
         rolled_back_elsewhere: _,
+        rejections: _,
         approval: _,
     } = link;
     let mut body = match course(link) {

@@ -64,6 +64,7 @@ impl PlanText<'_> {
             holds,
             notes,
             rolled_back_elsewhere: _,
+            rejections: _,
             approval: _,
         } = link;
         let heading = match (course(link), commits(link)) {

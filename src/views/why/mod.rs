@@ -17,7 +17,7 @@ use crate::domain::{AttemptNumber, CommitSha, Head, LinkId, PhaseName, PipelineN
 use crate::journal::PastRun;
 use crate::manifest::{Pin, Wanted};
 use crate::pipeline::{CommitState, Missing};
-use crate::plan::{Contained, Hold, Holder, InPipeline, LinkPlan};
+use crate::plan::{Contained, Hold, HoldReason, Holder, InPipeline, LinkPlan};
 use crate::views::LinkStatus;
 
 pub use json::WhyJson;
@@ -152,4 +152,6 @@ pub struct CommitPlace {
     pub state: CommitState,
     /// What it lacks before the link may run it.
     pub missing: Vec<Missing>,
+    /// Why it is tainted, if it is.
+    pub taint: Option<HoldReason>,
 }

@@ -63,7 +63,8 @@ pub(super) fn sentences(story: &CommitStory, why: &Why<'_>) -> Vec<String> {
 }
 
 /// What became of a commit in the link's pipeline, unless its runs tell it.
-fn in_pipeline(short: &str, CommitPlace { state, missing }: &CommitPlace, why: &Why<'_>) -> Option<String> {
+fn in_pipeline(short: &str, place: &CommitPlace, why: &Why<'_>) -> Option<String> {
+    let CommitPlace { state, missing, taint } = place;
     let other = why.want.and_then(|want| want.as_ref().ok()).map(|want| want.short());
     let branch = why.pipeline.and_then(|pipeline| pipeline.found).map_or("", |found| &found.branch.name);
     Some(match state {
@@ -78,6 +79,7 @@ fn in_pipeline(short: &str, CommitPlace { state, missing }: &CommitPlace, why: &
             let missing: Vec<_> = missing.iter().map(Missing::describe).collect();
             format!("{short} {}.", missing.join(", and "))
         }
+        CommitState::Tainted => format!("{}.", taint.as_ref()?.describe()),
         CommitState::Candidate => format!("{short} runs next."),
         CommitState::Superseded => format!("{short} is superseded by {}, which is newer.", other?),
         CommitState::Past => format!("{short} is older than {}, which is live.", live(why)?),

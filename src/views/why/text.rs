@@ -207,7 +207,8 @@ impl WhyText<'_> {
     fn retry(&self, phase: &PhaseName) -> Option<String> {
         let Why { link, want, head, requests, plan, .. } = self.why;
         let (Some(Ok(want)), Some(run)) = (want, &head.run) else { return None };
-        let is_tainted = |hold: &Hold| matches!(hold.reason, HoldReason::Tainted { .. });
+        let is_tainted =
+            |hold: &Hold| matches!(hold.reason, HoldReason::Tainted { .. } | HoldReason::Rejected { .. });
         let tainted = plan.is_some_and(|plan| plan.holds.iter().any(is_tainted));
         if !requests.is_empty() || *want != run.sha || head.quarantine(want).is_some() || tainted {
             return None;

@@ -1,5 +1,6 @@
 //! Output and effects of each command, on real repositories.
 
+mod access;
 mod approvals;
 mod asking;
 pub mod audit;
@@ -32,6 +33,7 @@ mod prune;
 mod records;
 #[cfg(feature = "aws")]
 mod refusing;
+mod rejecting;
 mod requests;
 mod rolled_back;
 mod saved;

@@ -240,6 +240,7 @@ fn the_reader_and_the_schema_know_the_same_keys() {
         ("approval", "policies.x.approvals = [{ no-such-key = 1 }]"),
         ("person", "people.x.no-such-key = 1"),
         ("access", "access.no-such-key = 1"),
+        ("grant", "access.grants = [{ no-such-key = 1 }]"),
         ("audit", "audit.no-such-key = 1"),
         ("pipeline", "pipelines.x.no-such-key = 1"),
         ("stage", "pipelines.x.stages = [{ no-such-key = 1 }]"),

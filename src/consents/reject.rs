@@ -1,0 +1,161 @@
+//! Rejections, and their release.
+
+use super::expired;
+use crate::access::Right;
+use crate::domain::{Actor, CommitSha, Consent, ConsentId, ConsentKind, Head, LinkId};
+use crate::estate::Estate;
+use crate::git::{Rollback, Tainted};
+use crate::manifest::Manifest;
+use crate::pipeline;
+use crate::plan::{self, Rejection};
+use crate::requests::{CommitPrefixError, RequestError, find_commit, permitted};
+use crate::state::NewConsent;
+
+/// A recorded rejection.
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    /// The consent, or the earlier one if the actor had rejected the same before.
+    pub consent: Consent,
+    /// The rejected commit.
+    pub sha: CommitSha,
+    /// Whether it was recorded before.
+    pub is_old: bool,
+    /// The other links that it holds as well.
+    pub others: Vec<LinkId>,
+}
+
+/// Records the rejection of a commit of a link whose recorded head is `head`. `commit` is a sha, a prefix of one, a branch
+/// or a tag.
+pub async fn reject(
+    estate: &Estate,
+    (by, why): (&Actor, &str),
+    (link, head): (&LinkId, &Head),
+    commit: &str,
+) -> Result<Rejected, RequestError> {
+    permitted(estate, by, Right::Approve, link)?;
+    let manifest = estate.manifest();
+    let url = url(manifest, link)?;
+    let sha = estate.git.resolve(url, commit).await?;
+    if let Some(live) = pipeline::base(head) {
+        estate.git.ensure(url, live).await?;
+        let same = Rollback { sha: sha.clone(), good: None, cleared: Vec::new() };
+        if let Tainted::By { .. } = estate.git.tainted(url, live, &same).await? {
+            let what = match *live == sha {
+                true => format!("{} is live in `{link}`", sha.short()),
+                false => format!("{} is part of {}, which is live in `{link}`", sha.short(), live.short()),
+            };
+            let hint = format!("`katkit rollback {link}` goes back to the commit that was verified before");
+            return Err(RequestError::refused(what, hint));
+        }
+    }
+    let (standing, now) = (estate.state.consents().await?.standing, estate.clock.now());
+    let others = others(manifest, link);
+    let what = ConsentKind::Rejection { link: link.clone(), sha: sha.clone() };
+    let same = |it: &&Consent| it.what == what && manifest.access.is_same(&it.by, by);
+    if let Some(consent) = standing.iter().find(same) {
+        return Ok(Rejected { consent: consent.clone(), sha, is_old: true, others });
+    }
+    let (why, ends) = (Some(why.to_owned()), expired(&standing, now).collect());
+    let consent = estate.state.consent(NewConsent { at: now, by: by.clone(), why, what, ends }).await?;
+    Ok(Rejected { consent, sha, is_old: false, others })
+}
+
+/// Ends the rejections of a commit that were given for a link. Returns those that it ended; none if there are none.
+pub async fn release(
+    estate: &Estate,
+    (by, why): (&Actor, Option<&str>),
+    link: &LinkId,
+    commit: &str,
+) -> Result<Vec<Consent>, RequestError> {
+    let (standing, now) = (estate.state.consents().await?.standing, estate.clock.now());
+    let rejections = plan::rejections(estate.manifest(), &standing, link);
+    let known = rejections.iter().map(|rejection| rejection.sha);
+    let sha = match find_commit(commit, &Head::default(), known) {
+        Ok(sha) => sha,
+        // It may be another way to name a commit that was rolled back.
+        Err(CommitPrefixError::Invalid(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let of_commit = |rejection: &&Rejection<'_>| Some(rejection.sha) == sha.as_ref();
+    let named: Vec<_> = rejections.iter().filter(of_commit).collect();
+    let own: Vec<&Consent> = named.iter().filter(|it| it.at == link).map(|it| it.consent).collect();
+    if let (Some(Rejection { at, sha, .. }), []) = (named.first(), own.as_slice()) {
+        let what = format!("{} was rejected for `{at}`, not for `{link}`", sha.short());
+        return Err(RequestError::refused(
+            what,
+            format!("`katkit release {at} {}` releases it", sha.short()),
+        ));
+    }
+    let Some(foreign) = own.iter().find(|it| !estate.manifest().access.is_same(&it.by, by)) else {
+        return record(estate, (by, why), own, now).await;
+    };
+    permitted(estate, by, Right::Approve, link)?;
+    if let Some(sha) = &sha {
+        independent(estate, by, link, sha, foreign).await?;
+    }
+    if why.is_none() {
+        let what = format!("{} rejected it, so the release needs a reason", foreign.by.name);
+        return Err(RequestError::refused(what, "add `--why TEXT`".to_owned()));
+    }
+    record(estate, (by, why), own, now).await
+}
+
+async fn record(
+    estate: &Estate,
+    (by, why): (&Actor, Option<&str>),
+    ended: Vec<&Consent>,
+    now: jiff::Timestamp,
+) -> Result<Vec<Consent>, RequestError> {
+    if !ended.is_empty() {
+        let ends: Vec<ConsentId> = ended.iter().map(|consent| consent.id).collect();
+        let (why, what) = (why.map(str::to_owned), ConsentKind::Release);
+        estate.state.consent(NewConsent { at: now, by: by.clone(), why, what, ends }).await?;
+    }
+    Ok(ended.into_iter().cloned().collect())
+}
+
+/// Where approvals are needed, those who took part in a commit do not release it from the rejection of another.
+async fn independent(
+    estate: &Estate,
+    by: &Actor,
+    link: &LinkId,
+    sha: &CommitSha,
+    rejection: &Consent,
+) -> Result<(), RequestError> {
+    let manifest = estate.manifest();
+    let Some((policy, rules)) = manifest.policy_of(link).map(|(name, policy)| (name, &policy.approvals))
+    else {
+        return Ok(());
+    };
+    let parts = rules.iter().filter(|rule| !rule.independent_of.is_empty());
+    let Some(rule) = parts.max_by_key(|rule| rule.independent_of.len()) else { return Ok(()) };
+    let url = url(manifest, link)?;
+    estate.git.ensure(url, sha).await?;
+    let (tree, contributors) = estate.git.contributors(url, None, sha).await?;
+    let changes = crate::domain::Changes { from: None, to: sha.clone(), tree, contributors, initiator: None };
+    let (dependent, _) = rule.dependent(&manifest.access, &changes);
+    match manifest.access.actor(by).filter(|person| dependent.contains(person)) {
+        None => Ok(()),
+        Some(person) => {
+            let what = format!(
+                "{person} took part in {}, which {} rejected, and the policy `{policy}` wants others to decide",
+                sha.short(),
+                rejection.by.name
+            );
+            Err(RequestError::refused(what, format!("ask {} to release it", rejection.by.name)))
+        }
+    }
+}
+
+fn url<'m>(manifest: &'m Manifest, link: &LinkId) -> Result<&'m str, RequestError> {
+    let repo = manifest.link(link).and_then(|(_, it)| manifest.repos.get(&it.repo));
+    let unknown = || RequestError::refused(format!("`{link}` is not in the manifest"), None);
+    repo.map(|repo| repo.url.as_str()).ok_or_else(unknown)
+}
+
+/// The other links of its stage and of the stages after it.
+fn others(manifest: &Manifest, link: &LinkId) -> Vec<LinkId> {
+    let Some((_, pipeline, _)) = manifest.pipeline_of(link) else { return Vec::new() };
+    let others = pipeline.links().filter(|other| *other != link && pipeline.upstream(other).contains(link));
+    others.cloned().collect()
+}

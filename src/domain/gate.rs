@@ -1,0 +1,50 @@
+//! The conditions of deployments that an actor can override.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A condition of deployments that an actor can override.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GateName {
+    /// The stages before have verified the commit.
+    Verified,
+    /// It has soaked there.
+    Soak,
+    /// It has the approvals that the policy requires.
+    Approvals,
+    /// No freeze is in force.
+    Freeze,
+    /// A window for deployments is open.
+    Windows,
+}
+
+impl GateName {
+    /// Its name on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Soak => "soak",
+            Self::Approvals => "approvals",
+            Self::Freeze => "freeze",
+            Self::Windows => "windows",
+        }
+    }
+
+    /// A list of gates: `verified, soak and freeze`.
+    pub fn list(gates: &[Self]) -> String {
+        let words: Vec<_> = gates.iter().map(|gate| format!("`{gate}`")).collect();
+        match words.as_slice() {
+            [] => String::new(),
+            [one] => one.clone(),
+            [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        }
+    }
+}
+
+impl fmt::Display for GateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}

@@ -1,0 +1,88 @@
+//! `[access.roles]` and `grants` of `[access]`: who may do what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::approvals;
+use super::definitions::{NamedTable, checked, unknown};
+use super::reader::{Located, Reader, Section, Value as _};
+use super::root_tables::GrantKeys;
+use crate::access::{Access, Grant, Grantee, Right};
+use crate::domain::{LinkPatterns, RoleName};
+use crate::policy::Approver;
+
+type Roles = BTreeMap<RoleName, BTreeSet<Right>>;
+
+/// The grants of the root file; `None` if it has none, so that everyone may do everything. `access` has the people and
+/// the groups.
+pub(super) fn grants(
+    roles: Option<Located<Section<'_, Vec<Right>>>>,
+    grants: Option<Located<Vec<Located<GrantKeys<'_>>>>>,
+    access: &Access,
+    reader: &Reader<'_>,
+) -> Option<Vec<Grant>> {
+    let mut known = Roles::new();
+    let roles_at = roles.as_ref().map(|roles| roles.span);
+    for (key, raw) in roles.into_iter().flat_map(|section| section.value.table) {
+        let it = NamedTable { reader: *reader, key: reader.span_of(key), raw };
+        let name = checked::<RoleName>(key.get_ref(), &it);
+        known.extend(
+            name.zip(Vec::<Right>::read(raw, reader))
+                .map(|(name, rights)| (name, rights.into_iter().collect::<BTreeSet<_>>())),
+        );
+    }
+    match (roles_at, &grants) {
+        (Some(span), None) => {
+            let message = "roles without `grants`: everyone may do everything";
+            let help = "add `grants` to `[access]`, for instance `grants = [{ role = \"…\", to = [\"…\"] }]`";
+            reader.error_with_help(span, message, "granted to nobody", help);
+            None
+        }
+        (_, Some(_)) => {
+            let grants = grants.into_iter().flat_map(|list| list.value);
+            Some(grants.filter_map(|keys| grant(keys.value, &known, access, reader)).collect())
+        }
+        (None, None) => None,
+    }
+}
+
+/// The grant of a table; `None` if it has a mistake, which is reported.
+fn grant(keys: GrantKeys<'_>, roles: &Roles, access: &Access, reader: &Reader<'_>) -> Option<Grant> {
+    let GrantKeys { role, to, on } = keys;
+    let (role, to) = (role?, to?);
+    let Some((name, rights)) = roles.get_key_value(role.value) else {
+        unknown("role", role, roles.keys().map(RoleName::as_str), reader);
+        return None;
+    };
+    let mut grantees = BTreeSet::new();
+    for name in to.value.iter().copied() {
+        grantees.insert(grantee(name, access, reader)?);
+    }
+    if grantees.is_empty() {
+        reader.error(to.span, "a grant to nobody", "empty");
+        return None;
+    }
+    let on = match on {
+        None => None,
+        Some(on) => {
+            let texts: Vec<String> = on.value.iter().map(|text| text.value.to_owned()).collect();
+            match LinkPatterns::try_from(texts) {
+                Ok(patterns) => Some(patterns),
+                Err(error) => {
+                    reader.error(on.span, error.to_string(), "not a list of tenants, links and patterns");
+                    return None;
+                }
+            }
+        }
+    };
+    Some(Grant { role: name.clone(), rights: rights.clone(), to: grantees, on })
+}
+
+fn grantee(name: Located<&str>, access: &Access, reader: &Reader<'_>) -> Option<Grantee> {
+    if name.value == "*" {
+        return Some(Grantee::Everyone);
+    }
+    Some(match approvals::approver(name, access, reader)? {
+        Approver::Group(group) => Grantee::Group(group),
+        Approver::Person(person) => Grantee::Person(person),
+    })
+}

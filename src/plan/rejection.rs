@@ -1,0 +1,46 @@
+//! Rejected commits: they and the commits that contain them are held, like rolled-back ones, until they are released or
+//! fixed.
+
+use super::LinkPlan;
+use crate::domain::{CommitSha, Consent, ConsentId, ConsentKind, LinkId};
+use crate::manifest::Manifest;
+
+/// A rejection that holds a link.
+#[derive(Clone, Copy, Debug)]
+pub struct Rejection<'c> {
+    /// The link that it was given for.
+    pub at: &'c LinkId,
+    /// The rejected commit.
+    pub sha: &'c CommitSha,
+    /// The consent.
+    pub consent: &'c Consent,
+}
+
+/// The rejections that hold a link: those given for it and, in a pipeline, for the other links of its stage and of the
+/// stages before.
+pub fn rejections<'c>(manifest: &Manifest, consents: &'c [Consent], link: &LinkId) -> Vec<Rejection<'c>> {
+    let rejection = |consent: &'c Consent| match &consent.what {
+        ConsentKind::Rejection { link: at, sha } => Some(Rejection { at, sha, consent }),
+        _ => None,
+    };
+    let mut all = consents.iter().filter_map(rejection).peekable();
+    if all.peek().is_none() {
+        return Vec::new();
+    }
+    let pipeline = manifest.pipeline_of(link).map(|(_, pipeline, _)| pipeline);
+    let upstream = pipeline.map(|pipeline| pipeline.upstream(link)).unwrap_or_default();
+    all.filter(|rejection| rejection.at == link || upstream.contains(rejection.at)).collect()
+}
+
+impl LinkPlan {
+    /// A rejection that holds the link and that the plan did not take into account.
+    pub fn new_rejection<'c>(&self, manifest: &Manifest, consents: &'c [Consent]) -> Option<Rejection<'c>> {
+        let is_new = |rejection: &Rejection<'_>| !self.rejections.contains(&rejection.consent.id);
+        rejections(manifest, consents, &self.link).into_iter().find(is_new)
+    }
+}
+
+/// The ids of the rejections that a plan takes into account.
+pub(super) fn known(manifest: &Manifest, consents: &[Consent], link: &LinkId) -> Vec<ConsentId> {
+    rejections(manifest, consents, link).iter().map(|rejection| rejection.consent.id).collect()
+}
