@@ -46,7 +46,8 @@ impl Session {
         (consents, at): (&[Consent], Timestamp),
     ) -> Option<ClosedGate> {
         let (manifest, link, approval) = (self.estate().manifest(), &plan.link, plan.approval.as_deref());
-        let gate = plan::gate(manifest, consents, link, purpose, (at, !self.actor.is_person()));
+        let what = (link, plan.want.as_ref());
+        let gate = plan::gate(manifest, consents, what, purpose, (at, !self.actor.is_person()));
         let approval = approval.filter(|_| purpose == DeployPurpose::Upgrade);
         let lacking = approval.and_then(|basis| basis.lacking(manifest, link, consents, at));
         ClosedGate::and_approvals(gate, lacking, link)

@@ -7,6 +7,7 @@ use super::link_executor::LinkExecutor;
 use crate::domain::{CommitSha, Consent, Head, LinkId, Request};
 use crate::pipeline::{LinkRecord, Missing, Records, Soak};
 use crate::plan::Rejection;
+use crate::policy;
 use crate::report::LinkResult;
 
 impl LinkExecutor<'_> {
@@ -16,8 +17,13 @@ impl LinkExecutor<'_> {
     pub(super) async fn withdrawn(self, sha: &CommitSha) -> Result<Option<LinkResult>, ApplyError> {
         let (estate, link) = (self.session.estate(), &self.plan.link);
         let Some((_, pipeline, _)) = estate.manifest().pipeline_of(link) else { return Ok(None) };
-        let soak = estate.manifest().soak_of(link).map(|time| Soak { time, now: estate.clock.now() });
-        let requirements = pipeline.requirements(link, soak);
+        let (manifest, now) = (estate.manifest(), estate.clock.now());
+        let soak = manifest.soak_of(link).map(|time| Soak { time, now });
+        let waived = match pipeline.requirements(link, None).is_empty() {
+            true => Vec::new(),
+            false => policy::waived(&manifest.access, &self.consents().await?, (link, sha), now).to_vec(),
+        };
+        let requirements = pipeline.requirements_without(link, soak, &waived);
         let upstream = pipeline.upstream(link).into_iter();
         let others: BTreeSet<&LinkId> =
             upstream.chain(requirements.iter().flat_map(|it| it.links())).collect();

@@ -71,6 +71,8 @@ enum Command {
     Approve(commands::approve::Arguments),
     Reject(commands::reject::Arguments),
     Release(commands::release::Arguments),
+    Override(commands::override_gates::Arguments),
+    Forgive(commands::forgive::Arguments),
     WhoCan(commands::who_can::Arguments),
     Freeze(commands::freeze::Arguments),
     Thaw(commands::thaw::Arguments),
@@ -201,6 +203,10 @@ fn dispatch(
         Command::WhoCan(arguments) => block_on(commands::who_can::run(&arguments, global, host, output)),
         Command::Freeze(arguments) => block_on(commands::freeze::run(&arguments, global, host, output)),
         Command::Reject(arguments) => block_on(commands::reject::run(&arguments, global, host, output)),
+        Command::Override(arguments) => {
+            block_on(commands::override_gates::run(&arguments, global, host, output))
+        }
+        Command::Forgive(arguments) => block_on(commands::forgive::run(&arguments, global, host, output)),
         Command::Release(arguments) => block_on(commands::release::run(&arguments, global, host, output)),
         Command::Thaw(arguments) => block_on(commands::thaw::run(&arguments, global, host, output)),
         Command::Set(arguments) => block_on(commands::set::run(&arguments, global, host, output)),

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::expired;
-use crate::domain::{Actor, Consent, ConsentId, ConsentKind, Head, LinkId, PersonName};
+use crate::domain::{Actor, CommitSha, Consent, ConsentId, ConsentKind, Head, LinkId, PersonName};
 use crate::estate::Estate;
 use crate::inventory::{Scope, Targets};
+use crate::pipeline;
 use crate::plan::{self, ApprovalBasis, HoldReason};
 use crate::policy::{ApprovalRule, ApproverState, MissingApprovals};
 use crate::requests::{RequestError, find_commit};
@@ -20,6 +21,9 @@ pub struct Candidate {
     pub missing: Vec<MissingApprovals>,
     /// What else holds the link.
     pub other_holds: Vec<String>,
+    /// Whether the commit is live already, by an override, and owes the approvals.
+    pub is_owed: bool,
+    live: Option<CommitSha>,
     standing: Vec<Consent>,
 }
 
@@ -34,6 +38,8 @@ pub struct Approved {
     pub missing: Vec<MissingApprovals>,
     /// What else the deployment waits for.
     pub other_holds: Vec<String>,
+    /// Whether the commit is live already, by an override, and owed the approvals.
+    pub is_owed: bool,
 }
 
 /// The commit that needs approvals for the link now.
@@ -49,6 +55,13 @@ pub async fn candidate(estate: &Estate, link: &LinkId) -> Result<Candidate, Requ
     }
     let targets = Targets::default().and_only(BTreeSet::from([link.clone()]));
     let input = estate.inventory(&Scope { targets, ..Scope::default() }).await?;
+    let gathered = input.links.iter().find(|gathered| gathered.id == *link);
+    let live = gathered.and_then(|it| pipeline::base(&it.head)).cloned();
+    let debt = gathered.and_then(|it| plan::debt(manifest, &input.consents, it, input.now));
+    if let Some((basis, missing)) = debt.and_then(|debt| debt.approval) {
+        let (other_holds, standing) = (Vec::new(), input.consents);
+        return Ok(Candidate { basis, missing, other_holds, is_owed: true, live, standing });
+    }
     let planned = plan::plan(&input).links.into_iter().find(|planned| planned.link == *link);
     let (basis, holds) = planned.map(|planned| (planned.approval, planned.holds)).unwrap_or_default();
     let missing = holds.iter().find_map(|hold| match &hold.reason {
@@ -59,8 +72,10 @@ pub async fn candidate(estate: &Estate, link: &LinkId) -> Result<Candidate, Requ
     let other_holds: Vec<_> = others.map(plan::Hold::describe).collect();
     match (basis, missing) {
         (Some(basis), missing) if missing.is_some() || other_holds.is_empty() => {
-            let missing = missing.unwrap_or_default();
-            Ok(Candidate { basis: *basis, missing, other_holds, standing: input.consents })
+            let missing =
+                missing.unwrap_or_else(|| basis.missing(manifest, link, &input.consents, input.now));
+            let (basis, standing) = (*basis, input.consents);
+            Ok(Candidate { basis, missing, other_holds, is_owed: false, live, standing })
         }
         // An approver's time is not asked for while something else holds the commit.
         _ => {
@@ -111,27 +126,25 @@ pub async fn approve(
         _ => false,
     };
     if let Some(consent) = candidate.standing.iter().filter(own).find(is_same) {
-        let Candidate { missing, other_holds, .. } = &candidate;
-        let (missing, other_holds) = (missing.clone(), other_holds.clone());
-        return Ok(Approved { consent: consent.clone(), is_old: true, missing, other_holds });
+        let (consent, is_old) = (consent.clone(), true);
+        let Candidate { missing, other_holds, is_owed, .. } = candidate;
+        return Ok(Approved { consent, is_old, missing, other_holds, is_owed });
     }
     let expires = counting.iter().map(|rule| rule.expires).min().unwrap_or_default();
     let until = now.checked_add(expires).unwrap_or(jiff::Timestamp::MAX);
     let changes = Box::new(candidate.basis.changes.clone());
     let what = ConsentKind::Approval { link: link.clone(), changes, rules: digests, until };
     let mut ends: BTreeSet<ConsentId> = expired(&candidate.standing, now).collect();
-    ends.extend(candidate.standing.iter().filter(own).map(|consent| consent.id));
-    ends.extend(spent(&candidate, link));
+    let replaced = candidate.standing.iter().filter(own).filter(|consent| !candidate.is_payment(consent));
+    ends.extend(replaced.map(|consent| consent.id));
+    ends.extend(candidate.spent(link, now));
     let new = NewConsent { at: now, by: by.clone(), why, what, ends: ends.into_iter().collect() };
     let consent = estate.state.consent(new).await?;
-    let Candidate { mut basis, other_holds, .. } = candidate;
+    let Candidate { mut basis, other_holds, is_owed, .. } = candidate;
     basis.covering.push(consent.id);
     let standing = estate.state.consents().await?.standing;
-    let missing = match basis.lacking(manifest, link, &standing, now).map(|lacking| lacking.reason) {
-        Some(HoldReason::Unapproved { missing, .. }) => missing,
-        _ => Vec::new(),
-    };
-    Ok(Approved { consent, is_old: false, missing, other_holds })
+    let missing = basis.missing(manifest, link, &standing, now);
+    Ok(Approved { consent, is_old: false, missing, other_holds, is_owed })
 }
 
 /// Ends the approvals that an actor gave for the link. Returns those that it ended.
@@ -159,6 +172,30 @@ pub async fn withdraw(
 }
 
 impl Candidate {
+    /// Whether it is an approval of what is live, for which an override stands: it pays what that owes.
+    fn is_payment(&self, approval: &Consent) -> bool {
+        let ConsentKind::Approval { link, changes, .. } = &approval.what else { return false };
+        let is_live = |consent: &Consent| {
+            matches!(&consent.what, ConsentKind::Override { link: of, sha, .. }
+                if of == link && *sha == changes.to && Some(sha) == self.live.as_ref())
+        };
+        self.standing.iter().any(is_live)
+    }
+
+    /// The approvals for the link of what is live already, and its overrides that have ended and owe nothing.
+    fn spent<'c>(&'c self, link: &'c LinkId, now: jiff::Timestamp) -> impl Iterator<Item = ConsentId> + 'c {
+        let is_spent = move |consent: &&Consent| match &consent.what {
+            ConsentKind::Approval { link: of, changes, .. } => {
+                of == link && Some(&changes.to) == self.live.as_ref() && !self.is_payment(consent)
+            }
+            ConsentKind::Override { link: of, sha, until, .. } => {
+                of == link && *until <= now && Some(sha) != self.live.as_ref()
+            }
+            _ => false,
+        };
+        self.standing.iter().filter(is_spent).map(|consent| consent.id)
+    }
+
     /// How everyone whom a rule names stands to it, and the addresses of contributors because of whom nobody is known to
     /// be independent.
     pub fn standings<'a>(
@@ -180,13 +217,6 @@ impl Candidate {
         };
         (rule.members(access).into_iter().map(standing).collect(), unknown)
     }
-}
-
-/// The approvals for the link of what is live already.
-fn spent<'c>(candidate: &'c Candidate, link: &'c LinkId) -> impl Iterator<Item = ConsentId> + 'c {
-    let live = candidate.basis.changes.from.as_ref();
-    let is_spent = move |consent: &&Consent| matches!(&consent.what, ConsentKind::Approval { link: of, changes, .. } if of == link && Some(&changes.to) == live);
-    candidate.standing.iter().filter(is_spent).map(|consent| consent.id)
 }
 
 fn counts(estate: &Estate, rule: &ApprovalRule, by: &Actor, candidate: &Candidate) -> bool {

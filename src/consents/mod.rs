@@ -6,18 +6,29 @@
 
 mod approve;
 mod freeze;
+mod overriding;
 mod reject;
 
 pub use approve::{Approved, Candidate, approve, candidate, withdraw};
 pub use freeze::{Frozen, freeze, thaw};
+pub use overriding::{LONGEST, Overridden, Waiver, forgive, override_gates, withdraw_override};
 pub use reject::{Rejected, reject, release};
 
 use jiff::Timestamp;
 
-use crate::domain::{Consent, ConsentId};
+use crate::domain::{Consent, ConsentId, ConsentKind, LinkId};
 
 /// Those of the consents that expired before `now`.
 fn expired(standing: &[Consent], now: Timestamp) -> impl Iterator<Item = ConsentId> + '_ {
-    let is_over = move |consent: &&Consent| consent.what.expires().is_some_and(|at| at <= now);
+    // What an override owes may be paid by an approval that has expired since.
+    let is_owed = |link: &LinkId| {
+        let of =
+            |consent: &Consent| matches!(&consent.what, ConsentKind::Override { link: of, .. } if of == link);
+        standing.iter().any(of)
+    };
+    let is_over = move |consent: &&Consent| {
+        let is_kept = matches!(&consent.what, ConsentKind::Approval { link, .. } if is_owed(link));
+        consent.what.expires().is_some_and(|at| at <= now) && !is_kept
+    };
     standing.iter().filter(is_over).map(|consent| consent.id)
 }

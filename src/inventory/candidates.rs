@@ -10,8 +10,8 @@ use crate::plan::{self, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Prob
 /// How many candidates are examined.
 const EXAMINED: usize = 20;
 
-/// Why a commit must not run at a link that follows a pipeline: it, or a commit that it contains, was rejected or was
-/// rolled back in the link's stage or in a stage before.
+/// Why a commit must not run at a link: it, or a commit that it contains, was rejected or was rolled back there or, in a
+/// pipeline, in the link's stage or in a stage before.
 pub async fn obstacle(
     sources: Sources<'_>,
     input: &LinkInput,
@@ -19,7 +19,9 @@ pub async fn obstacle(
     sha: &CommitSha,
 ) -> Result<Option<HoldReason>, Problem> {
     let repo = sources.manifest.link(&input.id).and_then(|(_, link)| sources.manifest.repos.get(&link.repo));
-    let (Some(repo), Some(found)) = (repo, input.pipeline.as_deref()) else { return Ok(None) };
+    let Some(repo) = repo else { return Ok(None) };
+    let nothing = InPipeline::default();
+    let found = input.pipeline.as_deref().unwrap_or(&nothing);
     let rejections = plan::rejections(sources.manifest, consents, &input.id);
     Search { sources, url: &repo.url, input, found, rejections: &rejections }.obstacle(sha).await
 }
@@ -57,13 +59,7 @@ impl Search<'_> {
         let is_it =
             |request: &Request| matches!(&request.ask, RequestKind::Promote { sha: of } if *of == sha);
         if self.input.requests.iter().any(is_it) {
-            let hint = Some(match &reason {
-                HoldReason::Tainted { at: Some(at), .. } => format!("`katkit retry {at}` releases it"),
-                HoldReason::Rejected { at, rejected, .. } => {
-                    format!("`katkit release {at} {}` releases it", rejected.short())
-                }
-                _ => format!("`katkit retry {}` releases it", self.input.id),
-            });
+            let hint = reason.release(&self.input.id).map(|release| format!("`{release}` releases it"));
             return Err(Box::new(Hold { scope: HoldScope::Link, reason, hint, until: None }));
         }
         let Choice::Candidates(others) = pipeline::choose(&Question { promoted: None, ..*question }) else {

@@ -20,6 +20,7 @@ use crate::pipeline::{
     Train,
 };
 use crate::plan::{self, ForeignRollback, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Problem};
+use crate::policy;
 
 /// What decides about the commits of pipelines, besides the branches.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +91,8 @@ fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], known: Kno
         let promoted = promoted(&input.head, &input.requests);
         until.extend(pin.map(|pin| pin.sha.clone()));
         until.extend(promoted.cloned());
+        let overridden = policy::override_in_force(&manifest.access, consents, &input.id, now);
+        until.extend(overridden.map(|it| it.sha.clone()));
         // Whether an approval covers what would be deployed depends on the order of both ends.
         until.extend(approved(consents, input, now).cloned());
         // Trains depend on what the links behind it have.
@@ -189,7 +192,9 @@ async fn decide(
         let problem = Problem { what: "its pipeline is not in the manifest".to_owned(), hint: None };
         return (Err(Box::new(problem.into())), None);
     };
+    let overridden = policy::override_in_force(&sources.manifest.access, known.consents, &input.id, now);
     let question = Question {
+        overridden: overridden.map(|it| (it.sha, it.gates)),
         link: &input.id,
         pipeline,
         head: &input.head,
@@ -226,7 +231,11 @@ async fn decide(
     let rejections = plan::rejections(sources.manifest, known.consents, &input.id);
     let search = Search { sources, url: &repo.url, input, found: &found, rejections: &rejections };
     let want = match choice {
-        Choice::Commit(sha) if question.promoted == Some(&sha) && pin.is_none() => {
+        Choice::Commit(sha)
+            if question.promoted == Some(&sha)
+                && pin.is_none()
+                && overridden.is_none_or(|it| *it.sha != sha) =>
+        {
             search.promoted(&question, sha).await
         }
         Choice::Commit(sha) => Ok(sha),

@@ -19,6 +19,7 @@ use super::moves::Moves;
 use super::pipelines::{self, Pipelines};
 use super::policies;
 use super::reader::{Keys, Located, Reader, Section};
+use super::rights;
 use super::settings;
 use super::shared;
 use super::suggest::nearest;
@@ -48,7 +49,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
     let root: &Path = &gathered.trees.first()?.directory;
     let mut all = NamedTables::default();
     let (mut state, mut blobs, mut cache, mut access) = (None, None, None, Access::default());
-    let mut signing = None;
+    let (mut signing, mut access_at) = (None, None);
     let mut moves = (Moves::default(), Vec::new());
     for (file, tree) in (0_u32..).zip(&gathered.trees) {
         let reader = Reader { file, directory: &tree.directory, root, report };
@@ -82,6 +83,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
             state = settings::state(st, &reader);
             blobs = settings::blobs(bl, &reader);
             cache = settings::cache(ca, &reader);
+            access_at = ac.as_ref().map(|table| table.span);
             access = access::access(people, ac, &reader);
             signing = audit::audit(au, &reader);
         } else {
@@ -182,6 +184,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
     // What a link follows is known only if it has no mistake.
     if !report.failed() {
         pipelines::check(&manifest, &pipelines.places, &spans, report);
+        rights::check(&manifest, access_at, report);
     }
     if manifest.links().count() == spans.len() {
         moved::check(&manifest, &moves.1, report);

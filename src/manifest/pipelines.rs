@@ -13,6 +13,7 @@ use super::suggest::quoted;
 use super::tables::{PipelineKeys, StageKeys};
 use crate::domain::{LinkId, PipelineName, StageName};
 use crate::pipeline::{Pipeline, Stage};
+use crate::policy::Zone;
 
 /// All pipelines, and where their stages list each link.
 #[derive(Default)]
@@ -40,6 +41,11 @@ impl Manifest {
     /// How long the policy of a link's tenant lets a commit soak in the stages before.
     pub fn soak_of(&self, link: &LinkId) -> Option<Duration> {
         Some(self.policy_of(link)?.1.soak?.time)
+    }
+
+    /// The zone in which people see times that concern a link: that of its policy.
+    pub fn zone_of(&self, link: &LinkId) -> Zone {
+        self.policy_of(link).map_or(Zone::UTC, |(_, policy)| policy.zone())
     }
 
     /// The same if the stages before must take nothing new meanwhile. A pinned link waits for nothing.

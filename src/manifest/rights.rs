@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::approvals;
 use super::definitions::{NamedTable, checked, unknown};
+use super::diagnostic::{Diagnostic, Report};
+use super::model::Manifest;
 use super::reader::{Located, Reader, Section, Value as _};
 use super::root_tables::GrantKeys;
+use super::source::Span;
 use crate::access::{Access, Grant, Grantee, Right};
-use crate::domain::{LinkPatterns, RoleName};
+use crate::domain::{LinkId, LinkPatterns, RoleName};
 use crate::policy::Approver;
 
 type Roles = BTreeMap<RoleName, BTreeSet<Right>>;
@@ -85,4 +88,25 @@ fn grantee(name: Located<&str>, access: &Access, reader: &Reader<'_>) -> Option<
         Approver::Group(group) => Grantee::Group(group),
         Approver::Person(person) => Grantee::Person(person),
     })
+}
+
+/// Reports a link whose conditions someone may override and where the debt of that could not be forgiven by another.
+pub(super) fn check(manifest: &Manifest, at: Option<Span>, report: &Report) {
+    let access = &manifest.access;
+    let Some((_, span)) = access.grants.as_ref().zip(at) else { return };
+    let is_stuck = |link: &LinkId| {
+        let may_override = !access.people_with(Right::BreakGlass, link).is_empty()
+            || access.everyone_has(Right::BreakGlass, link);
+        may_override
+            && !access.everyone_has(Right::Approve, link)
+            && access.people_with(Right::Approve, link).len() < 2
+    };
+    if let Some((link, _, _)) = manifest.links().find(|(link, _, _)| is_stuck(link)) {
+        let message =
+            format!("`break-glass` on `{link}`, where fewer than two people have the right `approve`");
+        let item = Diagnostic::error(span, message).label("nobody else could forgive an override");
+        let help =
+            "what an override waives is owed until another person forgives it: grant `approve` to two people";
+        report.add(Diagnostic { help: Some(help.to_owned()), ..item });
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{BranchHistory, Missing, Pipeline, Records, Requirement, Soak, Take, soaked_at};
-use crate::domain::{CommitSha, Head, LinkId, RunOutcome};
+use crate::domain::{CommitSha, GateName, Head, LinkId, RunOutcome};
 
 /// What the choice for one link depends on.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub struct Question<'a> {
     pub promoted: Option<&'a CommitSha>,
     /// When that was.
     pub promoted_at: Option<Timestamp>,
+    /// The commit that an actor lets run now, and the conditions that they waived for it.
+    pub overridden: Option<(&'a CommitSha, &'a [GateName])>,
     /// The commit that has approvals already: it stays the candidate for as long as it is one.
     pub latched: Option<&'a CommitSha>,
     /// How long the policy of its tenant lets a commit soak.
@@ -77,12 +79,17 @@ pub enum Refusal {
 
 /// Chooses the commit that a link runs next.
 ///
-/// A pin outweighs a promotion, and a promotion what the pipeline would choose by itself, but all must have passed the
-/// stages before. Without either, only commits that contain what is live are candidates: a pipeline never goes back.
+/// A pin outweighs an override, that a promotion, and a promotion what the pipeline would choose by itself, but all must
+/// have passed the stages before, unless an override waives that. Without any, only commits that contain what is live are candidates: a pipeline never goes back.
 pub fn choose(question: &Question<'_>) -> Choice {
     let Question { pin, promoted, head, branch, .. } = *question;
     let base = question.base();
     if let Some(sha) = pin {
+        return question.named(sha, base).map_or_else(Choice::Nothing, |()| Choice::Commit(sha.clone()));
+    }
+    if let Some((sha, _)) = question.overridden
+        && question.newer_than_base(sha, base)
+    {
         return question.named(sha, base).map_or_else(Choice::Nothing, |()| Choice::Commit(sha.clone()));
     }
     let automatic = question.automatic(base);
@@ -209,7 +216,9 @@ impl<'a> Question<'a> {
 
     /// What a commit lacks before the link may run it.
     pub(super) fn missing(&self, sha: &CommitSha) -> Vec<Missing> {
-        self.lacks(&self.requirements(), sha)
+        let overridden = self.overridden.filter(|(of, _)| *of == sha);
+        let waived = overridden.map_or(&[][..], |(_, gates)| gates);
+        self.lacks(&self.pipeline.requirements_without(self.link, self.soak, waived), sha)
     }
 
     fn lacks(&self, requirements: &[Requirement<'_>], sha: &CommitSha) -> Vec<Missing> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Records, Soak};
-use crate::domain::{CommitSha, LinkId, PhaseName, RepoName, StageName};
+use crate::domain::{CommitSha, GateName, LinkId, PhaseName, RepoName, StageName};
 
 /// The stages that a commit of one repository travels through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,19 @@ impl Pipeline {
             requirements.push(Requirement { stage: &stage.name, links, need, wave, soak: None });
         }
         requirements
+    }
+
+    /// The same without what is waived. A commit that need not be verified need not soak either.
+    pub fn requirements_without(
+        &self,
+        link: &LinkId,
+        soak: Option<Soak>,
+        waived: &[GateName],
+    ) -> Vec<Requirement<'_>> {
+        if waived.contains(&GateName::Verified) {
+            return Vec::new();
+        }
+        self.requirements(link, soak.filter(|_| !waived.contains(&GateName::Soak)))
     }
 
     /// The links where a rollback also holds back the commit at `link`: those of its stage and of all stages before

@@ -137,6 +137,7 @@ impl World {
             self.heads.iter().map(|(id, head)| (id.clone(), LinkRecord::of(head, &[]))).collect();
         let (id, none) = (link(id), Head::default());
         answer(&Question {
+            overridden: None,
             latched: None,
             link: &id,
             pipeline: &self.pipeline,

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{HoldReason, LinkInput};
-use crate::domain::{Changes, CommitSha, Consent, ConsentId, ConsentKind, LinkId};
+use crate::domain::{Changes, CommitSha, Consent, ConsentId, ConsentKind, GateName, LinkId};
 use crate::manifest::Manifest;
 use crate::pipeline::BranchHistory;
-use crate::policy::{ApprovalRule, Gated, MissingApprovals};
+use crate::policy::{self, ApprovalRule, Gated, MissingApprovals};
 
 /// What a plan knows of the approvals of a commit, so that the executor can judge them again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,11 +26,16 @@ impl ApprovalBasis {
     pub(super) fn of(manifest: &Manifest, consents: &[Consent], input: &LinkInput) -> Option<Self> {
         let Some(Ok(changes)) = input.changes.as_deref() else { return None };
         manifest.policy_of(&input.id).filter(|(_, policy)| !policy.approvals.is_empty())?;
+        Some(Self::for_changes(changes, consents, input))
+    }
+
+    /// The basis for these changes.
+    pub(super) fn for_changes(changes: &Changes, consents: &[Consent], input: &LinkInput) -> Self {
         let branch = input.pipeline.as_ref().map(|pipeline| &*pipeline.branch);
         let of_link = approvals(consents, &input.id);
         let covering = of_link.filter(|(_, approved)| covers(approved, changes, branch));
         let covering = covering.map(|(consent, _)| consent.id);
-        Some(Self { covering: covering.collect(), changes: changes.clone() })
+        Self { covering: covering.collect(), changes: changes.clone() }
     }
 
     /// Why the run, or only its deployment, must wait; `None` if nothing is lacking.
@@ -41,16 +46,14 @@ impl ApprovalBasis {
         consents: &[Consent],
         now: Timestamp,
     ) -> Option<Unapproved> {
-        let (policy, rules) = manifest.policy_of(link).map(|(name, policy)| (name, &policy.approvals))?;
-        let covers = |consent: &Consent| self.covering.contains(&consent.id);
-        let missing = |rule: &ApprovalRule| {
-            let missing = rule.missing(&manifest.access, &self.changes, (consents, now), &covers)?;
-            Some((rule.gates, missing))
-        };
-        let (gated, missing): (Vec<Gated>, Vec<MissingApprovals>) = rules.iter().filter_map(missing).unzip();
-        if missing.is_empty() {
+        let (policy, _) = manifest.policy_of(link)?;
+        let waived = policy::waived(&manifest.access, consents, (link, &self.changes.to), now);
+        let (gated, missing): (Vec<Gated>, Vec<MissingApprovals>) =
+            self.gated(manifest, link, consents, now).into_iter().unzip();
+        if missing.is_empty() || waived.contains(&GateName::Approvals) {
             return None;
         }
+        let covers = |consent: &Consent| self.covering.contains(&consent.id);
         let lapsed: BTreeSet<String> = approvals(consents, link)
             .filter(|(consent, approved)| !covers(consent) && approved.from == self.changes.from)
             .map(|(consent, _)| consent.by.name.clone())
@@ -62,6 +65,33 @@ impl ApprovalBasis {
             lapsed: lapsed.into_iter().collect(),
         };
         Some(Unapproved { reason, holds_run: gated.contains(&Gated::Run) })
+    }
+
+    /// The rules of the policy that are not met, whether or not they are overridden.
+    pub fn missing(
+        &self,
+        manifest: &Manifest,
+        link: &LinkId,
+        consents: &[Consent],
+        now: Timestamp,
+    ) -> Vec<MissingApprovals> {
+        self.gated(manifest, link, consents, now).into_iter().map(|(_, missing)| missing).collect()
+    }
+
+    fn gated(
+        &self,
+        manifest: &Manifest,
+        link: &LinkId,
+        consents: &[Consent],
+        now: Timestamp,
+    ) -> Vec<(Gated, MissingApprovals)> {
+        let rules = manifest.policy_of(link).map(|(_, policy)| policy.approvals.as_slice());
+        let covers = |consent: &Consent| self.covering.contains(&consent.id);
+        let missing = |rule: &ApprovalRule| {
+            let missing = rule.missing(&manifest.access, &self.changes, (consents, now), &covers)?;
+            Some((rule.gates, missing))
+        };
+        rules.unwrap_or_default().iter().filter_map(missing).collect()
     }
 }
 

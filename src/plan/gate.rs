@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Hold, HoldReason, HoldScope, Unapproved};
-use crate::domain::{Consent, ConsentId, DeployPurpose, LinkId, PolicyName};
+use crate::domain::{CommitSha, Consent, ConsentId, DeployPurpose, LinkId, PolicyName};
 use crate::manifest::Manifest;
 use crate::policy::{self, ByHand, Closed, Condition, Moment, Policy};
 
@@ -39,11 +39,12 @@ struct Gate {
 
 /// Whether a deployment of the link may begin at `now`; if not, why. The planner decides by the same judgement.
 ///
-/// A repair waits like an upgrade if it is `unattended`, and passes if a user runs katkit.
+/// A repair waits like an upgrade if it is `unattended`, and passes if a user runs katkit. An override counts for the
+/// upgrade to its commit.
 pub fn gate(
     manifest: &Manifest,
     consents: &[Consent],
-    link: &LinkId,
+    (link, sha): (&LinkId, Option<&CommitSha>),
     purpose: DeployPurpose,
     (now, unattended): (Timestamp, bool),
 ) -> Option<ClosedGate> {
@@ -53,8 +54,9 @@ pub fn gate(
         Some(frozen) => Cow::Owned(frozen),
         None => Cow::Borrowed(policy?),
     };
+    let waived = sha.map(|sha| policy::waived(&manifest.access, consents, (link, sha), now));
     let closed = match purpose {
-        DeployPurpose::Upgrade => policy.deployment(now),
+        DeployPurpose::Upgrade => policy.without(waived.unwrap_or_default()).deployment(now),
         DeployPurpose::Repair if unattended => policy.deployment(now),
         DeployPurpose::Repair => None,
         DeployPurpose::Rollback => policy.rollback(now),

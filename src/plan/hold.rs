@@ -72,7 +72,7 @@ impl Hold {
         (!self.scope.is_link() || is_of_commit || self.reason.is_of_policy()) && !self.reason.is_error()
     }
 
-    /// Whether a policy, a freeze by hand or a rejection lets it wait.
+    /// Whether a policy, or what an actor decided, lets it wait.
     pub fn is_of_policy(&self) -> bool {
         self.is_at_gate() && self.reason.is_of_policy()
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::input::Problem;
-use crate::domain::{CommitSha, ConsentId, LinkId, PhaseName, PolicyName};
+use crate::domain::{CommitSha, ConsentId, GateName, LinkId, PhaseName, PolicyName};
 use crate::pipeline::Missing;
 use crate::policy::{MissingApprovals, Moment};
 
@@ -82,6 +82,17 @@ pub enum HoldReason {
         /// The link that it was rejected for.
         at: Box<LinkId>,
         /// The rejection.
+        consent: ConsentId,
+    },
+    /// The live commit runs by an override, and still owes what that waived.
+    Owed {
+        /// The live commit.
+        live: CommitSha,
+        /// The conditions that are not met.
+        owes: Vec<GateName>,
+        /// Who overrode them.
+        by: String,
+        /// The override.
         consent: ConsentId,
     },
     /// No commit has passed the stages before this one in the pipeline.
@@ -220,6 +231,11 @@ impl HoldReason {
                 let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
                 format!("{what} was rejected by {by} for `{at}` at {since}{why}")
             }
+            Self::Owed { live, owes, by, consent } => format!(
+                "{}, which is live by override {consent} of {by}, still owes {}",
+                live.short(),
+                GateName::list(owes)
+            ),
             Self::NotVerified { sha, missing } => {
                 let missing: Vec<_> = missing.iter().map(Missing::describe).collect();
                 match sha {
@@ -276,6 +292,18 @@ impl HoldReason {
         }
     }
 
+    /// The command that releases a commit which is held because it, or a commit that it contains, was rejected or rolled
+    /// back. `link` is where it is held.
+    pub fn release(&self, link: &LinkId) -> Option<String> {
+        let (at, sha) = match self {
+            Self::Quarantined { sha, .. } => (link, sha),
+            Self::Tainted { by, at, .. } => (at.as_deref().unwrap_or(link), by),
+            Self::Rejected { rejected, at, .. } => (&**at, rejected),
+            _ => return None,
+        };
+        Some(format!("katkit release {at} {}", sha.short()))
+    }
+
     /// When the condition itself is met, if the text tells it.
     pub(super) fn ends(&self) -> Option<&Moment> {
         match self {
@@ -296,9 +324,11 @@ impl HoldReason {
         }
     }
 
-    /// Whether a policy, a freeze by hand or a rejection is the reason.
+    /// Whether a policy, or what an actor decided, is the reason.
     pub(super) fn is_of_policy(&self) -> bool {
-        matches!(self, Self::FrozenByHand { .. } | Self::Rejected { .. }) || self.policy().is_some()
+        let is_consent =
+            matches!(self, Self::FrozenByHand { .. } | Self::Rejected { .. } | Self::Owed { .. });
+        is_consent || self.policy().is_some()
     }
 
     /// Whether the hold ends once another process is done with the link.

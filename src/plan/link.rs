@@ -6,14 +6,16 @@ use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
 use super::{
-    ApprovalBasis, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, Renamed, Step, deploy, moved,
-    quarantine, rejection, requests,
+    ApprovalBasis, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, Renamed, Step, debt, deploy,
+    gate, moved, quarantine, rejection, requests,
 };
 use crate::domain::{
-    CommitSha, DeployPurpose, Event, Generation, Head, Phase, PhaseStatus, Request, RequestKind, RunOutcome,
-    RunState,
+    CommitSha, Consent, DeployPurpose, Event, GateName, Generation, Head, Phase, PhaseStatus, Request,
+    RequestKind, RunOutcome, RunState,
 };
 use crate::manifest::Manifest;
+use crate::pipeline;
+use crate::policy;
 
 /// Whether planning the link needs the content of the wanted commit (workflow, description, history).
 ///
@@ -85,7 +87,7 @@ pub(super) fn plan_link(
         steps: Vec::new(),
         on_failure: None,
         holds: Vec::new(),
-        notes: notes(all.manifest, input),
+        notes: notes(all, input),
         rolled_back_elsewhere: rolled_back_elsewhere(input),
         rejections: rejection::known(all.manifest, &all.consents, &input.id),
         approval: ApprovalBasis::of(all.manifest, &all.consents, input).map(Box::new),
@@ -132,7 +134,8 @@ fn waits(input: &LinkInput) -> Option<Hold> {
     input.pipeline.as_ref().and_then(|pipeline| pipeline.waits.clone())
 }
 
-fn notes(manifest: &Manifest, input: &LinkInput) -> Vec<String> {
+fn notes(all: &PlanInput<'_>, input: &LinkInput) -> Vec<String> {
+    let manifest = all.manifest;
     let mut notes: Vec<_> = input.watched.iter().map(|watched| watched.describe()).collect();
     let is_newest = || input.pipeline.as_ref().is_some_and(|pipeline| pipeline.standing.behind == Some(0));
     if let Some((_, _, Some(pin))) = manifest.pipeline_of(&input.id)
@@ -144,6 +147,24 @@ fn notes(manifest: &Manifest, input: &LinkInput) -> Vec<String> {
     if let Some(promoted) = input.head.promoted.as_deref().filter(|promoted| want == Some(&promoted.sha)) {
         let why = promoted.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         notes.push(format!("{} was promoted by {}{why}", promoted.sha.short(), promoted.by));
+    }
+    let (consents, now) = (&all.consents, all.now);
+    let in_force = policy::override_in_force(&manifest.access, consents, &input.id, now);
+    if let Some(it) = in_force.filter(|it| want == Some(it.sha) && pipeline::base(&input.head) != want) {
+        let Consent { id, by, why, .. } = it.consent;
+        let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        let until = manifest.zone_of(&input.id).at(it.until);
+        let gates = GateName::list(it.gates);
+        notes.push(format!(
+            "{} waived {gates} for {} until {until} (override {id}){why}",
+            by.name,
+            it.sha.short()
+        ));
+    }
+    if pipeline::base(&input.head) == want
+        && let Some(debt) = debt(manifest, consents, input, now)
+    {
+        notes.push(debt.reason().describe());
     }
     notes
 }
@@ -163,7 +184,15 @@ fn drafted<'a>(
     let (manifest, now, head) = (all.manifest, all.now, Head::clone(&input.head));
     let unapproved =
         plan.approval.as_ref().and_then(|basis| basis.lacking(manifest, &input.id, &all.consents, now));
-    let gate = gates.closed(manifest, &input.id, DeployPurpose::Upgrade).cloned();
+    let want = plan.want.as_ref();
+    let in_force = policy::override_in_force(&manifest.access, &all.consents, &input.id, now);
+    let gate = match in_force.filter(|it| Some(it.sha) == want) {
+        None => gates.closed(manifest, &input.id, DeployPurpose::Upgrade).cloned(),
+        Some(_) => {
+            let when = (now, all.unattended);
+            gate(manifest, &all.consents, (&input.id, want), DeployPurpose::Upgrade, when)
+        }
+    };
     let holds_run = unapproved.as_ref().is_some_and(|unapproved| unapproved.holds_run);
     let upgrade_gate = ClosedGate::and_approvals(gate, unapproved, &input.id);
     let consents = &all.consents;
@@ -243,6 +272,17 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     }
     if quarantine::hold(draft, &want) {
         return;
+    }
+    let overridden = policy::override_in_force(&draft.manifest.access, draft.consents, &input.id, draft.now);
+    // The debt of an override includes what is owed already.
+    if overridden.is_none_or(|it| *it.sha != want)
+        && let Some(debt) = debt(draft.manifest, draft.consents, input, draft.now)
+        && debt.sha != want
+    {
+        supersede(draft);
+        deploy::repair(draft);
+        let hint = debt.hint(&input.id);
+        return draft.hold(debt.reason(), hint);
     }
     if let Some(Err(problem)) = input.changes.as_deref() {
         deploy::restore(draft);

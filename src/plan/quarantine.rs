@@ -44,7 +44,9 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
                 format!("release it with `katkit release {} {}`", at.unwrap_or(id), &by[..10])
             }
             (Some(at), Some(_)) => format!("withdraw the request, with `katkit withdraw {at}`"),
-            (Some(at), None) => format!("release it where it was rolled back, with `katkit retry {at}`"),
+            (Some(at), None) => {
+                format!("release it where it was rolled back, with `katkit release {at} {}`", &by[..10])
+            }
             (None, _) => format!("release this one with `katkit retry {id}`"),
         };
         let hint = format!("{revert}, or {release}");

@@ -26,7 +26,7 @@ pub async fn replay(estate: &Estate, links: &[LinkId], since: Timestamp) -> Resu
         let Some(purpose) = release.purpose else { continue };
         judged += 1;
         let at = (release.started, !release.by.is_person());
-        let gate = plan::gate(estate.manifest(), &[], &link, purpose, at);
+        let gate = plan::gate(estate.manifest(), &[], (&link, None), purpose, at);
         if let Some(gate) = gate {
             let holds = gate.holds(&link, &HoldScope::Link);
             held.push(HeldRelease { link, release, holds });

@@ -55,7 +55,7 @@ pub(in crate::cli) async fn run(
         }
         return Ok(ExitStatus::Success);
     };
-    let Approved { consent, is_old, missing, other_holds } =
+    let Approved { consent, is_old, missing, other_holds, is_owed } =
         consents::approve(estate, by, why.clone(), &id, sha).await?;
     let ConsentKind::Approval { changes, .. } = &consent.what else { return Ok(ExitStatus::Success) };
     let (short, number) = (changes.to.short(), consent.id);
@@ -64,6 +64,7 @@ pub(in crate::cli) async fn run(
         false => format!("Approved {short} for {id} (approval {number})."),
     };
     let rest = match (missing.as_slice(), other_holds.as_slice()) {
+        ([], _) if is_owed => "It has all approvals that it owed.".to_owned(),
         ([], []) => format!("It has all approvals: `katkit apply {id}` deploys it."),
         ([], others) => format!("It has all approvals. What else it waits for: {}.", others.join("; ")),
         (missing, _) => {

@@ -110,6 +110,8 @@ pub enum HoldKindJson {
     Tainted,
     /// The wanted commit, or a commit that it contains, was rejected.
     Rejected,
+    /// The live commit, which is named, runs by an override and still owes what that waived.
+    Owed,
     /// The commit, or every commit of the branch, has not passed the stages before in the pipeline.
     NotVerified,
     /// The commit has not soaked for long enough in the stages before.
@@ -217,6 +219,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
                 (Kind::Tainted, Some(sha), None, Some(since))
             }
             HoldReason::Rejected { sha, since, .. } => (Kind::Rejected, Some(sha), None, Some(since)),
+            HoldReason::Owed { live, .. } => (Kind::Owed, Some(live), None, None),
             HoldReason::NotVerified { sha, missing: _ } => (Kind::NotVerified, sha.as_ref(), None, None),
             HoldReason::Soaking { policy: _, sha, missing: _ } => (Kind::Soaking, Some(sha), None, None),
             HoldReason::Unapproved { sha, .. } => (Kind::Unapproved, Some(sha), None, None),

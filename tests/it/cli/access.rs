@@ -23,7 +23,7 @@ developers = ["ana", "ben"]
 [access.roles]
 developer = ["request", "promote"]
 release = ["request", "promote", "approve", "rollback", "freeze"]
-oncall = ["break-glass", "rollback"]
+oncall = ["break-glass", "rollback", "approve"]
 "#;
 
 fn acting(world: &World, person: &str, arguments: &[&str]) -> Output {
@@ -241,4 +241,23 @@ release = ["rollback", "aprove"]
     1 error
     ----- exit 1
     "#);
+    let mut world = World::shop().applied();
+    granted(&mut world, &GRANTS.replace("\"promote\", \"approve\"", "\"promote\""));
+    assert_snapshot!(world.run(["validate"]), @"
+    ----- stderr -----
+      × `break-glass` on `dev/shop`, where fewer than two people have the right
+      │ `approve`
+        ╭─[katkit.toml:23:1]
+     22 │
+     23 │ [access]
+        · ────┬───
+        ·     ╰── nobody else could forgive an override
+     24 │ grants = [
+        ╰────
+      help: what an override waives is owed until another person forgives it:
+            grant `approve` to two people
+
+    1 error
+    ----- exit 1
+    ");
 }

@@ -26,6 +26,7 @@ mod no_room;
 mod no_writing;
 mod on_a_terminal;
 mod order;
+mod overriding;
 mod phases;
 mod pipelines;
 mod policies;

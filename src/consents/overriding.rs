@@ -1,0 +1,271 @@
+//! Overrides, and the debts that they leave.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::expired;
+use crate::access::Right;
+use crate::domain::{
+    Actor, Changes, CommitSha, Consent, ConsentId, ConsentKind, GateName, Head, LinkId, RequestKind,
+};
+use crate::estate::Estate;
+use crate::git::GitError;
+use crate::inventory::{Scope, Targets, branch_history, obstacle};
+use crate::manifest::{Manifest, Repo};
+use crate::pipeline;
+use crate::plan::{self, Debt, LinkInput, Problem};
+use crate::requests::{Refusal, RequestError, permitted};
+use crate::state::NewConsent;
+
+/// The longest that an override may last.
+pub const LONGEST: Duration = Duration::from_hours(7 * 24);
+
+/// An override that an actor wants.
+#[derive(Clone, Debug)]
+pub struct Waiver {
+    /// The commit: a sha, a prefix of it, a branch or a tag.
+    pub commit: String,
+    /// The conditions to waive. Not empty.
+    pub gates: BTreeSet<GateName>,
+    /// When it ends: in the future.
+    pub until: Timestamp,
+    /// The reason.
+    pub why: String,
+}
+
+/// A recorded override.
+#[derive(Clone, Debug)]
+pub struct Overridden {
+    /// The consent.
+    pub id: ConsentId,
+    /// The commit.
+    pub sha: CommitSha,
+    /// What else the debt of this override includes: what earlier ones still owe.
+    pub owes: Vec<GateName>,
+}
+
+/// Records an override. It may name only conditions that the link has, and a commit that may become live there.
+pub async fn override_gates(
+    estate: &Estate,
+    by: &Actor,
+    (link, head): (&LinkId, &Head),
+    waiver: Waiver,
+) -> Result<Overridden, RequestError> {
+    permitted(estate, by, Right::BreakGlass, link)?;
+    let manifest = estate.manifest();
+    let Some(repo) = manifest.link(link).and_then(|(_, it)| manifest.repos.get(&it.repo)) else {
+        return Err(RequestError::refused(format!("`{link}` is not in the manifest"), None));
+    };
+    let Waiver { commit, gates, until, why } = waiver;
+    for gate in &gates {
+        check(manifest, link, *gate)?;
+    }
+    let sha = estate.git.resolve(&repo.url, &commit).await?;
+    if pipeline::base(head) == Some(&sha) {
+        return Err(RequestError::refused(format!("{} is already live in `{link}`", sha.short()), None));
+    }
+    let now = estate.clock.now();
+    let input = gathered(estate, link).await?;
+    let standing = estate.state.consents().await?.standing;
+    may_become_live(estate, repo, (&input, &standing), &sha).await?;
+    let debt = plan::debt(manifest, &standing, &input, now);
+    let owes: Vec<_> = debt.iter().flat_map(|debt| &debt.owes).copied().collect();
+    let owed = debt.as_ref().and_then(|debt| changes_of(debt, &standing));
+    let from = match &owed {
+        Some(changes) => changes.from.clone(),
+        None => pipeline::base(head).cloned(),
+    };
+    let needs_approvals = gates.iter().chain(&owes).any(|gate| *gate == GateName::Approvals);
+    let changes = match needs_approvals {
+        true => Some(Box::new(changes(estate, &repo.url, (from, &sha), &input).await?)),
+        false => None,
+    };
+    let gates: Vec<_> = gates.into_iter().collect();
+    let what = ConsentKind::Override {
+        link: link.clone(),
+        sha: sha.clone(),
+        gates,
+        owes: owes.clone(),
+        changes,
+        until,
+    };
+    let mut ends: BTreeSet<ConsentId> = expired(&standing, now).collect();
+    ends.extend(spent(&standing, link, head, now));
+    let new = NewConsent { at: now, by: by.clone(), why: Some(why), what, ends: ends.into_iter().collect() };
+    let id = estate.state.consent(new).await?.id;
+    Ok(Overridden { id, sha, owes })
+}
+
+/// Ends the overrides of an actor that are not used: their commit is neither live nor running. Returns those that it ended.
+pub async fn withdraw_override(
+    estate: &Estate,
+    by: &Actor,
+    (link, head): (&LinkId, &Head),
+    why: Option<String>,
+) -> Result<Vec<Consent>, RequestError> {
+    let (standing, now) = (estate.state.consents().await?.standing, estate.clock.now());
+    let access = &estate.manifest().access;
+    let is_own = |consent: &&Consent| match &consent.what {
+        ConsentKind::Override { link: of, until, .. } => {
+            of == link && *until > now && access.is_same(&consent.by, by)
+        }
+        _ => false,
+    };
+    let own: Vec<Consent> = standing.iter().filter(is_own).cloned().collect();
+    let Some(ConsentKind::Override { sha, .. }) = own.last().map(|consent| &consent.what) else {
+        return Err(RequestError::refused(format!("{by} has no override for `{link}` in force"), None));
+    };
+    let runs = head.open_run().is_some_and(|run| run.sha == *sha);
+    if pipeline::base(head) == Some(sha) || runs || head.deploying.is_some() {
+        let what = format!("{} runs in `{link}` by this override already", sha.short());
+        let hint = format!("`katkit rollback {link}` takes it back");
+        return Err(RequestError::refused(what, hint));
+    }
+    let ends = own.iter().map(|consent| consent.id).collect();
+    let what = ConsentKind::Withdrawal;
+    estate.state.consent(NewConsent { at: now, by: by.clone(), why, what, ends }).await?;
+    Ok(own)
+}
+
+/// Forgives the debt of a link: its live commit may owe what was overridden. Returns the debt.
+pub async fn forgive(estate: &Estate, by: &Actor, link: &LinkId, why: String) -> Result<Debt, RequestError> {
+    permitted(estate, by, Right::Approve, link)?;
+    let (manifest, now) = (estate.manifest(), estate.clock.now());
+    let input = gathered(estate, link).await?;
+    let standing = estate.state.consents().await?.standing;
+    let Some(debt) = plan::debt(manifest, &standing, &input, now) else {
+        let what = format!("what is live in `{link}` owes nothing");
+        return Err(RequestError::refused(what, None));
+    };
+    let overrides = standing.iter().filter(|consent| debt.overrides.contains(&consent.id));
+    if let Some(own) = overrides.into_iter().find(|consent| manifest.access.is_same(&consent.by, by)) {
+        let what = format!("override {} is by {by}, and another has to forgive it", own.id);
+        return Err(RequestError::refused(what, format!("`katkit who-can forgive {link}` shows who can")));
+    }
+    let (ends, what) = (debt.overrides.clone(), ConsentKind::Forgiveness);
+    estate.state.consent(NewConsent { at: now, by: by.clone(), why: Some(why), what, ends }).await?;
+    Ok(debt)
+}
+
+/// Refuses a condition that the link does not have.
+fn check(manifest: &Manifest, link: &LinkId, gate: GateName) -> Result<(), RequestError> {
+    let policy = manifest.policy_of(link).map(|(_, policy)| policy);
+    let pipeline = manifest.pipeline_of(link).map(|(_, pipeline, _)| pipeline);
+    let has = match gate {
+        GateName::Verified => pipeline.is_some_and(|it| !it.requirements(link, None).is_empty()),
+        GateName::Soak => policy.is_some_and(|policy| policy.soak.is_some()),
+        GateName::Approvals => policy.is_some_and(|policy| !policy.approvals.is_empty()),
+        GateName::Windows => policy.is_some_and(|policy| !policy.allow.is_empty()),
+        // One may be given by hand.
+        GateName::Freeze => true,
+    };
+    if has {
+        return Ok(());
+    }
+    let what = match gate {
+        GateName::Verified => "no stage comes before it",
+        GateName::Soak => "its policy lets nothing soak",
+        GateName::Approvals => "its policy requires no approvals",
+        GateName::Windows => "its policy has no windows for deployments",
+        GateName::Freeze => return Ok(()),
+    };
+    Err(RequestError::refused(format!("`{link}` has no condition `{gate}`: {what}"), None))
+}
+
+/// Refuses a commit that the link would not run even so.
+async fn may_become_live(
+    estate: &Estate,
+    repo: &Repo,
+    (input, standing): (&LinkInput, &[Consent]),
+    sha: &CommitSha,
+) -> Result<(), RequestError> {
+    let (link, short) = (&input.id, sha.short());
+    if let Some(found) = input.pipeline.as_deref() {
+        let known = match (found.branch.knows(sha), found.branch.tip()) {
+            (false, Some(tip)) => Some(branch_history(&*estate.git, repo, tip, sha).await?),
+            _ => None,
+        };
+        let branch = known.as_ref().unwrap_or(&found.branch);
+        let name = &branch.name;
+        if branch.number(sha).is_none() {
+            let what = format!("{short} is not in the first-parent history of `{name}`");
+            return Err(RequestError::refused(
+                what,
+                format!("name a commit of `git log --first-parent {name}`"),
+            ));
+        }
+        let live = pipeline::base(&input.head).filter(|live| found.branch.knows(live));
+        if let Some(live) = live
+            && !found.branch.newer_than(live).unwrap_or_else(|| found.branch.not_in(live)).contains(sha)
+        {
+            let what = format!("{short} is older than {}, which is live in `{link}`", live.short());
+            let hint = format!("`katkit rollback {link} --list` shows what it can go back to");
+            return Err(RequestError::refused(what, hint));
+        }
+    } else if let Some(Ok(want)) = &input.want
+        && want != sha
+    {
+        let what = format!("`{link}` should run {}, not {short}", want.short());
+        return Err(RequestError::refused(what, format!("`katkit set {link} {short}` selects it")));
+    }
+    let obstacle = obstacle(estate.sources(), input, standing, sha).await;
+    match obstacle.map_err(|Problem { what, hint }| Refusal { what, hint })? {
+        None => Ok(()),
+        Some(reason) => {
+            let release = reason.release(link);
+            let hint = release.map(|release| format!("an override does not lift that; `{release}` does"));
+            Err(RequestError::refused(reason.describe(), hint))
+        }
+    }
+}
+
+/// What is recorded of a link, and where it stands in its pipeline.
+async fn gathered(estate: &Estate, link: &LinkId) -> Result<LinkInput, RequestError> {
+    let targets = Targets::default().and_only(BTreeSet::from([link.clone()]));
+    let input = estate.inventory(&Scope { targets, ..Scope::default() }).await?;
+    let unknown = || RequestError::refused(format!("`{link}` is not in the manifest"), None);
+    input.links.into_iter().find(|input| input.id == *link).ok_or_else(unknown)
+}
+
+fn changes_of(debt: &Debt, standing: &[Consent]) -> Option<Changes> {
+    standing.iter().filter(|consent| debt.overrides.contains(&consent.id)).find_map(|consent| match &consent
+        .what
+    {
+        ConsentKind::Override { changes, .. } => changes.as_deref().cloned(),
+        _ => None,
+    })
+}
+
+async fn changes(
+    estate: &Estate,
+    url: &str,
+    (from, to): (Option<CommitSha>, &CommitSha),
+    input: &LinkInput,
+) -> Result<Changes, GitError> {
+    for sha in from.iter().chain([to]) {
+        estate.git.ensure(url, sha).await?;
+    }
+    let (tree, contributors) = estate.git.contributors(url, from.as_ref(), to).await?;
+    let is_it = |ask: &RequestKind| matches!(ask, RequestKind::Promote { sha } if sha == to);
+    let promoted = input.requests.iter().rev().find(|request| is_it(&request.ask));
+    let initiator = promoted.map(|request| request.by.clone());
+    Ok(Changes { from, to: to.clone(), tree, contributors, initiator })
+}
+
+/// The overrides for the link that have ended, and whose commit is not live: they waive nothing, and owe nothing.
+fn spent<'c>(
+    standing: &'c [Consent],
+    link: &'c LinkId,
+    head: &'c Head,
+    now: Timestamp,
+) -> impl Iterator<Item = ConsentId> + 'c {
+    let is_spent = move |consent: &&Consent| match &consent.what {
+        ConsentKind::Override { link: of, sha, until, .. } => {
+            of == link && *until <= now && pipeline::base(head) != Some(sha)
+        }
+        _ => false,
+    };
+    standing.iter().filter(is_spent).map(|consent| consent.id)
+}

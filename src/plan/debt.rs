@@ -1,0 +1,131 @@
+//! Debts: what the live commit of a link still owes, because an override let it run. Until that is met or forgiven, no
+//! other commit runs there.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{ApprovalBasis, HoldReason, LinkInput};
+use crate::domain::{CommitSha, Consent, ConsentId, ConsentKind, GateName, LinkId};
+use crate::manifest::Manifest;
+use crate::pipeline::{self, Requirement, Soak};
+use crate::policy::{self, MissingApprovals, Policy};
+
+/// What the live commit of a link owes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Debt {
+    /// The live commit.
+    pub sha: CommitSha,
+    /// The conditions that are still not met. Not empty.
+    pub owes: Vec<GateName>,
+    /// The override; the last, if there are several.
+    pub consent: Consent,
+    /// All overrides of the commit.
+    pub overrides: Vec<ConsentId>,
+    /// The approvals that it lacks, if that is a part of what it owes.
+    pub approval: Option<(ApprovalBasis, Vec<MissingApprovals>)>,
+}
+
+/// The debt of a link, if it has one.
+///
+/// A later commit of the branch that meets a condition of the pipeline pays for the live one, which it contains. Approvals
+/// count even if they have expired since.
+pub fn debt(manifest: &Manifest, consents: &[Consent], input: &LinkInput, now: Timestamp) -> Option<Debt> {
+    let live = pipeline::base(&input.head)?;
+    let of_live = policy::overrides(&manifest.access, consents, &input.id).filter(|it| it.sha == live);
+    let overrides: Vec<&Consent> = of_live.map(|it| it.consent).collect();
+    let last = *overrides.last()?;
+    let waived: BTreeSet<GateName> = overrides.iter().flat_map(|consent| owed(consent)).copied().collect();
+    let approval = waived
+        .contains(&GateName::Approvals)
+        .then(|| lacking_approvals(manifest, consents, input, &overrides))
+        .flatten();
+    let is_owed = |gate: &GateName| match gate {
+        GateName::Verified => !passed(manifest, input, live, None),
+        GateName::Soak => {
+            let soak = manifest.soak_of(&input.id).map(|time| Soak { time, now });
+            soak.is_some() && !passed(manifest, input, live, soak)
+        }
+        GateName::Approvals => approval.is_some(),
+        GateName::Freeze => is_closed(manifest, consents, input, GateName::Windows, now),
+        GateName::Windows => is_closed(manifest, consents, input, GateName::Freeze, now),
+    };
+    let owes: Vec<_> = waived.into_iter().filter(is_owed).collect();
+    let overrides = overrides.iter().map(|consent| consent.id).collect();
+    (!owes.is_empty()).then(|| Debt { sha: live.clone(), owes, consent: last.clone(), overrides, approval })
+}
+
+impl Debt {
+    /// What to do about it.
+    pub fn hint(&self, link: &LinkId) -> String {
+        let forgive = format!("another person can forgive it with `katkit forgive {link}`");
+        match self.owes.contains(&GateName::Approvals) {
+            true => format!("`katkit approve {link} {}` approves it; {forgive}", self.sha.short()),
+            false => forgive,
+        }
+    }
+
+    /// The reason for which another commit is held.
+    pub fn reason(&self) -> HoldReason {
+        HoldReason::Owed {
+            live: self.sha.clone(),
+            owes: self.owes.clone(),
+            by: self.consent.by.name.clone(),
+            consent: self.consent.id,
+        }
+    }
+}
+
+/// The conditions that an override waives, and those of earlier debts that it took over.
+fn owed(consent: &Consent) -> impl Iterator<Item = &GateName> {
+    let (gates, owes) = match &consent.what {
+        ConsentKind::Override { gates, owes, .. } => (gates.as_slice(), owes.as_slice()),
+        _ => (&[][..], &[][..]),
+    };
+    gates.iter().chain(owes)
+}
+
+/// Whether the live commit, or a later one of the branch, has passed the stages before.
+fn passed(manifest: &Manifest, input: &LinkInput, live: &CommitSha, soak: Option<Soak>) -> bool {
+    let (Some((_, pipeline, _)), Some(found)) = (manifest.pipeline_of(&input.id), input.pipeline.as_deref())
+    else {
+        return true;
+    };
+    let requirements = pipeline.requirements(&input.id, soak);
+    let meets = |sha: &CommitSha| {
+        requirements
+            .iter()
+            .all(|requirement: &Requirement<'_>| requirement.missing(sha, &found.records).is_none())
+    };
+    let newer = found.branch.newer_than(live).unwrap_or_default();
+    std::iter::once(live).chain(newer).any(meets)
+}
+
+fn lacking_approvals(
+    manifest: &Manifest,
+    consents: &[Consent],
+    input: &LinkInput,
+    overrides: &[&Consent],
+) -> Option<(ApprovalBasis, Vec<MissingApprovals>)> {
+    // The earliest: its changes begin where nothing was owed.
+    let changes = overrides.iter().find_map(|consent| match &consent.what {
+        ConsentKind::Override { changes, .. } => changes.as_deref(),
+        _ => None,
+    })?;
+    let basis = ApprovalBasis::for_changes(changes, consents, input);
+    let missing = basis.missing(manifest, &input.id, consents, Timestamp::MIN);
+    (!missing.is_empty()).then_some((basis, missing))
+}
+
+/// Whether the policy or a freeze by hand holds deployments now, apart from `other`.
+fn is_closed(
+    manifest: &Manifest,
+    consents: &[Consent],
+    input: &LinkInput,
+    other: GateName,
+    now: Timestamp,
+) -> bool {
+    let policy = manifest.policy_of(&input.id).map(|(_, policy)| policy.clone()).unwrap_or_default();
+    let policy: Policy = policy.with_freezes(consents, &input.id).unwrap_or(policy);
+    policy.without(&[other]).deployment(now).is_some()
+}

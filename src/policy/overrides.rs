@@ -1,0 +1,76 @@
+//! Overrides: the conditions that an actor waived for one commit, for a while.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use super::verdict::Policy;
+use crate::access::{Access, Right};
+use crate::domain::{CommitSha, Consent, ConsentKind, GateName, LinkId};
+
+/// A standing override.
+#[derive(Clone, Copy, Debug)]
+pub struct Override<'c> {
+    /// The consent.
+    pub consent: &'c Consent,
+    /// The commit.
+    pub sha: &'c CommitSha,
+    /// The conditions that it waives.
+    pub gates: &'c [GateName],
+    /// When it ends.
+    pub until: Timestamp,
+}
+
+/// The standing overrides for a link, oldest first, whether or not they have ended. The right is asked for again: an
+/// override by an actor who lost it since does not count.
+pub fn overrides<'c>(
+    access: &'c Access,
+    consents: &'c [Consent],
+    link: &'c LinkId,
+) -> impl Iterator<Item = Override<'c>> {
+    consents.iter().filter_map(move |consent| match &consent.what {
+        ConsentKind::Override { link: of, sha, gates, until, .. } if of == link => access
+            .may(&consent.by, Right::BreakGlass, link)
+            .then_some(Override { consent, sha, gates, until: *until }),
+        _ => None,
+    })
+}
+
+/// The override that is in force for a link: the newest that has not ended.
+pub fn override_in_force<'c>(
+    access: &'c Access,
+    consents: &'c [Consent],
+    link: &'c LinkId,
+    now: Timestamp,
+) -> Option<Override<'c>> {
+    overrides(access, consents, link).filter(|it| it.until > now).last()
+}
+
+/// The conditions that are waived for a commit of a link now.
+pub fn waived<'c>(
+    access: &'c Access,
+    consents: &'c [Consent],
+    (link, sha): (&'c LinkId, &CommitSha),
+    now: Timestamp,
+) -> &'c [GateName] {
+    let in_force = override_in_force(access, consents, link, now).filter(|it| it.sha == sha);
+    in_force.map_or(&[], |it| it.gates)
+}
+
+impl Policy {
+    /// This policy without the freezes or the windows among `gates`.
+    pub fn without(&self, gates: &[GateName]) -> Cow<'_, Self> {
+        let (freezes, windows) = (gates.contains(&GateName::Freeze), gates.contains(&GateName::Windows));
+        if !freezes && !windows {
+            return Cow::Borrowed(self);
+        }
+        let mut rest = self.clone();
+        if freezes {
+            rest.freezes.clear();
+        }
+        if windows {
+            rest.allow.clear();
+        }
+        Cow::Owned(rest)
+    }
+}
