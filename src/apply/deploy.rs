@@ -78,7 +78,7 @@ pub(super) async fn deploy(
         let may_begin = |at, consents: &[Consent]| {
             let is_upgrade = purpose == DeployPurpose::Upgrade;
             session.gate_at(plan, purpose, (consents, at)).is_none()
-                && !(is_upgrade && plan.new_rejection(manifest, consents).is_some())
+                && (!is_upgrade || plan.still_allowed(manifest, consents, at))
         };
         if !record.lock().await.record_if(&intent, may_begin).await? {
             return Ok(None);

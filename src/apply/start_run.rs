@@ -35,9 +35,9 @@ impl LinkExecutor<'_> {
         };
         let link = self.plan.link.clone();
         if is_conditional {
-            let is_rejected = |consents: &[Consent]| self.plan.new_rejection(manifest, consents).is_some();
-            let may_start =
-                |at, consents: &[Consent]| self.lacking(consents, at).is_none() && !is_rejected(consents);
+            let may_start = |at, consents: &[Consent]| {
+                self.lacking(consents, at).is_none() && self.plan.still_allowed(manifest, consents, at)
+            };
             if !record.record_if(&event, may_start).await? {
                 record.flush().await?;
                 let consents = self.consents().await?;

@@ -19,9 +19,10 @@ impl LinkExecutor<'_> {
         let Some((_, pipeline, _)) = estate.manifest().pipeline_of(link) else { return Ok(None) };
         let (manifest, now) = (estate.manifest(), estate.clock.now());
         let soak = manifest.soak_of(link).map(|time| Soak { time, now });
-        let waived = match pipeline.requirements(link, None).is_empty() {
+        // An override that was given since counts for the next plan.
+        let waived = match self.plan.waived.is_empty() {
             true => Vec::new(),
-            false => policy::waived(&manifest.access, &self.consents().await?, (link, sha), now).to_vec(),
+            false => policy::waived(&manifest.access, &self.consents().await?, (link, sha), now),
         };
         let requirements = pipeline.requirements_without(link, soak, &waived);
         let upstream = pipeline.upstream(link).into_iter();

@@ -29,6 +29,7 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
         notes: _,
         rolled_back_elsewhere: _,
         rejections: _,
+        waived: _,
         approval: _,
     } = reviewed;
     if *base != generation {

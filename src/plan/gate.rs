@@ -56,7 +56,7 @@ pub fn gate(
     };
     let waived = sha.map(|sha| policy::waived(&manifest.access, consents, (link, sha), now));
     let closed = match purpose {
-        DeployPurpose::Upgrade => policy.without(waived.unwrap_or_default()).deployment(now),
+        DeployPurpose::Upgrade => policy.without(&waived.unwrap_or_default()).deployment(now),
         DeployPurpose::Repair if unattended => policy.deployment(now),
         DeployPurpose::Repair => None,
         DeployPurpose::Rollback => policy.rollback(now),

@@ -90,6 +90,7 @@ pub(super) fn plan_link(
         notes: notes(all, input),
         rolled_back_elsewhere: rolled_back_elsewhere(input),
         rejections: rejection::known(all.manifest, &all.consents, &input.id),
+        waived: waived(all, input),
         approval: ApprovalBasis::of(all.manifest, &all.consents, input).map(Box::new),
     };
     // The common case first, without copying anything.
@@ -169,6 +170,11 @@ fn notes(all: &PlanInput<'_>, input: &LinkInput) -> Vec<String> {
     notes
 }
 
+fn waived(all: &PlanInput<'_>, input: &LinkInput) -> Vec<GateName> {
+    let Some(Ok(want)) = &input.want else { return Vec::new() };
+    policy::waived(&all.manifest.access, &all.consents, (&input.id, want), all.now)
+}
+
 fn rolled_back_elsewhere(input: &LinkInput) -> Vec<CommitSha> {
     let rolled_back = input.pipeline.iter().flat_map(|pipeline| &pipeline.rolled_back);
     rolled_back.map(|it| it.quarantine.sha.clone()).collect()
@@ -185,10 +191,9 @@ fn drafted<'a>(
     let unapproved =
         plan.approval.as_ref().and_then(|basis| basis.lacking(manifest, &input.id, &all.consents, now));
     let want = plan.want.as_ref();
-    let in_force = policy::override_in_force(&manifest.access, &all.consents, &input.id, now);
-    let gate = match in_force.filter(|it| Some(it.sha) == want) {
-        None => gates.closed(manifest, &input.id, DeployPurpose::Upgrade).cloned(),
-        Some(_) => {
+    let gate = match plan.waived.is_empty() {
+        true => gates.closed(manifest, &input.id, DeployPurpose::Upgrade).cloned(),
+        false => {
             let when = (now, all.unattended);
             gate(manifest, &all.consents, (&input.id, want), DeployPurpose::Upgrade, when)
         }
@@ -273,16 +278,16 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     if quarantine::hold(draft, &want) {
         return;
     }
-    let overridden = policy::override_in_force(&draft.manifest.access, draft.consents, &input.id, draft.now);
     // The debt of an override includes what is owed already.
-    if overridden.is_none_or(|it| *it.sha != want)
+    if draft.plan.waived.is_empty()
         && let Some(debt) = debt(draft.manifest, draft.consents, input, draft.now)
         && debt.sha != want
     {
+        let (reason, hint) = (debt.reason(), debt.hint(&input.id));
+        requests::refuse_waiting(draft, &want, &reason.describe());
         supersede(draft);
         deploy::repair(draft);
-        let hint = debt.hint(&input.id);
-        return draft.hold(debt.reason(), hint);
+        return draft.hold(reason, hint);
     }
     if let Some(Err(problem)) = input.changes.as_deref() {
         deploy::restore(draft);

@@ -2,7 +2,7 @@
 
 use super::draft::PlanDraft;
 use super::recover::end_leftovers;
-use super::{HoldReason, InPipeline, Rejection, Taint, deploy, rejections};
+use super::{HoldReason, InPipeline, Rejection, Taint, deploy, rejections, requests};
 use crate::domain::{CommitSha, Head};
 
 /// How many digits of the sha the hint shows after `Fixes:`.
@@ -54,6 +54,7 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
     } else {
         return false;
     };
+    requests::refuse_waiting(draft, want, &reason.describe());
     end_leftovers(draft);
     deploy::restore(draft);
     draft.hold(reason, hint);

@@ -1,9 +1,12 @@
 //! Rejected commits: they and the commits that contain them are held, like rolled-back ones, until they are released or
 //! fixed.
 
+use jiff::Timestamp;
+
 use super::LinkPlan;
-use crate::domain::{CommitSha, Consent, ConsentId, ConsentKind, LinkId};
+use crate::domain::{CommitSha, Consent, ConsentId, ConsentKind, GateName, LinkId};
 use crate::manifest::Manifest;
+use crate::policy;
 
 /// A rejection that holds a link.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,18 @@ pub fn rejections<'c>(manifest: &Manifest, consents: &'c [Consent], link: &LinkI
 }
 
 impl LinkPlan {
+    /// Whether the consents still allow what the plan begins at this time: no commit was rejected since, and the conditions
+    /// of the pipeline that were waived still are. The others are judged for themselves.
+    pub fn still_allowed(&self, manifest: &Manifest, consents: &[Consent], at: Timestamp) -> bool {
+        let is_of_pipeline = |gate: &&GateName| matches!(gate, GateName::Verified | GateName::Soak);
+        let mut needed = self.waived.iter().filter(is_of_pipeline).peekable();
+        let waived = match (&self.want, needed.peek()) {
+            (Some(want), Some(_)) => policy::waived(&manifest.access, consents, (&self.link, want), at),
+            _ => Vec::new(),
+        };
+        needed.all(|gate| waived.contains(gate)) && self.new_rejection(manifest, consents).is_none()
+    }
+
     /// A rejection that holds the link and that the plan did not take into account.
     pub fn new_rejection<'c>(&self, manifest: &Manifest, consents: &'c [Consent]) -> Option<Rejection<'c>> {
         let is_new = |rejection: &Rejection<'_>| !self.rejections.contains(&rejection.consent.id);

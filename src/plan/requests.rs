@@ -69,6 +69,17 @@ pub(super) fn take_late(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     }
 }
 
+/// Refuses the requests that wait for a run of `want`, because that is held.
+pub(super) fn refuse_waiting(draft: &mut PlanDraft<'_>, want: &CommitSha, why: &str) {
+    let input = draft.input;
+    for request in &input.requests {
+        let waits = matches!(&request.ask, RequestKind::Skip { sha, .. } if sha == want);
+        if waits && !is_decided(draft, &request.id) && !is_withdrawn(input, &request.id) {
+            refuse(draft, request, why.to_owned());
+        }
+    }
+}
+
 /// Refuses every request, since none can ever be granted.
 pub(super) fn refuse_all(draft: &mut PlanDraft<'_>, why: &str) {
     let input = draft.input;

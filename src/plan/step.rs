@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApprovalBasis, Hold, OrphanedService};
 use crate::domain::{
-    AttemptNumber, CommitSha, ConsentId, DeployPurpose, Generation, Lease, LinkId, OnFailure, Phase,
-    PhaseName, Request, RunId, RunOutcome, RunPhase, RunReason, Strategy,
+    AttemptNumber, CommitSha, ConsentId, DeployPurpose, GateName, Generation, Lease, LinkId, OnFailure,
+    Phase, PhaseName, Request, RunId, RunOutcome, RunPhase, RunReason, Strategy,
 };
 
 /// A plan: what will be done, and what is held back.
@@ -57,6 +57,9 @@ pub struct LinkPlan {
     /// The rejections that the plan took into account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejections: Vec<ConsentId>,
+    /// The conditions that an override waives for the commit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<GateName>,
     /// The approvals that the commit needs and has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Box<ApprovalBasis>>,
@@ -79,6 +82,7 @@ impl LinkPlan {
             notes: Vec::new(),
             rolled_back_elsewhere: Vec::new(),
             rejections: Vec::new(),
+            waived: Vec::new(),
             approval: None,
         }
     }

@@ -36,7 +36,7 @@ pub fn overrides<'c>(
     })
 }
 
-/// The override that is in force for a link: the newest that has not ended.
+/// The override that chooses the next commit of a link: the newest that has not ended.
 pub fn override_in_force<'c>(
     access: &'c Access,
     consents: &'c [Consent],
@@ -46,15 +46,15 @@ pub fn override_in_force<'c>(
     overrides(access, consents, link).filter(|it| it.until > now).last()
 }
 
-/// The conditions that are waived for a commit of a link now.
-pub fn waived<'c>(
-    access: &'c Access,
-    consents: &'c [Consent],
-    (link, sha): (&'c LinkId, &CommitSha),
+/// The conditions that are waived for a commit of a link now, by any override for it.
+pub fn waived(
+    access: &Access,
+    consents: &[Consent],
+    (link, sha): (&LinkId, &CommitSha),
     now: Timestamp,
-) -> &'c [GateName] {
-    let in_force = override_in_force(access, consents, link, now).filter(|it| it.sha == sha);
-    in_force.map_or(&[], |it| it.gates)
+) -> Vec<GateName> {
+    let in_force = overrides(access, consents, link).filter(|it| it.until > now && it.sha == sha);
+    in_force.flat_map(|it| it.gates).copied().collect()
 }
 
 impl Policy {

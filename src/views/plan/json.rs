@@ -188,6 +188,7 @@ impl<'a> From<&'a LinkPlan> for LinkJson<'a> {
             notes,
             rolled_back_elsewhere: _,
             rejections: _,
+            waived: _,
             approval: _,
         } = plan;
         Self {

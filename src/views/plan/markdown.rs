@@ -167,6 +167,7 @@ fn details(link: &LinkPlan, called: &str) -> String {
         notes,
         rolled_back_elsewhere: _,
         rejections: _,
+        waived: _,
         approval: _,
     } = link;
     let mut body = match course(link) {

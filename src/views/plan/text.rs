@@ -65,6 +65,7 @@ impl PlanText<'_> {
             notes,
             rolled_back_elsewhere: _,
             rejections: _,
+            waived: _,
             approval: _,
         } = link;
         let heading = match (course(link), commits(link)) {

@@ -5,13 +5,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use katkit::clock::Clock as _;
 use katkit::domain::{
-    Assurance, Changes, CommitSha, Consent, ConsentKind, Contributors, DeployPurpose, Event, Head, LinkId,
+    Assurance, Changes, CommitSha, Consent, ConsentKind, Contributors, DeployPurpose, Event, GateName, Head, LinkId,
     RecordedEvent,
 };
 use katkit::pipeline;
 use katkit::policy::{ApprovalRule, Approver, Gated};
 use katkit::state::{Consents as _, Links as _, NewConsent};
 
+use crate::decisions;
 use crate::world::World;
 
 /// How long an approval lasts: some expire before they are used.
@@ -70,8 +71,9 @@ pub fn within(world: &World, link: &LinkId, head: &Head, written: &[RecordedEven
             _ => continue,
         };
         // What is live may run again.
-        let is_approved =
-            pipeline::base(head) == Some(sha) || covering(world, link, head, sha, *at, standing);
+        let is_approved = pipeline::base(head) == Some(sha)
+            || covering(world, link, head, sha, *at, standing)
+            || decisions::waives(standing, link, sha, *at, GateName::Approvals);
         if !is_approved {
             world.violated(15, format!("{link}: the {what} of {} was not approved", sha.short()));
         }
@@ -95,6 +97,26 @@ fn covering(
             let starts = changes.from.as_ref().and_then(number);
             let live = pipeline::base(head).and_then(number);
             of == link && *until > at && number(sha) <= number(&changes.to) && starts <= live
+        }
+        _ => false,
+    })
+}
+
+/// Whether someone approved the changes from one commit to another, even if that has expired.
+pub fn paid(
+    world: &World,
+    link: &LinkId,
+    (from, to): (Option<&CommitSha>, &CommitSha),
+    standing: &[Consent],
+) -> bool {
+    let facts = world.facts();
+    let number = |sha: &CommitSha| {
+        facts.pushed.values().find_map(|pushed| pushed.iter().position(|other| other == sha))
+    };
+    standing.iter().any(|consent| match &consent.what {
+        ConsentKind::Approval { link: of, changes, .. } => {
+            let starts = changes.from.as_ref().and_then(number);
+            of == link && number(to) <= number(&changes.to) && starts <= from.and_then(number)
         }
         _ => false,
     })

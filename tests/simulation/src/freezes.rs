@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use katkit::clock::Clock as _;
-use katkit::domain::{Consent, ConsentKind, DeployPurpose, Event, LinkId, RecordedEvent};
+use katkit::domain::{Consent, ConsentKind, DeployPurpose, Event, GateName, LinkId, RecordedEvent};
 use katkit::plan::{Hold, HoldReason, Plan};
 use katkit::policy::Moment;
 use katkit::state::Consents as _;
 
+use crate::decisions;
 use crate::world::World;
 
 /// What waits for the end of freezes says when that is (6).
@@ -41,9 +42,9 @@ fn holds(consent: &Consent, link: &LinkId) -> bool {
 }
 
 /// No deployment of a commit is intended in a freeze of the policy (12).
-pub fn by_policy(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
+pub fn by_policy(world: &World, link: &LinkId, journal: &[RecordedEvent], consents: &[Consent]) {
     let frozen = |at| world.freeze.is_some_and(|freeze| freeze.holds(at)).then(|| "a freeze".to_owned());
-    intended(world, link, journal, frozen);
+    intended(world, link, journal, (consents, &frozen));
 }
 
 /// No deployment of a commit is intended in a freeze by hand that was given before (12).
@@ -53,18 +54,19 @@ pub fn by_hand(world: &World, link: &LinkId, written: &[RecordedEvent], standing
         let freeze = standing.iter().filter(lasts).find(|consent| holds(consent, link))?;
         Some(format!("freeze {}", freeze.id))
     };
-    intended(world, link, written, frozen);
+    intended(world, link, written, (standing, &frozen));
 }
 
 fn intended(
     world: &World,
     link: &LinkId,
     events: &[RecordedEvent],
-    frozen: impl Fn(Timestamp) -> Option<String>,
+    (consents, frozen): (&[Consent], &dyn Fn(Timestamp) -> Option<String>),
 ) {
     for RecordedEvent { at, event, .. } in events {
         if let Event::DeployIntended { purpose: DeployPurpose::Upgrade, sha, .. } = event
             && let Some(freeze) = frozen(*at)
+            && !decisions::waives(consents, link, sha, *at, GateName::Freeze)
         {
             let sha = sha.short();
             world.violated(12, format!("{link}: the deployment of {sha} was intended in {freeze}"));

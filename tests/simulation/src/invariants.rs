@@ -1,4 +1,4 @@
-//! The sixteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
+//! The eighteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
 //!
 //! 1. A deployment is issued once per run, for a wanted sha, by an owner that holds the lease.
 //! 2. No attempt runs twice under one token.
@@ -17,6 +17,8 @@
 //! 14. Where a commit must soak, no such run starts before it has been live and verified in the stage before for that long.
 //! 15. Where a commit must be approved, no run starts and no deployment is intended beyond what was approved.
 //! 16. Every journal is an unbroken chain, and no checkpoint contradicts it.
+//! 17. Nothing begins for a commit that contains a rejected one, unless that one was fixed.
+//! 18. While the live commit owes what an override waived, nothing begins for another.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,7 +28,7 @@ use katkit::auditing;
 use katkit::blobs::{BlobKey, Blobs};
 use katkit::clock::Clock;
 use katkit::domain::{
-    CommitSha, DeployPurpose, Event, Head, LinkId, PhaseStatus, RecordedEvent, ReplicaStatus, RequestKind,
+    CommitSha, Consent, DeployPurpose, Event, GateName, Head, LinkId, PhaseStatus, RecordedEvent, ReplicaStatus, RequestKind,
     RunId, Token,
 };
 use katkit::journal;
@@ -36,6 +38,7 @@ use katkit::state::{Consents, Leases, Links, Requests, State};
 use tokio::time::Instant;
 
 use crate::approvals;
+use crate::decisions;
 use crate::freezes;
 use crate::order;
 use crate::repositories;
@@ -109,7 +112,13 @@ pub fn soaks(world: &World, link: &LinkId) {
 }
 
 /// A process writes an event of the second link of a pipeline, by what it last read of the first (13).
-pub fn evidence(world: &World, process: u32, link: &LinkId, event: &Event) {
+pub fn evidence(
+    world: &World,
+    process: u32,
+    link: &LinkId,
+    RecordedEvent { at: recorded, event, .. }: &RecordedEvent,
+    standing: &[Consent],
+) {
     let Some((first, second)) = &world.pipeline else { return };
     let (sha, is_deployment) = match event {
         Event::RunStarted { sha, .. } => (sha, false),
@@ -128,7 +137,9 @@ pub fn evidence(world: &World, process: u32, link: &LinkId, event: &Event) {
     drop(facts);
     let (at, head) = seen.unwrap_or_else(|| (Instant::now(), Head::default()));
     let what = if is_deployment { "deploys" } else { "runs" };
-    if head.evidence(sha).is_none_or(|evidence| evidence.run.is_none()) {
+    let waives = |gate| decisions::waives(standing, link, sha, *recorded, gate);
+    let is_verified = head.evidence(sha).is_some_and(|evidence| evidence.run.is_some());
+    if !is_verified && !waives(GateName::Verified) {
         world.violated(
             13,
             format!("p{process} {what} {} in {link}, which is not verified in {first}", sha.short()),
@@ -142,6 +153,8 @@ pub fn evidence(world: &World, process: u32, link: &LinkId, event: &Event) {
         world.violated(13, what);
     } else if let (Some(need), Some(soaked)) = (world.soak, soaked)
         && soaked + SECOND < need
+        && !waives(GateName::Soak)
+        && !waives(GateName::Verified)
     {
         let (sha, soaked) = (sha.short(), soaked.as_secs());
         world.violated(14, format!("p{process} {what} {sha} in {link}, which has soaked for {soaked} s"));
@@ -173,6 +186,7 @@ pub async fn service_goes(world: &World, process: u32, link: &LinkId, token: &To
 /// Everything is idle, and the plan has no steps.
 pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
     let heads: BTreeMap<_, _> = world.state.heads(None).await.unwrap_or_default().into_iter().collect();
+    let consents = world.state.consent_journal(None, usize::MAX).await.unwrap_or_default();
     for link in ids {
         let journal = world.state.journal(link, None, usize::MAX).await.unwrap_or_default();
         let head = heads.get(link).cloned().unwrap_or_default();
@@ -180,7 +194,7 @@ pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
         deployments(world, link, &journal);
         requests::decided(world, link, &journal);
         tainted(world, link, &journal);
-        freezes::by_policy(world, link, &journal);
+        freezes::by_policy(world, link, &journal, &consents);
         successes(world, link, &journal).await;
     }
     remains(world, plan, &heads).await;
@@ -401,6 +415,14 @@ async fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                 HoldReason::FrozenByHand { freeze, .. } => consents
                     .iter()
                     .any(|it| it.id == *freeze && it.what.expires().is_some_and(|end| end > world.now())),
+                HoldReason::Rejected { sha, rejected, .. } => {
+                    let of_it = |it: &Consent| decisions::rejects(it, rejected);
+                    let standing: Vec<_> = consents.iter().filter(|it| of_it(it)).cloned().collect();
+                    decisions::rejected(world, (&link.link, true), sha, &standing).is_some()
+                }
+                HoldReason::Owed { live, consent, .. } => {
+                    head.runs(live) && consents.iter().any(|it| it.id == *consent)
+                }
                 HoldReason::LeaseHeld { .. }
                 | HoldReason::MoveWaits { .. }
                 | HoldReason::OutsideWindows { .. }

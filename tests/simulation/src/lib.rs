@@ -17,6 +17,7 @@
 pub mod agent;
 mod approvals;
 pub mod blobs;
+pub mod decisions;
 pub mod dice;
 pub mod fleet;
 mod freezes;

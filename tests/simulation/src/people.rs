@@ -10,6 +10,7 @@ use katkit::domain::{
 use katkit::state::{Consents, Leases, Links, NewConsent, NewRequest, Requests};
 
 use crate::approvals;
+use crate::decisions;
 use crate::dice;
 use crate::repositories;
 use crate::scenario::Event;
@@ -67,6 +68,9 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
             }
         }
         Event::Approve(_) => approvals::approve(world).await,
+        Event::Reject(_) => decisions::reject(world, link).await,
+        Event::Release(_) => decisions::release(world).await,
+        Event::Override(_) => decisions::override_gates(world).await,
         Event::Freeze(_) => {
             let Ok(links) = LinkPatterns::try_from(vec![link.to_string()]) else { return };
             let (at, zone) = (world.now(), "UTC".to_owned());

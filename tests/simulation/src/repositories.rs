@@ -26,7 +26,7 @@ const DESCRIPTION: &str = r#"{ "Roles": [
 ] }"#;
 
 /// Whether `sha` still has the fault of an earlier commit.
-fn has(world: &World, sha: &CommitSha, bad: &Rollback) -> bool {
+pub fn has(world: &World, sha: &CommitSha, bad: &Rollback) -> bool {
     let facts = world.facts();
     facts.pushed.values().any(|pushed| {
         let at = |sha: &CommitSha| pushed.iter().position(|other| other == sha);
@@ -34,6 +34,14 @@ fn has(world: &World, sha: &CommitSha, bad: &Rollback) -> bool {
         let since = pushed.get(bad_at + 1..=at_end).unwrap_or_default();
         let mends = |sha: &CommitSha| sha.as_str() < "8";
         bad_at <= at_end && !since.iter().any(|sha| mends(sha) || bad.cleared.contains(sha))
+    })
+}
+
+/// Whether a commit is another or was pushed after it.
+pub fn contains(world: &World, sha: &CommitSha, other: &CommitSha) -> bool {
+    world.facts().pushed.values().any(|pushed| {
+        let at = |sha: &CommitSha| pushed.iter().position(|other| other == sha);
+        at(sha).zip(at(other)).is_some_and(|(sha, other)| other <= sha)
     })
 }
 

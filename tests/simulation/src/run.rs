@@ -110,6 +110,9 @@ async fn play(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec<Li
             }
             Event::Push(link)
             | Event::Retry(link)
+            | Event::Reject(link)
+            | Event::Release(link)
+            | Event::Override(link)
             | Event::Cancel(link)
             | Event::Skip(link)
             | Event::Rollback(link)

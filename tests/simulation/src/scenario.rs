@@ -84,6 +84,12 @@ pub enum Event {
     Freeze(usize),
     /// A user ends the oldest consent: a freeze by hand, or an approval.
     Thaw(usize),
+    /// A user rejects the newest commit of the branch.
+    Reject(usize),
+    /// A user ends the oldest rejection.
+    Release(usize),
+    /// A user overrides some conditions of the second stage for the newest commit.
+    Override(usize),
     /// A user changes the deployment by hand.
     Drift(usize),
     /// A user removes the link from the manifest, or adds it back.
@@ -126,6 +132,7 @@ impl Scenario {
         }
         let pipeline = pipeline(seed, links, &mut events);
         by_hand(seed, links, &mut events);
+        decisions(seed, (links, pipeline), &mut events);
         events.sort_by_key(|(at, _)| *at);
         let mut faults = BTreeMap::new();
         for process in 0..processes {
@@ -196,6 +203,25 @@ fn by_hand(seed: u64, links: usize, events: &mut Vec<(Duration, Event)>) {
     }
     if rng.bool() {
         events.push((2 * moment(&mut rng), Event::Thaw(0)));
+    }
+}
+
+/// Rejections in every third scenario, and overrides in every third pipeline. With dice of their own, like the freeze.
+fn decisions(seed: u64, (links, pipeline): (usize, bool), events: &mut Vec<(Duration, Event)>) {
+    let mut rng = fastrand::Rng::with_seed(seed ^ 0x0000_dec1);
+    if rng.u32(0..3) == 0 {
+        for _ in 0..rng.u32(1..3) {
+            events.push((moment(&mut rng), Event::Reject(rng.usize(0..links))));
+        }
+        if rng.bool() {
+            events.push((2 * moment(&mut rng), Event::Release(0)));
+        }
+    }
+    if pipeline && rng.u32(0..3) == 0 {
+        for _ in 0..rng.u32(1..4) {
+            events.push((2 * moment(&mut rng), Event::Override(1)));
+            events.push((2 * moment(&mut rng), Event::Apply));
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use katkit::state::{
 use tokio::time::Instant;
 
 use crate::approvals;
+use crate::decisions;
 use crate::freezes;
 use crate::gate::Gate;
 use crate::invariants;
@@ -56,7 +57,7 @@ struct Write {
 
 impl Write {
     async fn land(&self, world: &World) -> Result<(), StateError> {
-        let Self { process: _, link, expected, epoch, events, head, consumes, consents } = self;
+        let Self { process, link, expected, epoch, events, head, consumes, consents } = self;
         let (expected, epoch, consents) = (*expected, *epoch, *consents);
         let write = Append { link, expected, epoch, events, head, consumes, consents };
         let standing = world.state.consents().await?.standing;
@@ -64,14 +65,15 @@ impl Write {
         world.state.append(write).await?;
         freezes::by_hand(world, link, events, &standing);
         approvals::within(world, link, &before, events, &standing);
+        decisions::respected(world, (*process, link), &before, events, &standing);
         let words: Vec<_> = events.iter().map(|recorded| recorded.event.word()).collect();
         world.tell(|| format!("   {link} {} {}", head.generation, words.join(", ")));
-        self.check(world);
+        self.check(world, &standing);
         Ok(())
     }
 
     /// The head equals the fold of the journal (4), and every change names its actor (8), truthfully (10).
-    fn check(&self, world: &World) {
+    fn check(&self, world: &World, standing: &[Consent]) {
         let fold = world.facts().folds.get(&self.link).cloned().unwrap_or_default();
         let folded = self.events.iter().try_fold(fold, |head, recorded| journal::step(&head, recorded));
         match folded {
@@ -85,7 +87,7 @@ impl Write {
         }
         invariants::soaks(world, &self.link);
         for recorded in &self.events {
-            invariants::evidence(world, self.process, &self.link, &recorded.event);
+            invariants::evidence(world, self.process, &self.link, recorded, standing);
         }
         if self.events.iter().any(|recorded| recorded.by.name.is_empty()) {
             world.violated(8, format!("{}: an event does not say on whose behalf", self.link));
