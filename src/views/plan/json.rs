@@ -155,7 +155,7 @@ pub struct SweepJson<'a> {
 
 impl PlanJson<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.4";
+    pub const FORMAT_VERSION: &'static str = "2.5";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use katkit::clock::Clock as _;
 use katkit::domain::{
-    Assurance, Changes, CommitSha, Consent, ConsentKind, Contributors, DeployPurpose, Event, GateName, Head, LinkId,
-    RecordedEvent,
+    Assurance, Changes, CommitSha, Consent, ConsentKind, Contributors, DeployPurpose, Event, GateName, Head,
+    LinkId, RecordedEvent,
 };
 use katkit::pipeline;
 use katkit::policy::{ApprovalRule, Approver, Gated};

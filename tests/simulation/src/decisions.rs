@@ -150,7 +150,8 @@ pub fn rejected<'c>(
     standing: &'c [Consent],
 ) -> Option<&'c CommitSha> {
     let is_for = |at: &LinkId| {
-        let is_before = is_staged && world.pipeline.as_ref().is_some_and(|(first, second)| at == first && link == second);
+        let is_before =
+            is_staged && world.pipeline.as_ref().is_some_and(|(first, second)| at == first && link == second);
         at == link || is_before
     };
     standing.iter().find_map(|consent| match &consent.what {
@@ -187,7 +188,9 @@ pub fn owes(
         GateName::Verified => verified
             .iter()
             .any(|evidence| evidence.run.is_some() && repositories::contains(world, &evidence.sha, live)),
-        GateName::Approvals => !approvals::required(world.seed) || approvals::paid(world, link, (from, live), standing),
+        GateName::Approvals => {
+            !approvals::required(world.seed) || approvals::paid(world, link, (from, live), standing)
+        }
         GateName::Soak | GateName::Freeze | GateName::Windows => true,
     };
     owed.find(|(gate, from)| !is_met(*gate, from.as_ref())).map(|(gate, _)| gate)

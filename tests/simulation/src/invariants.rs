@@ -28,8 +28,8 @@ use katkit::auditing;
 use katkit::blobs::{BlobKey, Blobs};
 use katkit::clock::Clock;
 use katkit::domain::{
-    CommitSha, Consent, DeployPurpose, Event, GateName, Head, LinkId, PhaseStatus, RecordedEvent, ReplicaStatus, RequestKind,
-    RunId, Token,
+    CommitSha, Consent, DeployPurpose, Event, GateName, Head, LinkId, PhaseStatus, RecordedEvent,
+    ReplicaStatus, RequestKind, RunId, Token,
 };
 use katkit::journal;
 use katkit::plan::{HoldReason, Plan};
