@@ -340,7 +340,7 @@ fn entries_are_found_by_actor_kind_and_link() {
     assert_snapshot!(world.run(["audit", "--kind", "frozen"]), @"
     ----- stderr -----
     error: invalid value 'frozen' for '--kind <KIND>'
-      [possible values: adopted, approval, attempt-ended, attempt-intended, attempt-launched, deploy-ended, deploy-intended, deploy-issued, forgotten, freeze, moved-from, moved-to, phase-restored, phase-skipped, pruned, quarantined, refused, requested, run-ended, run-started, service-removed, service-swept, taken-over, thaw, unlocked, verified, withdrawal, withdrawn]
+      [possible values: adopted, approval, attempt-ended, attempt-intended, attempt-launched, deploy-ended, deploy-intended, deploy-issued, forgiveness, forgotten, freeze, moved-from, moved-to, override, phase-restored, phase-skipped, pruned, quarantined, refused, rejection, release, requested, run-ended, run-started, service-removed, service-swept, taken-over, thaw, unlocked, verified, withdrawal, withdrawn]
 
       tip: a similar value exists: 'forgotten'
 
@@ -435,7 +435,8 @@ fn every_kind_of_entry_is_known() {
     let kinds = schema["$defs"]["EventJson"]["oneOf"].as_array().unwrap();
     let events = kinds.iter().map(|kind| kind["properties"]["kind"]["const"].as_str().unwrap());
     let events = events.map(|kind| kind.replace('_', "-"));
-    let consents = ["approval", "freeze", "thaw", "withdrawal"];
+    let consents =
+        ["approval", "forgiveness", "freeze", "override", "rejection", "release", "thaw", "withdrawal"];
     let mut all: Vec<_> = events.chain(consents.map(str::to_owned)).collect();
     all.sort_unstable();
     assert_eq!(all, KINDS);

@@ -129,7 +129,7 @@ fn a_promotion_of_a_tainted_commit_is_refused() {
     assert_snapshot!(world.run(["promote", "beta/shop"]), @"
     ----- stderr -----
     error: <after bad> contains <bad>, which was rolled back at <date> <hour> UTC: `verify` failed after the deployment
-     hint: `katkit retry beta/shop` releases it
+     hint: `katkit release beta/shop <bad>` releases it
     ----- exit 1
     ");
 }
