@@ -13,7 +13,7 @@ pub enum Right {
     Request,
     /// Choose the next commit of a link in a pipeline.
     Promote,
-    /// Reject a commit, release one that is held, and forgive the debt of an override.
+    /// Reject a commit, release one that is held, waive a skipped phase, and forgive the debt of an override.
     Approve,
     /// Go back to an earlier commit.
     Rollback,
@@ -86,7 +86,7 @@ impl Right {
             | RequestKind::Withdraw { .. } => Self::Request,
             RequestKind::Promote { .. } => Self::Promote,
             RequestKind::Rollback { .. } => Self::Rollback,
-            RequestKind::Release { .. } => Self::Approve,
+            RequestKind::Release { .. } | RequestKind::Waive { .. } => Self::Approve,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::{
     AttemptNumber, AttemptState, Cancellation, DeployPurpose, Event, Head, Outcome, Phase, PhaseKind,
     PhaseName, PhaseStatus, RequestKind, RunOutcome, RunState,
 };
+use crate::journal;
 use crate::plan::{DeployStep, Hold, HoldScope, Step};
 use crate::report::{LinkResult, Progress};
 
@@ -71,6 +72,11 @@ impl LinkExecutor<'_> {
                     why: request.why.clone(),
                 })?;
                 record.consume(request.id.clone());
+                if matches!(request.ask, RequestKind::Waive { .. })
+                    && let Some(verified) = journal::verification(record.head())
+                {
+                    record.stage(verified)?;
+                }
                 return Ok(None);
             }
             Step::Refuse { request, why } => {

@@ -178,6 +178,9 @@ pub struct PhaseState {
     /// Skipped because the manifest says so, which counts as success.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waived: bool,
+    /// Who waived it, although it was skipped on request: then it counts as success, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived_by: Option<Box<Actor>>,
     /// Its last attempt; `None` for a deployment phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Box<AttemptState>>,
@@ -330,9 +333,10 @@ impl Head {
 }
 
 impl PhaseState {
-    /// Whether it succeeded or the manifest waives it.
+    /// Whether it succeeded, or the manifest or an actor waives it.
     pub fn is_well(&self) -> bool {
-        self.status == PhaseStatus::Succeeded || self.status == PhaseStatus::Skipped && self.waived
+        let is_waived = self.waived || self.waived_by.is_some();
+        self.status == PhaseStatus::Succeeded || self.status == PhaseStatus::Skipped && is_waived
     }
 
     /// When its last attempt or deployment was intended.

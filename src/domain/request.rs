@@ -49,6 +49,13 @@ pub enum RequestKind {
         /// The phase to skip.
         phase: PhaseName,
     },
+    /// Count a phase that was skipped on request like one that the manifest skips, so that the run verifies its commit.
+    Waive {
+        /// The run's sha.
+        sha: CommitSha,
+        /// The skipped phase.
+        phase: PhaseName,
+    },
     /// End the run in progress.
     Cancel {
         /// The run's sha.
@@ -84,6 +91,7 @@ impl RequestKind {
         match self {
             Self::Retry { .. } => "retry",
             Self::Skip { .. } => "skip",
+            Self::Waive { .. } => "waiver",
             Self::Cancel { .. } => "cancel",
             Self::Rollback { .. } => "rollback",
             Self::Release { .. } => "release",

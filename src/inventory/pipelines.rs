@@ -329,5 +329,7 @@ fn hold(input: &LinkInput, refusal: Refusal, branch: &BranchHistory) -> Hold {
 /// How to verify a commit whose run skipped a phase.
 fn skipped(missing: &[Missing]) -> Option<String> {
     let (link, phase) = missing.iter().flat_map(|missing| &missing.skipped).next()?;
-    Some(format!("`katkit retry {link} --phase {phase}` runs the skipped phase"))
+    Some(format!(
+        "`katkit retry {link} --phase {phase}` runs the skipped phase; `katkit waive {link} {phase}` lets it count"
+    ))
 }

@@ -57,6 +57,7 @@ pub(super) fn start(
         deployment: phase.deployment,
         status: status(phase),
         waived: phase.skipped,
+        waived_by: None,
         attempt: None,
         rollout: None,
         failures: 0,
@@ -87,6 +88,7 @@ pub(super) fn requested(
     match ask {
         RequestKind::Retry { sha, phase } => retry(head, sha, phase),
         RequestKind::Skip { sha, phase } => skip(head, sha, phase),
+        RequestKind::Waive { sha, phase } => waive(head, (sha, phase), from),
         RequestKind::Cancel { sha } => {
             let run = run_for(head, sha)?;
             ensure(run.ended.is_none(), || "the run is over".to_owned())?;
@@ -159,6 +161,7 @@ fn reopen(head: &mut Head, sha: &CommitSha) {
 fn again(phase: &mut PhaseState) {
     phase.status = PhaseStatus::Pending;
     phase.waived = false;
+    phase.waived_by = None;
     phase.failures = 0;
     phase.losses = 0;
 }
@@ -209,6 +212,21 @@ fn skip(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
     if !failed && matches!(run.ended, Some((_, RunOutcome::Failed))) {
         run.ended = None;
     }
+    Ok(())
+}
+
+/// Counts a phase that was skipped on request as success. If its run has ended, that may verify the commit now.
+fn waive(head: &mut Head, (sha, name): (&CommitSha, &PhaseName), by: &Actor) -> Move {
+    let is_live = head.runs(sha);
+    let run = run_for(head, sha)?;
+    let deploys = run.phases.iter().any(|phase| phase.deployment && phase.status == PhaseStatus::Succeeded);
+    ensure(run.ended.is_none() || run.succeeded(), || "its run did not succeed".to_owned())?;
+    ensure(run.ended.is_none() || is_live || !deploys, || "what it deployed is no longer live".to_owned())?;
+    let phase = run.phases.iter_mut().find(|phase| phase.name == *name);
+    let phase = phase.ok_or_else(|| format!("the run has no phase `{name}`"))?;
+    let is_skipped = phase.status == PhaseStatus::Skipped && !phase.is_well();
+    ensure(is_skipped, || format!("`{name}` was not skipped on request"))?;
+    phase.waived_by = Some(Box::new(by.clone()));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use super::{Hold, HoldScope, LinkInput, Problem, Step, deploy};
 use crate::domain::{
     CommitSha, DeployPurpose, Event, PhaseName, Request, RequestId, RequestKind, RunOutcome,
 };
+use crate::journal;
 
 /// Decides every request that can be decided now, in the order they were recorded. Breaks if nothing else may be
 /// planned besides them.
@@ -150,7 +151,11 @@ fn unknown(draft: &PlanDraft<'_>, phase: &PhaseName) -> Option<String> {
 /// Grants a request together with its consequences, or not at all.
 fn grant(draft: &mut PlanDraft<'_>, request: &Request) {
     let (head, steps) = (draft.head.clone(), draft.plan.steps.len());
-    if !matches!(request.ask, RequestKind::Release { .. } | RequestKind::Promote { .. }) {
+    let leaves_the_run = matches!(
+        request.ask,
+        RequestKind::Release { .. } | RequestKind::Promote { .. } | RequestKind::Waive { .. }
+    );
+    if !leaves_the_run {
         end_leftovers(draft);
     }
     let Request { ask, by, why, .. } = request;
@@ -182,6 +187,12 @@ fn follow(draft: &mut PlanDraft<'_>, request: &Request) -> Result<(), Vec<Hold>>
             let why = request.why.clone().unwrap_or_else(|| format!("rolled back by {}", request.by));
             deploy::roll_back(draft, from, to, why, false)
                 .map_err(|problem| vec![impossible(request, problem).into()])?;
+        }
+        // It may verify the commit of a run that has ended.
+        RequestKind::Waive { .. } => {
+            if let Some(verified) = journal::verification(&draft.head) {
+                let _ = draft.project(verified);
+            }
         }
         RequestKind::Retry { .. }
         | RequestKind::Skip { .. }

@@ -91,6 +91,7 @@ pub(super) fn needed(head: &Head, requests: &[Request]) -> BTreeSet<CommitSha> {
         match &request.ask {
             RequestKind::Retry { sha, .. }
             | RequestKind::Skip { sha, .. }
+            | RequestKind::Waive { sha, .. }
             | RequestKind::Cancel { sha }
             | RequestKind::Release { sha }
             | RequestKind::Promote { sha } => {

@@ -17,6 +17,7 @@ mod release;
 mod retry;
 mod rollback;
 mod skip;
+mod waive;
 mod wanted;
 mod withdraw;
 
@@ -44,6 +45,13 @@ pub enum Action {
         /// The phase to skip.
         phase: PhaseName,
         /// The commit, which must be the wanted one; `None` for the one whose run is unfinished.
+        sha: Option<CommitSha>,
+    },
+    /// Let a commit count as verified without a phase that was skipped on request.
+    Waive {
+        /// The skipped phase.
+        phase: PhaseName,
+        /// The commit, which must be that of the last run; `None` for that.
         sha: Option<CommitSha>,
     },
     /// End the run in progress.
@@ -103,6 +111,7 @@ pub async fn check(
     let request = match action {
         Action::Retry { phase } => retry::check(estate, link, head, phase.as_ref()).await?,
         Action::Skip { phase, sha } => skip::check(estate, link, head, phase, sha.as_ref()).await?,
+        Action::Waive { phase, sha } => waive::check(link, head, phase, sha.as_ref())?,
         Action::Cancel => cancel::check(link, head)?,
         Action::Rollback { to } => rollback::check(link, head, to.as_deref())?,
         Action::Release { sha } => release::check(estate, link, head, sha).await?,
@@ -120,7 +129,7 @@ impl Action {
         Some(match self {
             Self::Retry { .. } | Self::Skip { .. } | Self::Cancel => Right::Request,
             Self::Rollback { .. } => Right::Rollback,
-            Self::Release { .. } => Right::Approve,
+            Self::Release { .. } | Self::Waive { .. } => Right::Approve,
             Self::Promote { .. } => Right::Promote,
             Self::Withdraw(_) => return None,
         })

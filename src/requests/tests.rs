@@ -39,6 +39,7 @@ fn failed(digit: char) -> Head {
         deployment: phase == "deploy",
         status,
         waived: false,
+        waived_by: None,
         attempt: None,
         rollout: None,
         failures: 0,

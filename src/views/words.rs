@@ -7,6 +7,7 @@ pub(super) fn asked(ask: &RequestKind, why: Option<&str>) -> String {
     let asked = match ask {
         RequestKind::Retry { sha, phase } => format!("to retry {} from `{phase}`", sha.short()),
         RequestKind::Skip { sha, phase } => format!("to skip `{phase}` of {}", sha.short()),
+        RequestKind::Waive { sha, phase } => format!("to waive `{phase}`, skipped for {}", sha.short()),
         RequestKind::Cancel { sha } => format!("to cancel the run for {}", sha.short()),
         RequestKind::Rollback { from, to } => format!("to roll back from {} to {}", from.short(), to.short()),
         RequestKind::Release { sha } => format!("to allow deploying {}", sha.short()),

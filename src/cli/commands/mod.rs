@@ -41,6 +41,7 @@ pub(super) mod unlock;
 pub(super) mod validate;
 pub(super) mod verify;
 pub(super) mod wait;
+pub(super) mod waive;
 pub(super) mod who_can;
 pub(super) mod why;
 pub(super) mod withdraw;

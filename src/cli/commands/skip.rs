@@ -26,9 +26,9 @@ pub(in crate::cli) struct Arguments {
 }
 
 /// Says so if a link takes the place of the phase, instead of complaining about the characters in its name.
-fn phase(text: &str) -> Result<PhaseName, String> {
+pub(super) fn phase(text: &str) -> Result<PhaseName, String> {
     if text.contains('/') {
-        return Err("the last argument is the phase to skip, after the links".to_owned());
+        return Err("the last argument is the phase, after the links".to_owned());
     }
     PhaseName::new(text).map_err(|error| error.to_string())
 }

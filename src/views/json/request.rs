@@ -51,9 +51,9 @@ impl<'a> RequestedJson<'a> {
             why,
         };
         match ask {
-            RequestKind::Retry { sha, phase } | RequestKind::Skip { sha, phase } => {
-                Self { phase: Some(phase.as_str()), ..about(sha) }
-            }
+            RequestKind::Retry { sha, phase }
+            | RequestKind::Skip { sha, phase }
+            | RequestKind::Waive { sha, phase } => Self { phase: Some(phase.as_str()), ..about(sha) },
             RequestKind::Cancel { sha } | RequestKind::Release { sha } | RequestKind::Promote { sha } => {
                 about(sha)
             }

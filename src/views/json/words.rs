@@ -124,6 +124,8 @@ words! {
         Retry = RequestKind::Retry { sha: _, phase: _ },
         /// Count a phase as done.
         Skip = RequestKind::Skip { sha: _, phase: _ },
+        /// Count a phase that was skipped on request as success.
+        Waive = RequestKind::Waive { sha: _, phase: _ },
         /// Cancel the run in progress.
         Cancel = RequestKind::Cancel { sha: _ },
         /// Deploy a commit that was verified before.

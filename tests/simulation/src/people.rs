@@ -148,7 +148,18 @@ fn request_for(head: &Head, want: Option<CommitSha>, tainted: bool, event: Event
             Some(RequestKind::Retry { sha: run.sha.clone(), phase: stopped.name.clone() })
         }
         Event::Cancel(_) => head.open_run().map(|run| RequestKind::Cancel { sha: run.sha.clone() }),
-        Event::Skip(_) => Some(RequestKind::Skip { sha: want?, phase: "verify".parse().ok()? }),
+        Event::Skip(_) => {
+            let (sha, phase) = (want?, "verify".parse().ok()?);
+            let run = head.run.as_ref().filter(|run| run.sha == sha);
+            // Skipped before: now someone waives it.
+            let is_skipped = run
+                .and_then(|run| run.phase(&phase))
+                .is_some_and(|phase| phase.status == PhaseStatus::Skipped && !phase.is_well());
+            Some(match is_skipped {
+                true => RequestKind::Waive { sha, phase },
+                false => RequestKind::Skip { sha, phase },
+            })
+        }
         Event::Rollback(_) => {
             let (from, to) = (head.deployed.as_ref()?, head.rollback_target()?);
             Some(RequestKind::Rollback { from: from.sha.clone(), to: to.sha.clone() })

@@ -53,7 +53,10 @@ fn granted(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
             }
             Event::Requested {
                 ask:
-                    RequestKind::Retry { sha, .. } | RequestKind::Skip { sha, .. } | RequestKind::Cancel { sha },
+                    RequestKind::Retry { sha, .. }
+                    | RequestKind::Skip { sha, .. }
+                    | RequestKind::Waive { sha, .. }
+                    | RequestKind::Cancel { sha },
                 ..
             } => run != Some(sha),
             Event::Requested { ask: RequestKind::Rollback { to, .. }, .. } => {

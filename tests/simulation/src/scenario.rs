@@ -70,7 +70,7 @@ pub enum Event {
     Retry(usize),
     /// A user cancels the run.
     Cancel(usize),
-    /// A user skips a phase.
+    /// A user skips a phase, or waives it if it was skipped before.
     Skip(usize),
     /// A user rolls back.
     Rollback(usize),

@@ -102,13 +102,63 @@ fn a_skipped_phase_verifies_nothing_and_the_next_stage_says_so() {
     assert_snapshot!(world.run(["promote", "prod-eu/shop", "--sha", &bad]), @"
     ----- stderr -----
     error: <bad> is not verified in `beta/shop` (stage `beta`), because `verify` was skipped in `beta/shop`
-     hint: `katkit retry beta/shop --phase verify` runs the skipped phase
+     hint: `katkit retry beta/shop --phase verify` runs the skipped phase; `katkit waive beta/shop verify` lets it count
     ----- exit 1
     ");
     assert_snapshot!(world.run(["why", "prod-eu/shop", &bad]), @"
     prod-eu/shop
     <bad> never ran in `prod-eu/shop`.
     <bad> is not verified in `beta/shop` (stage `beta`), because `verify` was skipped in `beta/shop`.
+    ----- exit 0
+    ");
+}
+
+#[test]
+fn a_skipped_phase_that_is_waived_lets_the_commit_go_on() {
+    let mut world = live();
+    world.edit("on-failure = \"rollback\"\n", "");
+    push_bad(&mut world, "bad", "beta");
+    assert_eq!(apply(&world).code, 1);
+    assert_snapshot!(world.run(["waive", "beta/shop", "verify"]), @"
+    ----- stderr -----
+    error: `verify` of `beta/shop` was not skipped for <bad>
+     hint: `katkit skip beta/shop verify` skips it
+    ----- exit 1
+    ");
+    assert_eq!(world.run(["skip", "beta/shop", "verify", "--apply"]).code, 0);
+    let waive = ["waive", "beta/shop", "verify", "--why", "tested by hand"];
+    assert_snapshot!(world.run(waive), @"
+    beta/shop: recorded: <bad> counts as verified without `verify`.
+    `katkit apply beta/shop` does it.
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["plan"]), @"
+    beta/shop  at <bad>
+      ~ grant  ana asked to waive `verify`, skipped for <bad> (tested by hand)
+
+    2 links  at <first>
+        prod-eu/shop prod-us/shop
+      · note: workflow `standard` was edited after the run for <first>; the edit applies starting with the next commit
+
+    Plan: 1 link to change (1 to record), 2 up to date.
+    ----- exit 0
+    ");
+    assert_eq!(apply(&world).code, 0);
+    assert!(world.deployed("prod-us/shop").contains("<bad>"));
+    assert_snapshot!(world.run(waive), @"
+    ----- stderr -----
+    error: `verify` of `beta/shop` counts already for <bad>
+    ----- exit 1
+    ");
+    assert_snapshot!(world.shell("katkit history beta/shop | grep -B1 -A2 waive | cut -c 24-"), @"
+    ana  the run for <bad> succeeded
+    ana  ana asked to waive `verify`, skipped for <bad> (tested by hand)
+    ana  <bad> was verified
+
+    ----- exit 0
+    ");
+    assert_snapshot!(world.run(["plan"]), @"
+    Nothing to do: 3 links are up to date.
     ----- exit 0
     ");
 }
