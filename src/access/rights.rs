@@ -100,8 +100,9 @@ impl Access {
 
     /// Why an actor may not do something to a link, as a lowercase fragment; `None` if they may.
     pub fn refusal(&self, actor: &Actor, right: Right, link: &LinkId) -> Option<String> {
+        let job = if actor.is_person() { "" } else { ", a job," };
         (!self.may(actor, right, link))
-            .then(|| format!("{} does not have the right `{right}` on `{link}`", actor.name))
+            .then(|| format!("{}{job} does not have the right `{right}` on `{link}`", actor.name))
     }
 
     /// Why the actor who made a request may not; `None` if they may. `link` is its present name, and `all` are the

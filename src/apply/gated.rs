@@ -3,6 +3,7 @@
 use super::ApplyError;
 use super::limit;
 use super::link_executor::LinkExecutor;
+use super::record::Record;
 use crate::domain::{Consent, DeployPurpose, Head, PhaseState, PhaseStatus};
 use crate::plan::{ClosedGate, HoldScope, Step};
 use crate::report::LinkResult;
@@ -38,7 +39,7 @@ impl LinkExecutor<'_> {
         let waiting = record.head().open_run().and_then(|run| run.phases.iter().find(waits));
         let Some(name) = waiting.map(|phase| phase.name.clone()) else { return Ok(None) };
         record.flush().await?;
-        let consents = self.consents().await?;
+        let consents = self.consents_of(&record).await?;
         let gate = self.closed_gate(DeployPurpose::Upgrade, &consents);
         let held = self.held(gate, &HoldScope::Phase { name }, record.head());
         drop(record);
@@ -55,7 +56,13 @@ impl LinkExecutor<'_> {
     }
 
     pub(super) async fn consents(self) -> Result<Vec<Consent>, ApplyError> {
-        Ok(self.session.estate().state.consents().await?.standing)
+        let consents = self.session.estate().state.consents().await?.standing;
+        Ok(self.record.lock().await.renamed(consents))
+    }
+
+    /// The same with the record of the link at hand.
+    pub(super) async fn consents_of(self, record: &Record) -> Result<Vec<Consent>, ApplyError> {
+        Ok(record.renamed(self.session.estate().state.consents().await?.standing))
     }
 
     fn closed_gate(self, purpose: DeployPurpose, consents: &[Consent]) -> Option<ClosedGate> {

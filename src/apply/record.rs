@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::domain::{
-    Actor, Consent, ConsentId, Epoch, Event, Generation, Head, LinkId, RecordedEvent, Request, RequestId,
-    RunId, RunOutcome,
+    Actor, Consent, ConsentId, Epoch, Event, FormerName, Generation, Head, LinkId, RecordedEvent, Request,
+    RequestId, RunId, RunOutcome,
 };
 use crate::journal;
 use crate::platform::{FencingCheck as _, PlatformError};
-use crate::state::{Append, OwnEvents, Rename, State, StateError};
+use crate::state::{Append, OwnEvents, Rename, StandingConsents, State, StateError};
 
 use super::ApplyError;
 use super::lease_guard::LeaseGuard;
@@ -187,14 +187,14 @@ impl Record {
         may_happen: impl Fn(Timestamp, &[Consent]) -> bool,
     ) -> Result<bool, ApplyError> {
         loop {
-            let consents = self.state.consents().await?;
+            let StandingConsents { last, standing } = self.state.consents().await?;
             let at = self.clock.now();
-            if !may_happen(at, &consents.standing) {
+            if !may_happen(at, &self.renamed(standing)) {
                 return Ok(false);
             }
             let head = self.head.clone();
             self.stage_at(at, event.clone())?;
-            let Err(error) = self.write(Some(consents.last)).await else { return Ok(true) };
+            let Err(error) = self.write(Some(last)).await else { return Ok(true) };
             // A later write must not make up for this one: it would not be conditional.
             self.staged.pop();
             self.head = head;
@@ -203,6 +203,16 @@ impl Record {
                 return Err(error.into());
             }
         }
+    }
+
+    /// The consents, with those for a former name of the link under its present one, as the plan has them.
+    pub(super) fn renamed(&self, mut consents: Vec<Consent>) -> Vec<Consent> {
+        for link in consents.iter_mut().filter_map(|consent| consent.what.link_mut()) {
+            if FormerName::names(&self.head.formerly).any(|former| former == link) {
+                *link = self.link.clone();
+            }
+        }
+        consents
     }
 
     /// Folds and writes an event, with everything staged before it.

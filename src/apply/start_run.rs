@@ -40,7 +40,7 @@ impl LinkExecutor<'_> {
             };
             if !record.record_if(&event, may_start).await? {
                 record.flush().await?;
-                let consents = self.consents().await?;
+                let consents = self.consents_of(&record).await?;
                 let gate = self.lacking(&consents, self.session.estate().clock.now());
                 let held = self.held(gate, &HoldScope::Link, record.head());
                 drop(record);

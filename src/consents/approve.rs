@@ -137,7 +137,7 @@ pub async fn approve(
     let mut ends: BTreeSet<ConsentId> = expired(&candidate.standing, now).collect();
     let replaced = candidate.standing.iter().filter(own).filter(|consent| !candidate.is_payment(consent));
     ends.extend(replaced.map(|consent| consent.id));
-    ends.extend(candidate.spent(link, now));
+    ends.extend(candidate.spent(link));
     let new = NewConsent { at: now, by: by.clone(), why, what, ends: ends.into_iter().collect() };
     let consent = estate.state.consent(new).await?;
     let Candidate { mut basis, other_holds, is_owed, .. } = candidate;
@@ -182,14 +182,11 @@ impl Candidate {
         self.standing.iter().any(is_live)
     }
 
-    /// The approvals for the link of what is live already, and its overrides that have ended and owe nothing.
-    fn spent<'c>(&'c self, link: &'c LinkId, now: jiff::Timestamp) -> impl Iterator<Item = ConsentId> + 'c {
+    /// The approvals for the link of what is live already.
+    fn spent<'c>(&'c self, link: &'c LinkId) -> impl Iterator<Item = ConsentId> + 'c {
         let is_spent = move |consent: &&Consent| match &consent.what {
             ConsentKind::Approval { link: of, changes, .. } => {
                 of == link && Some(&changes.to) == self.live.as_ref() && !self.is_payment(consent)
-            }
-            ConsentKind::Override { link: of, sha, until, .. } => {
-                of == link && *until <= now && Some(sha) != self.live.as_ref()
             }
             _ => false,
         };

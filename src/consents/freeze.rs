@@ -41,7 +41,7 @@ pub async fn freeze(
 /// Refuses a freeze, or its end, by an actor who does not have the right on all of its links.
 fn permitted_on(estate: &Estate, by: &Actor, links: &LinkPatterns) -> Result<(), RequestError> {
     let mut frozen = estate.manifest().links().map(|(id, _, _)| id).filter(|id| links.match_link(id));
-    frozen.try_for_each(|id| permitted(estate, by, Right::Freeze, &id))
+    frozen.try_for_each(|id| permitted(estate, by, Right::Freeze, ("freeze", &id)))
 }
 
 /// Ends freezes, all of them or none. Returns those that it ended.

@@ -16,7 +16,8 @@ pub use reject::{Rejected, reject, release};
 
 use jiff::Timestamp;
 
-use crate::domain::{Consent, ConsentId, ConsentKind, LinkId};
+use crate::domain::{Actor, Changes, Consent, ConsentId, ConsentKind, LinkId, PolicyName};
+use crate::manifest::Manifest;
 
 /// Those of the consents that expired before `now`.
 fn expired(standing: &[Consent], now: Timestamp) -> impl Iterator<Item = ConsentId> + '_ {
@@ -31,4 +32,21 @@ fn expired(standing: &[Consent], now: Timestamp) -> impl Iterator<Item = Consent
         consent.what.expires().is_some_and(|at| at <= now) && !is_kept
     };
     standing.iter().filter(is_over).map(|consent| consent.id)
+}
+
+/// The person that an actor is, and the policy, if that wants others than those who took part in these changes. Where it
+/// does not know a contributor, nobody is known not to be that.
+fn contributor<'m>(
+    manifest: &'m Manifest,
+    by: &Actor,
+    link: &LinkId,
+    changes: &Changes,
+) -> Option<(String, &'m PolicyName)> {
+    let (name, policy) = manifest.policy_of(link)?;
+    let person = manifest.access.actor(by);
+    policy.approvals.iter().find_map(|rule| {
+        let (dependent, unknown) = rule.dependent(&manifest.access, changes);
+        let took_part = person.is_some_and(|person| dependent.contains(person)) || !unknown.is_empty();
+        took_part.then(|| (by.name.clone(), name))
+    })
 }

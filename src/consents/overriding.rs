@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::expired;
+use super::{contributor, expired};
 use crate::access::Right;
 use crate::domain::{
     Actor, Changes, CommitSha, Consent, ConsentId, ConsentKind, GateName, Head, LinkId, RequestKind,
@@ -53,7 +53,7 @@ pub async fn override_gates(
     (link, head): (&LinkId, &Head),
     waiver: Waiver,
 ) -> Result<Overridden, RequestError> {
-    permitted(estate, by, Right::BreakGlass, link)?;
+    permitted(estate, by, Right::BreakGlass, ("override", link))?;
     let manifest = estate.manifest();
     let Some(repo) = manifest.link(link).and_then(|(_, it)| manifest.repos.get(&it.repo)) else {
         return Err(RequestError::refused(format!("`{link}` is not in the manifest"), None));
@@ -67,19 +67,22 @@ pub async fn override_gates(
         return Err(RequestError::refused(format!("{} is already live in `{link}`", sha.short()), None));
     }
     let now = estate.clock.now();
-    let input = gathered(estate, link).await?;
-    let standing = estate.state.consents().await?.standing;
+    let (input, standing) = gathered(estate, link).await?;
     may_become_live(estate, repo, (&input, &standing), &sha).await?;
     let debt = plan::debt(manifest, &standing, &input, now);
     let owes: Vec<_> = debt.iter().flat_map(|debt| &debt.owes).copied().collect();
-    let owed = debt.as_ref().and_then(|debt| changes_of(debt, &standing));
-    let from = match &owed {
-        Some(changes) => changes.from.clone(),
-        None => pipeline::base(head).cloned(),
-    };
+    let takes_over: Vec<_> = debt.iter().flat_map(|debt| &debt.overrides).copied().collect();
     let needs_approvals = gates.iter().chain(&owes).any(|gate| *gate == GateName::Approvals);
     let changes = match needs_approvals {
-        true => Some(Box::new(changes(estate, &repo.url, (from, &sha), &input).await?)),
+        true => {
+            let mut new = changes(estate, &repo.url, (pipeline::base(head).cloned(), &sha), &input).await?;
+            // The approvals that are owed are for everything since the last commit that owed nothing.
+            if let Some(owed) = debt.and_then(|debt| debt.approval).map(|(basis, _)| basis.changes) {
+                new.from = owed.from;
+                new.contributors.extend(owed.contributors);
+            }
+            Some(Box::new(new))
+        }
         false => None,
     };
     let gates: Vec<_> = gates.into_iter().collect();
@@ -88,6 +91,7 @@ pub async fn override_gates(
         sha: sha.clone(),
         gates,
         owes: owes.clone(),
+        takes_over,
         changes,
         until,
     };
@@ -98,43 +102,52 @@ pub async fn override_gates(
     Ok(Overridden { id, sha, owes })
 }
 
-/// Ends the overrides of an actor that are not used: their commit is neither live nor running. Returns those that it ended.
+/// Ends the overrides for a link that are not used: their commit is not live or running there, and cannot come back by a
+/// rollback. Returns those that it ended. Those of others take the right to override.
 pub async fn withdraw_override(
     estate: &Estate,
     by: &Actor,
     (link, head): (&LinkId, &Head),
     why: Option<String>,
 ) -> Result<Vec<Consent>, RequestError> {
-    let (standing, now) = (estate.state.consents().await?.standing, estate.clock.now());
-    let access = &estate.manifest().access;
-    let is_own = |consent: &&Consent| match &consent.what {
-        ConsentKind::Override { link: of, until, .. } => {
-            of == link && *until > now && access.is_same(&consent.by, by)
-        }
+    let (standing, now) = (gathered(estate, link).await?.1, estate.clock.now());
+    let of_link = |consent: &&Consent| match &consent.what {
+        ConsentKind::Override { link: of, until, .. } => of == link && *until > now,
         _ => false,
     };
-    let own: Vec<Consent> = standing.iter().filter(is_own).cloned().collect();
-    let Some(ConsentKind::Override { sha, .. }) = own.last().map(|consent| &consent.what) else {
-        return Err(RequestError::refused(format!("{by} has no override for `{link}` in force"), None));
+    let Some(last) = standing.iter().rfind(of_link) else {
+        return Err(RequestError::refused(format!("no override for `{link}` is in force"), None));
     };
-    let runs = head.open_run().is_some_and(|run| run.sha == *sha);
-    if pipeline::base(head) == Some(sha) || runs || head.deploying.is_some() {
-        let what = format!("{} runs in `{link}` by this override already", sha.short());
-        let hint = format!("`katkit rollback {link}` takes it back");
+    if !estate.manifest().access.is_same(&last.by, by) {
+        permitted(estate, by, Right::BreakGlass, ("override", link))?;
+    }
+    let unused = standing.iter().filter(of_link).filter(|consent| !is_used(consent, head));
+    let unused: Vec<Consent> = unused.cloned().collect();
+    if unused.is_empty() {
+        let what = format!("the commit that the override for `{link}` is for has run there");
+        let hint =
+            format!("`katkit rollback {link}` takes it back; `katkit forgive {link}` ends what it owes");
         return Err(RequestError::refused(what, hint));
     }
-    let ends = own.iter().map(|consent| consent.id).collect();
+    let ends = unused.iter().map(|consent| consent.id).collect();
     let what = ConsentKind::Withdrawal;
     estate.state.consent(NewConsent { at: now, by: by.clone(), why, what, ends }).await?;
-    Ok(own)
+    Ok(unused)
+}
+
+/// Whether the commit of an override is live or running, or was and can come back by a rollback.
+fn is_used(consent: &Consent, head: &Head) -> bool {
+    let ConsentKind::Override { sha, .. } = &consent.what else { return false };
+    let runs = head.open_run().is_some_and(|run| run.sha == *sha);
+    let deploys = head.deploying.as_ref().is_some_and(|deploying| deploying.sha == *sha);
+    pipeline::base(head) == Some(sha) || head.evidence(sha).is_some() || runs || deploys
 }
 
 /// Forgives the debt of a link: its live commit may owe what was overridden. Returns the debt.
 pub async fn forgive(estate: &Estate, by: &Actor, link: &LinkId, why: String) -> Result<Debt, RequestError> {
-    permitted(estate, by, Right::Approve, link)?;
+    permitted(estate, by, Right::Approve, ("forgive", link))?;
     let (manifest, now) = (estate.manifest(), estate.clock.now());
-    let input = gathered(estate, link).await?;
-    let standing = estate.state.consents().await?.standing;
+    let (input, standing) = gathered(estate, link).await?;
     let Some(debt) = plan::debt(manifest, &standing, &input, now) else {
         let what = format!("what is live in `{link}` owes nothing");
         return Err(RequestError::refused(what, None));
@@ -143,6 +156,13 @@ pub async fn forgive(estate: &Estate, by: &Actor, link: &LinkId, why: String) ->
     if let Some(own) = overrides.into_iter().find(|consent| manifest.access.is_same(&consent.by, by)) {
         let what = format!("override {} is by {by}, and another has to forgive it", own.id);
         return Err(RequestError::refused(what, format!("`katkit who-can forgive {link}` shows who can")));
+    }
+    if let Some((basis, _)) = &debt.approval
+        && let Some((person, policy)) = contributor(manifest, by, link, &basis.changes)
+    {
+        let what =
+            format!("{person} took part in what lacks approvals, and the policy `{policy}` wants others");
+        return Err(RequestError::refused(what, format!("`katkit who-can approve {link}` shows who can")));
     }
     let (ends, what) = (debt.overrides.clone(), ConsentKind::Forgiveness);
     estate.state.consent(NewConsent { at: now, by: by.clone(), why: Some(why), what, ends }).await?;
@@ -182,6 +202,11 @@ async fn may_become_live(
     sha: &CommitSha,
 ) -> Result<(), RequestError> {
     let (link, short) = (&input.id, sha.short());
+    let pin = estate.manifest().pipeline_of(link).and_then(|(_, _, pin)| pin);
+    if let Some(pin) = pin.filter(|pin| pin.sha != *sha) {
+        let what = format!("`{link}` is pinned to {}: {}", pin.sha.short(), pin.why);
+        return Err(RequestError::refused(what, "take the `pin` out of the manifest first".to_owned()));
+    }
     if let Some(found) = input.pipeline.as_deref() {
         let known = match (found.branch.knows(sha), found.branch.tip()) {
             (false, Some(tip)) => Some(branch_history(&*estate.git, repo, tip, sha).await?),
@@ -221,21 +246,13 @@ async fn may_become_live(
     }
 }
 
-/// What is recorded of a link, and where it stands in its pipeline.
-async fn gathered(estate: &Estate, link: &LinkId) -> Result<LinkInput, RequestError> {
+/// What is recorded of a link and where it stands in its pipeline, and the consents that stand.
+async fn gathered(estate: &Estate, link: &LinkId) -> Result<(LinkInput, Vec<Consent>), RequestError> {
     let targets = Targets::default().and_only(BTreeSet::from([link.clone()]));
     let input = estate.inventory(&Scope { targets, ..Scope::default() }).await?;
     let unknown = || RequestError::refused(format!("`{link}` is not in the manifest"), None);
-    input.links.into_iter().find(|input| input.id == *link).ok_or_else(unknown)
-}
-
-fn changes_of(debt: &Debt, standing: &[Consent]) -> Option<Changes> {
-    standing.iter().filter(|consent| debt.overrides.contains(&consent.id)).find_map(|consent| match &consent
-        .what
-    {
-        ConsentKind::Override { changes, .. } => changes.as_deref().cloned(),
-        _ => None,
-    })
+    let found = input.links.into_iter().find(|input| input.id == *link).ok_or_else(unknown)?;
+    Ok((found, input.consents))
 }
 
 async fn changes(
@@ -262,8 +279,8 @@ fn spent<'c>(
     now: Timestamp,
 ) -> impl Iterator<Item = ConsentId> + 'c {
     let is_spent = move |consent: &&Consent| match &consent.what {
-        ConsentKind::Override { link: of, sha, until, .. } => {
-            of == link && *until <= now && pipeline::base(head) != Some(sha)
+        ConsentKind::Override { link: of, until, .. } => {
+            of == link && *until <= now && !is_used(consent, head)
         }
         _ => false,
     };

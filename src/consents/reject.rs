@@ -1,10 +1,11 @@
 //! Rejections, and their release.
 
-use super::expired;
+use super::{contributor, expired};
 use crate::access::Right;
-use crate::domain::{Actor, CommitSha, Consent, ConsentId, ConsentKind, Head, LinkId};
+use crate::domain::{Actor, Changes, CommitSha, Consent, ConsentId, ConsentKind, Head, LinkId};
 use crate::estate::Estate;
 use crate::git::{Rollback, Tainted};
+use crate::inventory;
 use crate::manifest::Manifest;
 use crate::pipeline;
 use crate::plan::{self, Rejection};
@@ -32,7 +33,7 @@ pub async fn reject(
     (link, head): (&LinkId, &Head),
     commit: &str,
 ) -> Result<Rejected, RequestError> {
-    permitted(estate, by, Right::Approve, link)?;
+    permitted(estate, by, Right::Approve, ("reject", link))?;
     let manifest = estate.manifest();
     let url = url(manifest, link)?;
     let sha = estate.git.resolve(url, commit).await?;
@@ -67,7 +68,7 @@ pub async fn release(
     link: &LinkId,
     commit: &str,
 ) -> Result<Vec<Consent>, RequestError> {
-    let (standing, now) = (estate.state.consents().await?.standing, estate.clock.now());
+    let (standing, now) = (inventory::consents(estate.sources()).await?, estate.clock.now());
     let rejections = plan::rejections(estate.manifest(), &standing, link);
     let known = rejections.iter().map(|rejection| rejection.sha);
     let sha = match find_commit(commit, &Head::default(), known) {
@@ -86,18 +87,22 @@ pub async fn release(
             format!("`katkit release {at} {}` releases it", sha.short()),
         ));
     }
-    let Some(foreign) = own.iter().find(|it| !estate.manifest().access.is_same(&it.by, by)) else {
-        return record(estate, (by, why), own, now).await;
-    };
-    permitted(estate, by, Right::Approve, link)?;
+    let access = &estate.manifest().access;
+    let (mine, others): (Vec<&Consent>, Vec<&Consent>) =
+        own.into_iter().partition(|it| access.is_same(&it.by, by));
+    if !mine.is_empty() || others.is_empty() {
+        return record(estate, (by, why), mine, now).await;
+    }
+    permitted(estate, by, Right::Approve, ("release", link))?;
+    let rejecter = &others[0].by.name;
     if let Some(sha) = &sha {
-        independent(estate, by, link, sha, foreign).await?;
+        independent(estate, by, link, sha, rejecter).await?;
     }
     if why.is_none() {
-        let what = format!("{} rejected it, so the release needs a reason", foreign.by.name);
+        let what = format!("{rejecter} rejected it, so the release needs a reason");
         return Err(RequestError::refused(what, "add `--why TEXT`".to_owned()));
     }
-    record(estate, (by, why), own, now).await
+    record(estate, (by, why), others, now).await
 }
 
 async fn record(
@@ -120,29 +125,24 @@ async fn independent(
     by: &Actor,
     link: &LinkId,
     sha: &CommitSha,
-    rejection: &Consent,
+    rejecter: &str,
 ) -> Result<(), RequestError> {
     let manifest = estate.manifest();
-    let Some((policy, rules)) = manifest.policy_of(link).map(|(name, policy)| (name, &policy.approvals))
-    else {
+    if manifest.policy_of(link).is_none_or(|(_, policy)| policy.approvals.is_empty()) {
         return Ok(());
-    };
-    let parts = rules.iter().filter(|rule| !rule.independent_of.is_empty());
-    let Some(rule) = parts.max_by_key(|rule| rule.independent_of.len()) else { return Ok(()) };
+    }
     let url = url(manifest, link)?;
     estate.git.ensure(url, sha).await?;
     let (tree, contributors) = estate.git.contributors(url, None, sha).await?;
-    let changes = crate::domain::Changes { from: None, to: sha.clone(), tree, contributors, initiator: None };
-    let (dependent, _) = rule.dependent(&manifest.access, &changes);
-    match manifest.access.actor(by).filter(|person| dependent.contains(person)) {
+    let changes = Changes { from: None, to: sha.clone(), tree, contributors, initiator: None };
+    match contributor(manifest, by, link, &changes) {
         None => Ok(()),
-        Some(person) => {
+        Some((person, policy)) => {
             let what = format!(
-                "{person} took part in {}, which {} rejected, and the policy `{policy}` wants others to decide",
-                sha.short(),
-                rejection.by.name
+                "{person} took part in {}, or is not known not to have, and the policy `{policy}` wants others",
+                sha.short()
             );
-            Err(RequestError::refused(what, format!("ask {} to release it", rejection.by.name)))
+            Err(RequestError::refused(what, format!("ask {rejecter} to release it")))
         }
     }
 }
@@ -156,6 +156,6 @@ fn url<'m>(manifest: &'m Manifest, link: &LinkId) -> Result<&'m str, RequestErro
 /// The other links of its stage and of the stages after it.
 fn others(manifest: &Manifest, link: &LinkId) -> Vec<LinkId> {
     let Some((_, pipeline, _)) = manifest.pipeline_of(link) else { return Vec::new() };
-    let others = pipeline.links().filter(|other| *other != link && pipeline.upstream(other).contains(link));
+    let others = pipeline.links().filter(|other| pipeline.is_upstream(link, other));
     others.cloned().collect()
 }

@@ -40,6 +40,14 @@ pub struct Contributors {
 }
 
 impl Contributors {
+    /// Adds others, each in their part.
+    pub fn extend(&mut self, others: Self) {
+        let Self { authors, committers, mergers } = others;
+        self.authors.extend(authors);
+        self.committers.extend(committers);
+        self.mergers.extend(mergers);
+    }
+
     /// Whether everyone among these is among `others`, in the same part.
     pub fn are_among(&self, others: &Self) -> bool {
         self.authors.is_subset(&others.authors)

@@ -97,6 +97,9 @@ pub enum ConsentKind {
         /// The conditions that earlier overrides still owe: this one takes over their debts.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         owes: Vec<GateName>,
+        /// The overrides whose debts it takes over.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        takes_over: Vec<ConsentId>,
         /// What needs approvals, if the policy requires any: the commits since the last that owes nothing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         changes: Option<Box<Changes>>,
@@ -119,6 +122,16 @@ impl ConsentKind {
             Self::Release => "release",
             Self::Override { .. } => "override",
             Self::Forgiveness => "forgiveness",
+        }
+    }
+
+    /// The one link that it is for, if it is.
+    pub fn link_mut(&mut self) -> Option<&mut LinkId> {
+        match self {
+            Self::Approval { link, .. } | Self::Rejection { link, .. } | Self::Override { link, .. } => {
+                Some(link)
+            }
+            Self::Freeze { .. } | Self::Thaw | Self::Withdrawal | Self::Release | Self::Forgiveness => None,
         }
     }
 

@@ -32,6 +32,14 @@ impl GateName {
         }
     }
 
+    /// Whether a commit for which it is waived owes it. Freezes and windows hold the next commit by themselves.
+    pub fn leaves_debt(self) -> bool {
+        match self {
+            Self::Verified | Self::Soak | Self::Approvals => true,
+            Self::Freeze | Self::Windows => false,
+        }
+    }
+
     /// A list of gates: `verified, soak and freeze`.
     pub fn list(gates: &[Self]) -> String {
         let words: Vec<_> = gates.iter().map(|gate| format!("`{gate}`")).collect();

@@ -70,7 +70,7 @@ impl Search<'_> {
     }
 
     /// Why a commit must not run here: it was rolled back, or contains a commit that was.
-    async fn obstacle(self, sha: &CommitSha) -> Result<Option<HoldReason>, Problem> {
+    pub(super) async fn obstacle(self, sha: &CommitSha) -> Result<Option<HoldReason>, Problem> {
         let head = &self.input.head;
         if let Some(quarantine) = head.quarantine(sha) {
             let (sha, since, why) = (sha.clone(), quarantine.since, quarantine.why.clone());

@@ -32,7 +32,9 @@ use pipelines::Known;
 
 use crate::causes;
 use crate::clock::Clock;
-use crate::domain::{CommitSha, Consent, FleetName, Head, LinkId, Request, RequestKind, TenantName};
+use crate::domain::{
+    CommitSha, Consent, FleetName, FormerName, Head, LinkId, Request, RequestKind, TenantName,
+};
 use crate::fleet::{Fleet, FleetError, ListedService};
 use crate::git::Repositories;
 use crate::manifest::Manifest;
@@ -152,6 +154,36 @@ pub async fn wanted(
     Ok(found.unwrap_or_else(none))
 }
 
+/// The consents that stand, under the present names of their links.
+pub async fn consents(sources: Sources<'_>) -> Result<Vec<Consent>, StateError> {
+    let Survey { heads, consents, .. } = sources.state.survey().await?;
+    Ok(under_present_names(sources.manifest, &heads, consents.standing))
+}
+
+/// A consent keeps the name of its link, which may have been renamed since.
+fn under_present_names(
+    manifest: &Manifest,
+    heads: &[(LinkId, Box<Head>)],
+    mut consents: Vec<Consent>,
+) -> Vec<Consent> {
+    if consents.is_empty() {
+        return consents;
+    }
+    let former = heads.iter().filter(|(_, head)| head.moved_to.is_none());
+    let names = |(id, head): &'_ (LinkId, Box<Head>)| {
+        let former = FormerName::names(&head.formerly);
+        former.map(|former| (former.clone(), id.clone())).collect::<Vec<_>>()
+    };
+    let former: BTreeMap<LinkId, LinkId> = former.flat_map(names).collect();
+    for link in consents.iter_mut().filter_map(|consent| consent.what.link_mut()) {
+        let renamed = former.get(link).cloned().or_else(|| manifest.moved.target(link));
+        if let Some(to) = renamed.filter(|_| manifest.link(link).is_none()) {
+            *link = to;
+        }
+    }
+    consents
+}
+
 /// What is recorded.
 struct Recorded {
     /// Every link in scope, whether it is in the manifest or only in the record.
@@ -165,6 +197,7 @@ struct Recorded {
 async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<Recorded, StateError> {
     let (state, asked) = (sources.state, sources.clock.elapsed());
     let Survey { heads, leases, requests, consents, mut damaged } = state.survey().await?;
+    let consents = under_present_names(sources.manifest, &heads, consents.standing);
     let recorded = heads.iter().map(|(id, head)| (id, !head.is_blank()));
     let renames = plan::renames(sources.manifest, recorded.chain(damaged.keys().map(|id| (id, true))));
     // A renamed link is in scope under both names.
@@ -221,7 +254,7 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<R
     }
     let records = pipelines::records(sources.manifest, &links);
     let links = links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect();
-    Ok(Recorded { links, records, consents: consents.standing })
+    Ok(Recorded { links, records, consents })
 }
 
 /// The manifest's links with their heads, and those only in the record if `is_left` accepts them.

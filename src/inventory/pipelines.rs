@@ -78,7 +78,22 @@ pub(super) async fn resolve(
                 Err(problem) => (Err(Box::new(problem.clone().into())), None),
             };
             (input.want, input.pipeline) = (Some(want), pipeline.map(Box::new));
+            hold_for_debt(sources.manifest, known, input);
         }
+    }
+}
+
+/// What is live stays wanted while it owes what an override waived, unless another override takes that over.
+fn hold_for_debt(manifest: &Manifest, Known { consents, now, .. }: Known<'_>, input: &mut LinkInput) {
+    let Some(Ok(want)) = &input.want else { return };
+    let Some(debt) = plan::debt(manifest, consents, input, now).filter(|debt| debt.sha != *want) else {
+        return;
+    };
+    if !debt.is_taken_over(manifest, consents, input, want, now) {
+        if let Some(pipeline) = &mut input.pipeline {
+            pipeline.waits = Some(debt.hold(&input.id));
+        }
+        input.want = Some(Ok(debt.sha));
     }
 }
 
@@ -193,7 +208,7 @@ async fn decide(
         return (Err(Box::new(problem.into())), None);
     };
     let overridden = policy::override_in_force(&sources.manifest.access, known.consents, &input.id, now);
-    let question = Question {
+    let mut question = Question {
         overridden: overridden.map(|it| (it.sha, it.gates)),
         link: &input.id,
         pipeline,
@@ -223,18 +238,25 @@ async fn decide(
         rolled_back: rolled_back.collect(),
         waits: None,
     };
+    let rejections = plan::rejections(sources.manifest, known.consents, &input.id);
+    if let Some((sha, _)) = question.overridden.filter(|(sha, _)| pipeline::base(&input.head) != Some(sha)) {
+        let search = Search { sources, url: &repo.url, input, found: &found, rejections: &rejections };
+        // An override lifts neither a rollback nor a rejection: it must not keep a fix from running.
+        if search.obstacle(sha).await.is_ok_and(|obstacle| obstacle.is_some()) {
+            question.overridden = None;
+        }
+    }
     let choice = pipeline::choose(&question);
     if let Some((base, hold)) = held_by_train(sources, &question, &choice, now) {
         found.waits = Some(hold);
         return (Ok(base), Some(found));
     }
-    let rejections = plan::rejections(sources.manifest, known.consents, &input.id);
     let search = Search { sources, url: &repo.url, input, found: &found, rejections: &rejections };
     let want = match choice {
         Choice::Commit(sha)
             if question.promoted == Some(&sha)
                 && pin.is_none()
-                && overridden.is_none_or(|it| *it.sha != sha) =>
+                && question.overridden.is_none_or(|(of, _)| *of != sha) =>
         {
             search.promoted(&question, sha).await
         }

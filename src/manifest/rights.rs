@@ -23,15 +23,17 @@ pub(super) fn grants(
     access: &Access,
     reader: &Reader<'_>,
 ) -> Option<Vec<Grant>> {
-    let mut known = Roles::new();
+    let (mut known, mut named) = (Roles::new(), BTreeSet::<RoleName>::new());
     let roles_at = roles.as_ref().map(|roles| roles.span);
     for (key, raw) in roles.into_iter().flat_map(|section| section.value.table) {
         let it = NamedTable { reader: *reader, key: reader.span_of(key), raw };
         let name = checked::<RoleName>(key.get_ref(), &it);
-        known.extend(
-            name.zip(Vec::<Right>::read(raw, reader))
-                .map(|(name, rights)| (name, rights.into_iter().collect::<BTreeSet<_>>())),
-        );
+        named.extend(name.clone());
+        let rights = Vec::<Right>::read(raw, reader);
+        if rights.as_ref().is_some_and(Vec::is_empty) {
+            reader.error(reader.span_of(raw), "a role without rights", "empty");
+        }
+        known.extend(name.zip(rights).map(|(name, rights)| (name, rights.into_iter().collect())));
     }
     match (roles_at, &grants) {
         (Some(span), None) => {
@@ -42,16 +44,25 @@ pub(super) fn grants(
         }
         (_, Some(_)) => {
             let grants = grants.into_iter().flat_map(|list| list.value);
-            Some(grants.filter_map(|keys| grant(keys.value, &known, access, reader)).collect())
+            Some(grants.filter_map(|keys| grant(keys.value, (&known, &named), access, reader)).collect())
         }
         (None, None) => None,
     }
 }
 
 /// The grant of a table; `None` if it has a mistake, which is reported.
-fn grant(keys: GrantKeys<'_>, roles: &Roles, access: &Access, reader: &Reader<'_>) -> Option<Grant> {
+fn grant(
+    keys: GrantKeys<'_>,
+    (roles, named): (&Roles, &BTreeSet<RoleName>),
+    access: &Access,
+    reader: &Reader<'_>,
+) -> Option<Grant> {
     let GrantKeys { role, to, on } = keys;
     let (role, to) = (role?, to?);
+    // A role with a mistake was reported already.
+    if named.contains(role.value) && !roles.contains_key(role.value) {
+        return None;
+    }
     let Some((name, rights)) = roles.get_key_value(role.value) else {
         unknown("role", role, roles.keys().map(RoleName::as_str), reader);
         return None;
@@ -62,6 +73,10 @@ fn grant(keys: GrantKeys<'_>, roles: &Roles, access: &Access, reader: &Reader<'_
     }
     if grantees.is_empty() {
         reader.error(to.span, "a grant to nobody", "empty");
+        return None;
+    }
+    if let Some(on) = on.as_ref().filter(|on| on.value.is_empty()) {
+        reader.error_with_help(on.span, "a grant for no link", "empty", "leave `on` out for all links");
         return None;
     }
     let on = match on {

@@ -87,12 +87,14 @@ pub fn choose(question: &Question<'_>) -> Choice {
     if let Some(sha) = pin {
         return question.named(sha, base).map_or_else(Choice::Nothing, |()| Choice::Commit(sha.clone()));
     }
+    let automatic = question.automatic(base);
     if let Some((sha, _)) = question.overridden
+        && branch.number(sha).is_some()
         && question.newer_than_base(sha, base)
+        && !question.stopped_before(sha, &automatic)
     {
         return question.named(sha, base).map_or_else(Choice::Nothing, |()| Choice::Commit(sha.clone()));
     }
-    let automatic = question.automatic(base);
     if let Some(sha) = promoted
         && question.newer_than_base(sha, base)
         && !question.is_passed_over(sha, &automatic)
@@ -254,8 +256,12 @@ impl<'a> Question<'a> {
         let ended = self.head.run.as_ref().and_then(|run| run.ended).map(|(at, _)| at);
         // A promotion after that is a decision to try again.
         let is_before = self.promoted_at.is_none_or(|promoted| ended.is_some_and(|ended| promoted < ended));
+        is_before && self.stopped_before(sha, automatic)
+    }
+
+    /// Whether the run of a commit ended without success and a newer candidate exists.
+    fn stopped_before(&self, sha: &CommitSha, automatic: &[CommitSha]) -> bool {
         self.stopped() == Some(sha)
-            && is_before
             && self.branch.newer_than(sha).is_some_and(|newer| automatic.iter().any(|it| newer.contains(it)))
     }
 }

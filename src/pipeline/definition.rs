@@ -130,6 +130,22 @@ impl Pipeline {
         stages.flat_map(Stage::links).filter(|other| *other != link).collect()
     }
 
+    /// Whether `other` is one of [`Pipeline::upstream`] of a link.
+    pub fn is_upstream(&self, other: &LinkId, link: &LinkId) -> bool {
+        let Some(of) = self.stage_of(other).filter(|_| other != link) else { return false };
+        let (mut seen, mut next) = (BTreeSet::new(), Vec::new());
+        next.extend(self.stage_of(link));
+        while let Some(stage) = next.pop() {
+            if stage.name == of.name {
+                return true;
+            }
+            if seen.insert(&stage.name) {
+                next.extend(stage.after.iter().filter_map(|name| self.stage(name)));
+            }
+        }
+        false
+    }
+
     fn stage(&self, name: &StageName) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.name == *name)
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{ApprovalBasis, HoldReason, LinkInput};
+use super::{ApprovalBasis, Hold, HoldReason, HoldScope, LinkInput};
 use crate::domain::{CommitSha, Consent, ConsentId, ConsentKind, GateName, LinkId};
 use crate::manifest::Manifest;
 use crate::pipeline::{self, Requirement, Soak};
-use crate::policy::{self, MissingApprovals, Policy};
+use crate::policy::{self, MissingApprovals};
 
 /// What the live commit of a link owes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Debt {
     pub owes: Vec<GateName>,
     /// The override; the last, if there are several.
     pub consent: Consent,
-    /// All overrides of the commit.
+    /// All overrides of the commit, and those whose debts they took over.
     pub overrides: Vec<ConsentId>,
     /// The approvals that it lacks, if that is a part of what it owes.
     pub approval: Option<(ApprovalBasis, Vec<MissingApprovals>)>,
@@ -29,40 +29,68 @@ pub struct Debt {
 /// The debt of a link, if it has one.
 ///
 /// A later commit of the branch that meets a condition of the pipeline pays for the live one, which it contains. Approvals
-/// count even if they have expired since.
+/// count even if they have expired since. Freezes and windows leave no debt: they hold the next commit by themselves. A
+/// debt remains when the actor of the override loses the right.
 pub fn debt(manifest: &Manifest, consents: &[Consent], input: &LinkInput, now: Timestamp) -> Option<Debt> {
     let live = pipeline::base(&input.head)?;
-    let of_live = policy::overrides(&manifest.access, consents, &input.id).filter(|it| it.sha == live);
-    let overrides: Vec<&Consent> = of_live.map(|it| it.consent).collect();
+    let of_live = |consent: &&Consent| matches!(&consent.what, ConsentKind::Override { link, sha, .. } if *link == input.id && sha == live);
+    let overrides: Vec<&Consent> = consents.iter().filter(of_live).collect();
     let last = *overrides.last()?;
     let waived: BTreeSet<GateName> = overrides.iter().flat_map(|consent| owed(consent)).copied().collect();
     let approval = waived
         .contains(&GateName::Approvals)
         .then(|| lacking_approvals(manifest, consents, input, &overrides))
         .flatten();
+    let soak = manifest.soak_of(&input.id).map(|time| Soak { time, now });
     let is_owed = |gate: &GateName| match gate {
-        GateName::Verified => !passed(manifest, input, live, None),
-        GateName::Soak => {
-            let soak = manifest.soak_of(&input.id).map(|time| Soak { time, now });
-            soak.is_some() && !passed(manifest, input, live, soak)
-        }
+        // Without it, nothing had to soak either.
+        GateName::Verified | GateName::Soak => !passed(manifest, input, live, soak),
         GateName::Approvals => approval.is_some(),
-        GateName::Freeze => is_closed(manifest, consents, input, GateName::Windows, now),
-        GateName::Windows => is_closed(manifest, consents, input, GateName::Freeze, now),
+        GateName::Freeze | GateName::Windows => false,
     };
     let owes: Vec<_> = waived.into_iter().filter(is_owed).collect();
-    let overrides = overrides.iter().map(|consent| consent.id).collect();
+    let all = overrides.iter().flat_map(|consent| taken_over(consent).chain([consent.id]));
+    let overrides = all.collect();
     (!owes.is_empty()).then(|| Debt { sha: live.clone(), owes, consent: last.clone(), overrides, approval })
 }
 
 impl Debt {
     /// What to do about it.
     pub fn hint(&self, link: &LinkId) -> String {
-        let forgive = format!("another person can forgive it with `katkit forgive {link}`");
+        let forgive = format!("someone else can forgive it with `katkit forgive {link}`");
         match self.owes.contains(&GateName::Approvals) {
             true => format!("`katkit approve {link} {}` approves it; {forgive}", self.sha.short()),
             false => forgive,
         }
+    }
+
+    /// Whether an override that is in force for another commit takes the debt over, with the conditions and the range of
+    /// commits that are owed.
+    pub fn is_taken_over(
+        &self,
+        manifest: &Manifest,
+        consents: &[Consent],
+        input: &LinkInput,
+        want: &CommitSha,
+        now: Timestamp,
+    ) -> bool {
+        let from = self.approval.as_ref().map(|(basis, _)| basis.changes.from.as_ref());
+        let mut of_want = policy::overrides(&manifest.access, consents, &input.id)
+            .filter(|it| it.sha == want && it.until > now);
+        of_want.any(|it| {
+            let covers_range = match (&it.consent.what, from) {
+                (ConsentKind::Override { changes: Some(changes), .. }, Some(from)) => {
+                    changes.from.as_ref() == from
+                }
+                (_, from) => from.is_none(),
+            };
+            covers_range && self.owes.iter().all(|gate| owed(it.consent).any(|owed| owed == gate))
+        })
+    }
+
+    /// What holds other commits.
+    pub fn hold(&self, link: &LinkId) -> Hold {
+        Hold { scope: HoldScope::Link, reason: self.reason(), hint: Some(self.hint(link)), until: None }
     }
 
     /// The reason for which another commit is held.
@@ -83,6 +111,15 @@ fn owed(consent: &Consent) -> impl Iterator<Item = &GateName> {
         _ => (&[][..], &[][..]),
     };
     gates.iter().chain(owes)
+}
+
+/// The overrides whose debts one took over.
+fn taken_over(consent: &Consent) -> impl Iterator<Item = ConsentId> {
+    let takes_over = match &consent.what {
+        ConsentKind::Override { takes_over, .. } => takes_over.as_slice(),
+        _ => &[],
+    };
+    takes_over.iter().copied()
 }
 
 /// Whether the live commit, or a later one of the branch, has passed the stages before.
@@ -115,17 +152,4 @@ fn lacking_approvals(
     let basis = ApprovalBasis::for_changes(changes, consents, input);
     let missing = basis.missing(manifest, &input.id, consents, Timestamp::MIN);
     (!missing.is_empty()).then_some((basis, missing))
-}
-
-/// Whether the policy or a freeze by hand holds deployments now, apart from `other`.
-fn is_closed(
-    manifest: &Manifest,
-    consents: &[Consent],
-    input: &LinkInput,
-    other: GateName,
-    now: Timestamp,
-) -> bool {
-    let policy = manifest.policy_of(&input.id).map(|(_, policy)| policy.clone()).unwrap_or_default();
-    let policy: Policy = policy.with_freezes(consents, &input.id).unwrap_or(policy);
-    policy.without(&[other]).deployment(now).is_some()
 }

@@ -162,7 +162,10 @@ fn notes(all: &PlanInput<'_>, input: &LinkInput) -> Vec<String> {
             it.sha.short()
         ));
     }
+    let waits = input.pipeline.as_ref().and_then(|pipeline| pipeline.waits.as_ref());
+    let is_shown = waits.is_some_and(|hold| matches!(hold.reason, HoldReason::Owed { .. }));
     if pipeline::base(&input.head) == want
+        && !is_shown
         && let Some(debt) = debt(manifest, consents, input, now)
     {
         notes.push(debt.reason().describe());
@@ -278,16 +281,16 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     if quarantine::hold(draft, &want) {
         return;
     }
-    // The debt of an override includes what is owed already.
-    if draft.plan.waived.is_empty()
-        && let Some(debt) = debt(draft.manifest, draft.consents, input, draft.now)
+    // Where there is a pipeline, what is live is wanted then.
+    if let Some(debt) = debt(draft.manifest, draft.consents, input, draft.now)
         && debt.sha != want
+        && !debt.is_taken_over(draft.manifest, draft.consents, input, &want, draft.now)
     {
-        let (reason, hint) = (debt.reason(), debt.hint(&input.id));
-        requests::refuse_waiting(draft, &want, &reason.describe());
+        let hold = debt.hold(&input.id);
+        requests::refuse_waiting(draft, &want, &hold.describe());
         supersede(draft);
         deploy::repair(draft);
-        return draft.hold(reason, hint);
+        return draft.plan.holds.push(hold);
     }
     if let Some(Err(problem)) = input.changes.as_deref() {
         deploy::restore(draft);

@@ -31,8 +31,8 @@ pub fn rejections<'c>(manifest: &Manifest, consents: &'c [Consent], link: &LinkI
         return Vec::new();
     }
     let pipeline = manifest.pipeline_of(link).map(|(_, pipeline, _)| pipeline);
-    let upstream = pipeline.map(|pipeline| pipeline.upstream(link)).unwrap_or_default();
-    all.filter(|rejection| rejection.at == link || upstream.contains(rejection.at)).collect()
+    let is_upstream = |at: &LinkId| pipeline.is_some_and(|pipeline| pipeline.is_upstream(at, link));
+    all.filter(|rejection| rejection.at == link || is_upstream(rejection.at)).collect()
 }
 
 impl LinkPlan {

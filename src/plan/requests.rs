@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::draft::PlanDraft;
 use super::recover::{end_leftovers, end_run};
-use super::{Hold, HoldScope, LinkInput, Problem, Step, deploy};
+use super::{Hold, HoldScope, LinkInput, Problem, Step, deploy, rejections};
 use crate::domain::{
     CommitSha, DeployPurpose, Event, PhaseName, Request, RequestId, RequestKind, RunOutcome,
 };
@@ -122,6 +122,14 @@ fn decide(draft: &mut PlanDraft<'_>, request: &Request, want: Option<&CommitSha>
     let rolls_back = |step: &Step| matches!(step, Step::Accept { request } if is_rollback(request));
     if is_rollback(request) && draft.plan.steps.iter().any(rolls_back) {
         return refuse(draft, request, "another rollback was requested first".to_owned());
+    }
+    if let RequestKind::Rollback { to, .. } = &request.ask
+        && let Some(rejection) = rejections(draft.manifest, draft.consents, &draft.input.id)
+            .into_iter()
+            .find(|rejection| rejection.sha == to)
+    {
+        let why = format!("{} was rejected by {}", to.short(), rejection.consent.by.name);
+        return refuse(draft, request, why);
     }
     if let (
         RequestKind::Retry { sha, .. } | RequestKind::Skip { sha, .. } | RequestKind::Promote { sha },

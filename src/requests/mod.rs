@@ -105,44 +105,53 @@ pub async fn check(
     head: &Head,
     action: &Action,
 ) -> Result<Vec<CheckedRequest>, RequestError> {
-    if let Some(right) = action.right() {
-        permitted(estate, by, right, link)?;
+    if let Some((command, right)) = action.right() {
+        permitted(estate, by, right, (command, link))?;
     }
     let request = match action {
         Action::Retry { phase } => retry::check(estate, link, head, phase.as_ref()).await?,
         Action::Skip { phase, sha } => skip::check(estate, link, head, phase, sha.as_ref()).await?,
         Action::Waive { phase, sha } => waive::check(link, head, phase, sha.as_ref())?,
         Action::Cancel => cancel::check(link, head)?,
-        Action::Rollback { to } => rollback::check(link, head, to.as_deref())?,
+        Action::Rollback { to } => rollback::check(estate, link, head, to.as_deref()).await?,
         Action::Release { sha } => release::check(estate, link, head, sha).await?,
-        Action::Promote { sha } => promote::check(estate, link, head, sha.as_deref()).await?,
+        Action::Promote { sha } => promote::check((estate, by), link, head, sha.as_deref()).await?,
         Action::Withdraw(withdrawal) => return withdraw::check((estate, by), link, withdrawal).await,
     };
     // A retry may turn out to be a release.
-    permitted(estate, by, Right::of(&request.kind), link)?;
+    let right = Right::of(&request.kind);
+    permitted(estate, by, right, (right.command(), link))?;
     Ok(vec![request])
 }
 
-impl Action {
-    /// The right that it takes, at least; `None`: that depends on what it withdraws.
-    fn right(&self) -> Option<Right> {
-        Some(match self {
-            Self::Retry { .. } | Self::Skip { .. } | Self::Cancel => Right::Request,
-            Self::Rollback { .. } => Right::Rollback,
-            Self::Release { .. } | Self::Waive { .. } => Right::Approve,
-            Self::Promote { .. } => Right::Promote,
-            Self::Withdraw(_) => return None,
-        })
-    }
-}
-
-/// Refuses what an actor does not have the right to do.
-pub fn permitted(estate: &Estate, by: &Actor, right: Right, link: &LinkId) -> Result<(), RequestError> {
+/// Refuses what an actor does not have the right to do with a command.
+pub fn permitted(
+    estate: &Estate,
+    by: &Actor,
+    right: Right,
+    (command, link): (&str, &LinkId),
+) -> Result<(), RequestError> {
     match estate.manifest().access.refusal(by, right, link) {
         None => Ok(()),
         Some(what) => {
-            let hint = format!("`katkit who-can {} {link}` shows who does", right.command());
+            let hint = format!("`katkit who-can {command} {link}` shows who does");
             Err(RequestError::refused(what, hint))
         }
+    }
+}
+
+impl Action {
+    /// Its command, and the right that it takes, at least; `None`: that depends on what it withdraws.
+    fn right(&self) -> Option<(&'static str, Right)> {
+        Some(match self {
+            Self::Retry { .. } => ("retry", Right::Request),
+            Self::Skip { .. } => ("skip", Right::Request),
+            Self::Cancel => ("cancel", Right::Request),
+            Self::Rollback { .. } => ("rollback", Right::Rollback),
+            Self::Release { .. } => ("release", Right::Approve),
+            Self::Waive { .. } => ("waive", Right::Approve),
+            Self::Promote { .. } => ("promote", Right::Promote),
+            Self::Withdraw(_) => return None,
+        })
     }
 }

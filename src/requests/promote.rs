@@ -5,13 +5,14 @@ use super::error::RequestError;
 use super::wanted::by_pipeline;
 use crate::domain::{Actor, CommitSha, Head, LinkId, Request, RequestId, RequestKind};
 use crate::estate::Estate;
+use crate::inventory::{Scope, Targets};
 use crate::manifest::{Pin, Wanted};
 use crate::pipeline;
-use crate::plan::{Hold, HoldReason};
+use crate::plan::{self, Hold, HoldReason};
 
 /// `commit` is a sha, a prefix of one, a branch or a tag; by default it is the newest commit that may run here.
 pub(super) async fn check(
-    estate: &Estate,
+    (estate, by): (&Estate, &Actor),
     link: &LinkId,
     head: &Head,
     commit: Option<&str>,
@@ -46,7 +47,7 @@ pub(super) async fn check(
         id: RequestId("proposed".to_owned()),
         link: link.clone(),
         at: estate.clock.now(),
-        by: Actor::nobody(),
+        by: by.clone(),
         why: None,
         ask: RequestKind::Promote { sha: sha.clone() },
     };
@@ -55,9 +56,26 @@ pub(super) async fn check(
             let confirmation = format!("recorded: promote {}.", sha.short());
             Ok(CheckedRequest { kind: RequestKind::Promote { sha }, confirmation })
         }
-        Ok(_) => Err(older(link, head, &sha, live)),
+        Ok(chosen) if Some(&chosen) == live => match debt(estate, link).await? {
+            Some(Hold { reason, hint, .. }) => Err(RequestError::refused(reason.describe(), hint)),
+            None => Err(older(link, head, &sha, live)),
+        },
+        Ok(chosen) => {
+            let what = format!("{} runs next in `{link}`, by an override", chosen.short());
+            let hint = format!("`katkit override {link} --withdraw` ends that");
+            Err(RequestError::refused(what, hint))
+        }
         Err(hold) => Err(refused(*hold)),
     }
+}
+
+/// What the live commit owes, so that no other may run.
+async fn debt(estate: &Estate, link: &LinkId) -> Result<Option<Hold>, RequestError> {
+    let targets = Targets::default().and_only([link.clone()].into());
+    let input = estate.inventory(&Scope { targets, ..Scope::default() }).await?;
+    let found = input.links.iter().find(|found| found.id == *link);
+    let debt = found.and_then(|found| plan::debt(estate.manifest(), &input.consents, found, input.now));
+    Ok(debt.map(|debt| debt.hold(link)))
 }
 
 /// The newest commit that may run, even if the pipeline does not start it by itself.

@@ -45,7 +45,12 @@ pub async fn prepare(
 ) -> Result<Vec<PreparedRequest>, StateError> {
     let links: BTreeSet<_> = checked.iter().map(|(link, _)| link.clone()).collect();
     let links: Vec<_> = links.into_iter().collect();
-    let pending = pending(estate.state.requests(Some(&links)).await?);
+    let all = estate.state.requests(Some(&links)).await?;
+    let access = &estate.manifest().access;
+    // A request that will be refused is none that another could rely on.
+    let is_permitted = |it: &Request| access.refusal_of(&it.link, it, &all).is_none();
+    let permitted = all.iter().filter(|request| is_permitted(request)).cloned().collect();
+    let pending = pending(permitted);
     let at = estate.clock.now();
     let mut prepared = Vec::new();
     for (link, CheckedRequest { kind, confirmation }) in checked {

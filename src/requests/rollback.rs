@@ -6,9 +6,20 @@ use super::CheckedRequest;
 use super::commit_prefix::find_commit;
 use super::error::RequestError;
 use crate::domain::{CommitSha, Deployment, Head, LinkId, RequestKind};
+use crate::estate::Estate;
+use crate::plan::{self, Rejection};
 
-/// `to` is the sha of a rollback target, or a prefix of it; by default it is the last verified commit.
-pub(super) fn check(link: &LinkId, head: &Head, to: Option<&str>) -> Result<CheckedRequest, RequestError> {
+/// `to` is the sha of a rollback target, or a prefix of it; by default it is the last verified commit. Rejected commits
+/// are no targets.
+pub(super) async fn check(
+    estate: &Estate,
+    link: &LinkId,
+    head: &Head,
+    to: Option<&str>,
+) -> Result<CheckedRequest, RequestError> {
+    let consents = estate.state.consents().await?.standing;
+    let rejections = plan::rejections(estate.manifest(), &consents, link);
+    let rejection = |sha: &CommitSha| rejections.iter().find(|rejection| rejection.sha == sha);
     let Some(live) = &head.deployed else {
         return Err(nothing(link, format!("nothing is deployed to `{link}`")));
     };
@@ -17,9 +28,15 @@ pub(super) fn check(link: &LinkId, head: &Head, to: Option<&str>) -> Result<Chec
         None => {
             let none =
                 || nothing(link, format!("no commit was verified in `{link}` before {}", live.sha.short()));
-            head.rollback_target().ok_or_else(none)?.sha.clone()
+            let targets: Vec<_> = head.rollback_targets().map(|(evidence, _)| &evidence.sha).collect();
+            let not_rejected = targets.iter().find(|sha| rejection(sha).is_none());
+            CommitSha::clone(not_rejected.or(targets.first()).ok_or_else(none)?)
         }
     };
+    if let Some(Rejection { at, consent, .. }) = rejection(&to) {
+        let what = format!("{} was rejected by {}", to.short(), consent.by.name);
+        return Err(RequestError::refused(what, format!("`katkit release {at} {}` releases it", to.short())));
+    }
     let confirmation = format!(
         "recorded: roll back from {live} to {}, and quarantine {live}.",
         to.short(),

@@ -27,7 +27,8 @@ pub(super) async fn check(
     })?;
     for request in &chosen {
         if !estate.manifest().access.is_same(&request.by, by) {
-            permitted(estate, by, Right::of(&request.ask), link)?;
+            let right = Right::of(&request.ask);
+            permitted(estate, by, right, (right.command(), link))?;
         }
     }
     Ok(chosen.into_iter().map(withdrawn).collect())

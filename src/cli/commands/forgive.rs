@@ -17,7 +17,8 @@ use crate::views::hang;
 Examples:
   katkit forgive prod/shop --why \"reviewed with ben after the incident\"
 
-Only another person than the one who overrode the conditions can forgive it.")]
+It is forgiven by someone else than who overrode the conditions, and who took no
+part in what lacks approvals.")]
 pub(in crate::cli) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]

@@ -17,11 +17,11 @@ use crate::views::hang;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  katkit override prod/shop 3f2a9c1 --gate approvals --gate freeze --until 2h --why \"incident 4711\"
-  katkit override prod/shop --withdraw        No longer, as long as it does not run
+  katkit override prod/shop 3f2a9c1 --gate freeze --until 2h --why incident
+  katkit override prod/shop --withdraw   End it, unless its commit has run
 
-While the commit is live, it owes what was waived: no other commit runs there
-before that is met, or before another person forgives it.")]
+While the commit is live, it owes what was waived, except for freezes and windows:
+no other commit runs there before that is met, or forgiven by someone else.")]
 pub(in crate::cli) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
@@ -43,7 +43,7 @@ pub(in crate::cli) struct Arguments {
     /// Reason, for the record
     #[arg(long, value_name = "TEXT", required_unless_present = "withdraw")]
     why: Option<String>,
-    /// Withdraw your override for the link instead
+    /// End the override for the link instead
     #[arg(long)]
     withdraw: bool,
 }
@@ -107,10 +107,16 @@ pub(in crate::cli) async fn run(
         [] => String::new(),
         owes => format!(" It takes over the debt of what is live, which owes {}.", GateName::list(owes)),
     };
+    let leaves_debt = !owes.is_empty() || names.iter().any(|gate| gate.leaves_debt());
+    let debt = match leaves_debt {
+        true => {
+            " While it is live, no other commit runs there before that is met, or someone else forgives it."
+        }
+        false => "",
+    };
     let text = format!(
-        "Waived {waived} for {short} in {id} until {until} (override {number}).{also} `katkit apply {id}` runs it. \
-         While it is live, no other commit runs there before that is met, or another person runs \
-         `katkit forgive {id}`."
+        "Waived {waived} for {short} in {id} until {until} (override {number}).{also} `katkit apply {id}` runs it, \
+         unless something else holds it.{debt}"
     );
     output.show(hang("", 0, &text, style))?;
     Ok(ExitStatus::Success)

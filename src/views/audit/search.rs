@@ -85,10 +85,14 @@ pub(super) fn consent_words(consent: &Consent) -> String {
                 None => format!("approval {id} of {to} for {link}"),
             }
         }
-        ConsentKind::Withdrawal => ended("approval"),
+        // Of an approval or an override.
+        ConsentKind::Withdrawal => {
+            let ids: Vec<_> = ends.iter().map(ConsentId::to_string).collect();
+            format!("withdrew {}", ids.join(", "))
+        }
         ConsentKind::Rejection { link, sha } => format!("rejection {id} of {} for {link}", sha.short()),
         ConsentKind::Release => ended("rejection"),
-        ConsentKind::Override { link, sha, gates, owes: _, changes: _, until } => {
+        ConsentKind::Override { link, sha, gates, owes: _, takes_over: _, changes: _, until } => {
             let until = Zone::UTC.at(*until);
             format!("override {id} of {} for {} in {link}, until {until}", GateName::list(gates), sha.short())
         }

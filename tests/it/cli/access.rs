@@ -261,3 +261,28 @@ release = ["rollback", "aprove"]
     ----- exit 1
     ");
 }
+
+/// Two who may do the same, of whom the first has lost the right since.
+#[test]
+fn a_request_does_not_rely_on_another_that_will_be_refused() {
+    let mut world = World::shop().applied();
+    world.change("shop", |repo| repo.commit("second"));
+    world.run(["apply", "--yes"]);
+    assert_eq!(acting(&world, "ana", &["rollback", "dev/shop"]).code, 0);
+    granted(&mut world, GRANTS);
+    assert_eq!(acting(&world, "ben", &["rollback", "dev/shop"]).code, 0);
+    world.run(["apply", "--yes"]);
+    assert!(world.deployed("dev/shop").contains("<first>"));
+}
+
+#[test]
+fn a_job_has_no_right_as_a_member_of_a_group() {
+    let mut world = World::shop().applied();
+    granted(&mut world, &GRANTS.replace("to = [\"ben\"]", "to = [\"developers\"]"));
+    assert_snapshot!(world.shell("CI=1 KATKIT_ACTOR=ben katkit freeze dev --until 2h --why x"), @"
+    ----- stderr -----
+    error: ben, a job, does not have the right `freeze` on `dev/shop`
+     hint: `katkit who-can freeze dev/shop` shows who does
+    ----- exit 1
+    ");
+}

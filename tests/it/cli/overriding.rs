@@ -19,11 +19,12 @@ phases = [
 ana.emails = ["ada@example.com"]
 ben.emails = ["ben@example.com"]
 cleo.emails = ["cleo@example.com"]
+dan = {}
 
 [access]
 grants = [
-  { role = "oncall", to = ["ana"], on = ["prod"] },
-  { role = "release", to = ["*"] },
+  { role = "oncall", to = ["ana", "dan"], on = ["prod", "store"] },
+  { role = "release", to = ["ana", "ben", "cleo"] },
 ]
 
 [access.roles]
@@ -90,8 +91,8 @@ fn a_fix_passes_everything_that_is_waived_and_owes_it_afterwards() {
     let mut world = frozen();
     push(&mut world, "second");
     assert_snapshot!(waive(&world, "ana", "second", &["verified", "approvals", "freeze"]), @"
-    Waived `verified`, `approvals` and `freeze` for <second> in prod/shop until Mon <date> <hour> UTC (override 3). `katkit apply prod/shop` runs it. While it is live, no other commit runs there
-    before that is met, or another person runs `katkit forgive prod/shop`.
+    Waived `verified`, `approvals` and `freeze` for <second> in prod/shop until Mon <date> <hour> UTC (override 3). `katkit apply prod/shop` runs it, unless something else holds it. While it is live,
+    no other commit runs there before that is met, or someone else forgives it.
     ----- exit 0
     ");
     assert_snapshot!(planned(&world), @r#"
@@ -110,7 +111,7 @@ fn a_fix_passes_everything_that_is_waived_and_owes_it_afterwards() {
     assert!(world.deployed("beta/shop").contains("<first>"), "the freeze holds the others");
     assert_snapshot!(planned(&world), @"
     prod/shop  at <second>
-      · note: <second>, which is live by override 3 of ana, still owes `verified`, `approvals` and `freeze`
+      · note: <second>, which is live by override 3 of ana, still owes `verified` and `approvals`
 
     Nothing to do: 1 link is up to date.
     ");
@@ -123,9 +124,9 @@ fn a_fix_passes_everything_that_is_waived_and_owes_it_afterwards() {
     assert!(world.deployed("beta/shop").contains("<third>"));
     assert!(world.deployed("prod/shop").contains("<second>"));
     assert_snapshot!(planned(&world), @"
-    prod/shop  <second> → <third>
+    prod/shop  at <second>
       ! held: <second>, which is live by override 3 of ana, still owes `approvals`
-          hint: `katkit approve prod/shop <second>` approves it; another person can forgive it with `katkit forgive prod/shop`
+          hint: `katkit approve prod/shop <second>` approves it; someone else can forgive it with `katkit forgive prod/shop`
 
     Plan: nothing to change, 1 held, 0 up to date.
     ");
@@ -182,7 +183,7 @@ fn a_debt_is_forgiven_by_another_person_only() {
     ----- exit 1
     ");
     assert_snapshot!(forgive("ben"), @"
-    Forgave <second> what it owed in prod/shop: `verified`, `approvals` and `freeze` (override 3 by ana).
+    Forgave <second> what it owed in prod/shop: `verified` and `approvals` (override 3 by ana).
     ----- exit 0
     ");
     assert_snapshot!(forgive("cleo"), @"
@@ -204,8 +205,8 @@ fn an_override_takes_over_the_debt_of_the_commit_that_it_replaces() {
     assert_eq!(world.run(["apply", "--yes"]).code, 0);
     push(&mut world, "third");
     assert_snapshot!(waive(&world, "ana", "third", &["verified"]), @"
-    Waived `verified` for <third> in prod/shop until Mon <date> <hour> UTC (override 5). It takes over the debt of what is live, which owes `approvals`. `katkit apply prod/shop` runs it. While it is
-    live, no other commit runs there before that is met, or another person runs `katkit forgive prod/shop`.
+    Waived `verified` for <third> in prod/shop until Mon <date> <hour> UTC (override 5). It takes over the debt of what is live, which owes `approvals`. `katkit apply prod/shop` runs it, unless
+    something else holds it. While it is live, no other commit runs there before that is met, or someone else forgives it.
     ----- exit 0
     ");
     assert_eq!(world.run(["apply", "prod", "--yes"]).code, 0);
@@ -285,7 +286,7 @@ fn an_override_is_refused_where_it_could_not_let_anything_through() {
     assert_eq!(acting(&world, "ana", &no_reason).code, 64);
     assert_snapshot!(acting(&world, "ana", &["override", "prod/shop", "--withdraw"]), @"
     ----- stderr -----
-    error: ana has no override for `prod/shop` in force
+    error: no override for `prod/shop` is in force
     ----- exit 1
     ");
     assert_eq!(waive(&world, "ana", "second", &["verified", "approvals", "freeze"]).code, 0);
@@ -311,4 +312,109 @@ fn an_override_lasts_until_its_time() {
     assert!(soon.contains("up to date"), "{soon}");
     let now = planned(&world);
     assert!(now.contains("~ deploy"), "{now}");
+}
+
+/// A live commit that owes approvals, by an override of ana.
+fn owing() -> World {
+    let mut world = frozen();
+    world.run(["thaw", "2"]);
+    push(&mut world, "second");
+    world.run(["apply", "beta", "--yes"]);
+    assert_eq!(waive(&world, "ana", "second", &["approvals"]).code, 0);
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    assert!(owes(&world));
+    world
+}
+
+fn owes(world: &World) -> bool {
+    planned(world).contains("still owes `approvals`")
+}
+
+#[test]
+fn a_debt_outlasts_what_its_actor_does_afterwards() {
+    let mut world = owing();
+    push(&mut world, "third");
+    // Another override that is withdrawn takes nothing with it.
+    assert_eq!(waive(&world, "ana", "third", &["verified"]).code, 0);
+    assert_eq!(acting(&world, "ana", &["override", "prod/shop", "--withdraw"]).code, 0);
+    assert_snapshot!(acting(&world, "ana", &["override", "prod/shop", "--withdraw"]), @"
+    ----- stderr -----
+    error: the commit that the override for `prod/shop` is for has run there
+     hint: `katkit rollback prod/shop` takes it back; `katkit forgive prod/shop` ends what it owes
+    ----- exit 1
+    ");
+    assert!(owes(&world));
+    world.edit("to = [\"ana\", \"dan\"]", "to = [\"dan\"]");
+    assert!(owes(&world), "ana lost the right");
+    world.edit("[tenants]\n", "[tenants]\nstore = { use = [\"shop\"], policy = \"production\" }\n");
+    world.edit("prod = { use = [\"shop\"], policy = \"production\" }\n", "");
+    world.edit("links = [\"prod/shop\"]", "links = [\"store/shop\"]");
+    let manifest = world.read("katkit.toml");
+    world.write(
+        "katkit.toml",
+        &manifest.replacen("[repos", "moved = [{ from = \"prod\", to = \"store\" }]\n\n[repos", 1),
+    );
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    assert!(world.run(["plan", "store"]).stdout.contains("still owes `approvals`"), "the tenant was renamed");
+}
+
+#[test]
+fn nobody_forgives_what_they_overrode_or_took_part_in() {
+    let mut world = owing();
+    push(&mut world, "third");
+    world.run(["apply", "beta", "--yes"]);
+    assert_eq!(waive(&world, "dan", "third", &["approvals"]).code, 0);
+    assert_eq!(world.run(["apply", "prod", "--yes"]).code, 0);
+    assert!(world.deployed("prod/shop").contains("<third>"));
+    let forgive = |person| acting(&world, person, &["forgive", "prod/shop", "--why", "seen"]);
+    assert_snapshot!(forgive("ana"), @"
+    ----- stderr -----
+    error: override 4 is by ana, and another has to forgive it
+     hint: `katkit who-can forgive prod/shop` shows who can
+    ----- exit 1
+    ");
+    assert_eq!(forgive("dan").code, 1);
+    assert_eq!(forgive("cleo").code, 0);
+
+    let mut world = frozen();
+    world.change("shop", |repo| repo.commit_by("ben <ben@example.com>", "second"));
+    assert_eq!(waive(&world, "ana", "second", &["verified", "approvals", "freeze"]).code, 0);
+    assert_eq!(world.run(["apply", "prod", "--yes"]).code, 0);
+    assert_snapshot!(acting(&world, "ben", &["forgive", "prod/shop", "--why", "mine"]), @"
+    ----- stderr -----
+    error: ben took part in what lacks approvals, and the policy `production` wants others
+     hint: `katkit who-can approve prod/shop` shows who can
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn what_owes_can_be_retried_and_nothing_else_is_promoted() {
+    let mut world = owing();
+    push(&mut world, "third");
+    world.run(["apply", "beta", "--yes"]);
+    assert_eq!(world.run(["retry", "prod/shop", "--phase", "build", "--apply", "--yes"]).code, 0);
+    assert!(world.deployed("prod/shop").contains("<second>"));
+    let third = world.sha("third").to_owned();
+    assert_snapshot!(world.run(["promote", "prod/shop", "--sha", &third]), @"
+    ----- stderr -----
+    error: <second>, which is live by override 4 of ana, still owes `approvals`
+     hint: `katkit approve prod/shop <second>` approves it; someone else can forgive it with `katkit forgive prod/shop`
+    ----- exit 1
+    ");
+}
+
+#[test]
+fn an_override_does_not_keep_a_fix_from_running() {
+    let mut world = frozen();
+    world.run(["thaw", "2"]);
+    push(&mut world, "second");
+    assert_eq!(waive(&world, "ana", "second", &["verified", "approvals"]).code, 0);
+    assert_eq!(acting(&world, "cleo", &["reject", "prod/shop", "main", "--why", "worse"]).code, 0);
+    let second = world.sha("second").to_owned();
+    world.change("shop", |repo| repo.git(&["revert", "--no-edit", &second]).commit("third"));
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    assert_eq!(approve(&world, "ben", "third").code, 0);
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    assert!(world.deployed("prod/shop").contains("<third>"));
 }

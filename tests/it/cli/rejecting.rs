@@ -160,7 +160,7 @@ fn a_rejection_is_released_by_its_author_or_with_a_reason_by_those_who_took_no_p
         |person, more: &[&str]| acting(&world, person, &[&["release", "eu/shop", second], more].concat());
     assert_snapshot!(release("ana", &["--why", "it is fine"]), @"
     ----- stderr -----
-    error: ana took part in <second>, which ben rejected, and the policy `production` wants others to decide
+    error: ana took part in <second>, or is not known not to have, and the policy `production` wants others
      hint: ask ben to release it
     ----- exit 1
     ");
@@ -250,5 +250,23 @@ fn a_rolled_back_commit_is_released_by_name() {
 
     Plan: nothing to change, 1 held, 0 up to date.
     exit 3
+    ");
+}
+
+/// `second` was verified and left for an older commit, so that it can be rejected, and is a rollback target later.
+#[test]
+fn a_rejected_commit_is_no_rollback_target() {
+    let mut world = World::shop().applied();
+    world.change("shop", |repo| repo.commit("second"));
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    let (first, second) = (world.sha("first").to_owned(), world.sha("second").to_owned());
+    assert_eq!(world.run(["set", "dev/shop", &first]).code, 0);
+    assert_eq!(world.run(["apply", "--yes"]).code, 0);
+    assert_eq!(world.run(["reject", "dev/shop", &second, "--why", "slow"]).code, 0);
+    assert_snapshot!(world.run(["rollback", "dev/shop", "--to", &second]), @"
+    ----- stderr -----
+    error: <second> was rejected by ana
+     hint: `katkit release dev/shop <second>` releases it
+    ----- exit 1
     ");
 }

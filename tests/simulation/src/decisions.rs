@@ -59,7 +59,12 @@ pub async fn override_gates(world: &World) {
     let (tree, contributors) = (sha.to_string(), Contributors::default());
     let changes = Some(Box::new(Changes { from, to: sha.clone(), tree, contributors, initiator: None }));
     let (link, until) = (second.clone(), world.now() + LASTS);
-    give(world, ConsentKind::Override { link, sha, gates, owes, changes, until }, Vec::new()).await;
+    give(
+        world,
+        ConsentKind::Override { link, sha, gates, owes, takes_over: Vec::new(), changes, until },
+        Vec::new(),
+    )
+    .await;
 }
 
 async fn give(world: &World, what: ConsentKind, ends: Vec<katkit::domain::ConsentId>) {
