@@ -34,9 +34,8 @@ fn expired(standing: &[Consent], now: Timestamp) -> impl Iterator<Item = Consent
     standing.iter().filter(is_over).map(|consent| consent.id)
 }
 
-/// The person that an actor is, and the policy, if that wants others than those who took part in these changes. Where it
-/// does not know a contributor, nobody is known not to be that.
-fn contributor<'m>(
+/// Why an actor cannot decide about these changes where the policy wants those who took no part in them, and the policy.
+fn took_part<'m>(
     manifest: &'m Manifest,
     by: &Actor,
     link: &LinkId,
@@ -44,9 +43,15 @@ fn contributor<'m>(
 ) -> Option<(String, &'m PolicyName)> {
     let (name, policy) = manifest.policy_of(link)?;
     let person = manifest.access.actor(by);
-    policy.approvals.iter().find_map(|rule| {
+    let reason = policy.approvals.iter().find_map(|rule| {
         let (dependent, unknown) = rule.dependent(&manifest.access, changes);
-        let took_part = person.is_some_and(|person| dependent.contains(person)) || !unknown.is_empty();
-        took_part.then(|| (by.name.clone(), name))
-    })
+        match (person.filter(|person| dependent.contains(person)), unknown.first()) {
+            (Some(person), _) => Some(format!("{person} took part in it")),
+            (None, Some(email)) => {
+                Some(format!("`[people]` does not say who {email} is, who took part in it"))
+            }
+            (None, None) => None,
+        }
+    });
+    Some((reason?, name))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{contributor, expired};
+use super::{expired, took_part};
 use crate::access::Right;
 use crate::domain::{
     Actor, Changes, CommitSha, Consent, ConsentId, ConsentKind, GateName, Head, LinkId, RequestKind,
@@ -121,6 +121,9 @@ pub async fn withdraw_override(
     if !estate.manifest().access.is_same(&last.by, by) {
         permitted(estate, by, Right::BreakGlass, ("override", link))?;
     }
+    // It may have begun since.
+    let now_recorded = estate.state.heads(Some(std::slice::from_ref(link))).await?.into_iter().next();
+    let head = now_recorded.as_ref().map_or(head, |(_, head)| head);
     let unused = standing.iter().filter(of_link).filter(|consent| !is_used(consent, head));
     let unused: Vec<Consent> = unused.cloned().collect();
     if unused.is_empty() {
@@ -158,10 +161,9 @@ pub async fn forgive(estate: &Estate, by: &Actor, link: &LinkId, why: String) ->
         return Err(RequestError::refused(what, format!("`katkit who-can forgive {link}` shows who can")));
     }
     if let Some((basis, _)) = &debt.approval
-        && let Some((person, policy)) = contributor(manifest, by, link, &basis.changes)
+        && let Some((why, policy)) = took_part(manifest, by, link, &basis.changes)
     {
-        let what =
-            format!("{person} took part in what lacks approvals, and the policy `{policy}` wants others");
+        let what = format!("{why}, and the policy `{policy}` wants others to decide");
         return Err(RequestError::refused(what, format!("`katkit who-can approve {link}` shows who can")));
     }
     let (ends, what) = (debt.overrides.clone(), ConsentKind::Forgiveness);

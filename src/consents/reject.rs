@@ -1,6 +1,6 @@
 //! Rejections, and their release.
 
-use super::{contributor, expired};
+use super::{expired, took_part};
 use crate::access::Right;
 use crate::domain::{Actor, Changes, CommitSha, Consent, ConsentId, ConsentKind, Head, LinkId};
 use crate::estate::Estate;
@@ -135,14 +135,11 @@ async fn independent(
     estate.git.ensure(url, sha).await?;
     let (tree, contributors) = estate.git.contributors(url, None, sha).await?;
     let changes = Changes { from: None, to: sha.clone(), tree, contributors, initiator: None };
-    match contributor(manifest, by, link, &changes) {
+    match took_part(manifest, by, link, &changes) {
         None => Ok(()),
-        Some((person, policy)) => {
-            let what = format!(
-                "{person} took part in {}, or is not known not to have, and the policy `{policy}` wants others",
-                sha.short()
-            );
-            Err(RequestError::refused(what, format!("ask {rejecter} to release it")))
+        Some((why, policy)) => {
+            let what = format!("{why}, and the policy `{policy}` wants others to decide");
+            Err(RequestError::refused(what, format!("ask {rejecter} to release {}", sha.short())))
         }
     }
 }

@@ -33,7 +33,10 @@ pub struct Debt {
 /// debt remains when the actor of the override loses the right.
 pub fn debt(manifest: &Manifest, consents: &[Consent], input: &LinkInput, now: Timestamp) -> Option<Debt> {
     let live = pipeline::base(&input.head)?;
-    let of_live = |consent: &&Consent| matches!(&consent.what, ConsentKind::Override { link, sha, .. } if *link == input.id && sha == live);
+    let of_live = |consent: &&Consent| match &consent.what {
+        ConsentKind::Override { link, sha, .. } => *link == input.id && sha == live,
+        _ => false,
+    };
     let overrides: Vec<&Consent> = consents.iter().filter(of_live).collect();
     let last = *overrides.last()?;
     let waived: BTreeSet<GateName> = overrides.iter().flat_map(|consent| owed(consent)).copied().collect();
@@ -138,18 +141,21 @@ fn passed(manifest: &Manifest, input: &LinkInput, live: &CommitSha, soak: Option
     std::iter::once(live).chain(newer).any(meets)
 }
 
+/// The approvals that one of the overrides waived and that are not given yet.
 fn lacking_approvals(
     manifest: &Manifest,
     consents: &[Consent],
     input: &LinkInput,
     overrides: &[&Consent],
 ) -> Option<(ApprovalBasis, Vec<MissingApprovals>)> {
-    // The earliest: its changes begin where nothing was owed.
-    let changes = overrides.iter().find_map(|consent| match &consent.what {
+    let changes = overrides.iter().filter_map(|consent| match &consent.what {
         ConsentKind::Override { changes, .. } => changes.as_deref(),
         _ => None,
-    })?;
-    let basis = ApprovalBasis::for_changes(changes, consents, input);
-    let missing = basis.missing(manifest, &input.id, consents, Timestamp::MIN);
-    (!missing.is_empty()).then_some((basis, missing))
+    });
+    let mut lacking = changes.map(|changes| {
+        let basis = ApprovalBasis::for_changes(changes, consents, input);
+        let missing = basis.missing(manifest, &input.id, consents, Timestamp::MIN);
+        (basis, missing)
+    });
+    lacking.find(|(_, missing)| !missing.is_empty())
 }

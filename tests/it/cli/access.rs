@@ -164,7 +164,7 @@ ana = {}
 
 [access]
 grants = [
-  { role = "relase", to = ["ana"] },
+  { role = "released", to = ["ana"] },
   { role = "release", to = ["anna"] },
   { role = "release", to = [] },
   { role = "release", to = ["ana"], on = ["prod/["] },
@@ -176,18 +176,18 @@ release = ["rollback", "aprove"]
     granted(&mut world, mistakes);
     assert_snapshot!(world.run(["validate"]), @r#"
     ----- stderr -----
-      × there is no role `relase`, did you mean `release`?
+      × there is no role `released`, did you mean `release`?
         ╭─[katkit.toml:23:12]
      22 │ grants = [
-     23 │   { role = "relase", to = ["ana"] },
-        ·            ────┬───
-        ·                ╰── not defined
+     23 │   { role = "released", to = ["ana"] },
+        ·            ─────┬────
+        ·                 ╰── not defined
      24 │   { role = "release", to = ["anna"] },
         ╰────
 
       × there is no group or person `anna`, did you mean `ana`?
         ╭─[katkit.toml:24:29]
-     23 │   { role = "relase", to = ["ana"] },
+     23 │   { role = "released", to = ["ana"] },
      24 │   { role = "release", to = ["anna"] },
         ·                             ───┬──
         ·                                ╰── not defined

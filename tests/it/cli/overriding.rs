@@ -382,7 +382,7 @@ fn nobody_forgives_what_they_overrode_or_took_part_in() {
     assert_eq!(world.run(["apply", "prod", "--yes"]).code, 0);
     assert_snapshot!(acting(&world, "ben", &["forgive", "prod/shop", "--why", "mine"]), @"
     ----- stderr -----
-    error: ben took part in what lacks approvals, and the policy `production` wants others
+    error: ben took part in it, and the policy `production` wants others to decide
      hint: `katkit who-can approve prod/shop` shows who can
     ----- exit 1
     ");

@@ -160,8 +160,8 @@ fn a_rejection_is_released_by_its_author_or_with_a_reason_by_those_who_took_no_p
         |person, more: &[&str]| acting(&world, person, &[&["release", "eu/shop", second], more].concat());
     assert_snapshot!(release("ana", &["--why", "it is fine"]), @"
     ----- stderr -----
-    error: ana took part in <second>, or is not known not to have, and the policy `production` wants others
-     hint: ask ben to release it
+    error: ana took part in it, and the policy `production` wants others to decide
+     hint: ask ben to release <second>
     ----- exit 1
     ");
     assert_snapshot!(release("cleo", &[]), @"
