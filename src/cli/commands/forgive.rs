@@ -17,8 +17,8 @@ use crate::views::hang;
 Examples:
   katkit forgive prod/shop --why \"reviewed with ben after the incident\"
 
-It is forgiven by someone else than who overrode the conditions, and who took no
-part in what lacks approvals.")]
+Only someone else can: not the actor who overrode the conditions, nor anyone who
+took part in what lacks approvals.")]
 pub(in crate::cli) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]

@@ -20,8 +20,9 @@ Examples:
   katkit override prod/shop 3f2a9c1 --gate freeze --until 2h --why incident
   katkit override prod/shop --withdraw   End it, unless its commit has run
 
-While the commit is live, it owes what was waived, except for freezes and windows:
-no other commit runs there before that is met, or forgiven by someone else.")]
+While the commit is live, it owes what was waived, except for freezes and
+windows: no other commit runs there until that is met, or someone else forgives
+it.")]
 pub(in crate::cli) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
@@ -110,7 +111,7 @@ pub(in crate::cli) async fn run(
     let leaves_debt = !owes.is_empty() || names.iter().any(|gate| gate.leaves_debt());
     let debt = match leaves_debt {
         true => {
-            " While it is live, no other commit runs there before that is met, or someone else forgives it."
+            " While it is live, no other commit runs there until that is met, or someone else forgives it."
         }
         false => "",
     };

@@ -16,9 +16,9 @@ use crate::views::hang;
 Examples:
   katkit reject prod-eu/shop 3f2a9c1 --why \"breaks the login\"
 
-In a pipeline, this also holds the other links of the stage and the stages after
-it. It ends when a commit reverts the rejected one or says `Fixes: SHA`, and with
-`katkit release`.")]
+In a pipeline, this also holds the other links of the stage and the stages
+after it. It ends when a commit reverts the rejected one or says `Fixes: SHA`,
+and with `katkit release`.")]
 pub(in crate::cli) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]

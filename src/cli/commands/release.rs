@@ -19,8 +19,8 @@ use crate::views::hang;
 Examples:
   katkit release prod-eu/shop 3f2a9c1 --why \"the alarm was false\"
 
-Name the link for which it was rejected, or where it was rolled back. A rejection
-ends at once; the release of a rolled-back commit is a request.")]
+Name the link for which it was rejected, or where it was rolled back. A
+rejection ends at once; the release of a rolled-back commit is a request.")]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     options: Options,

@@ -13,8 +13,9 @@ use crate::requests::Action;
 Examples:
   katkit waive beta/shop verify --why \"tested by hand\" --apply
 
-A commit with a phase that was skipped on request goes no further in its pipeline,
-and is no rollback target, until that is waived. The last argument is the phase.")]
+A commit with a phase that was skipped on request goes no further in its
+pipeline, and is no rollback target, until that is waived. The last argument is
+the phase.")]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     options: Options,

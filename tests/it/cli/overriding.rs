@@ -92,7 +92,7 @@ fn a_fix_passes_everything_that_is_waived_and_owes_it_afterwards() {
     push(&mut world, "second");
     assert_snapshot!(waive(&world, "ana", "second", &["verified", "approvals", "freeze"]), @"
     Waived `verified`, `approvals` and `freeze` for <second> in prod/shop until Mon <date> <hour> UTC (override 3). `katkit apply prod/shop` runs it, unless something else holds it. While it is live,
-    no other commit runs there before that is met, or someone else forgives it.
+    no other commit runs there until that is met, or someone else forgives it.
     ----- exit 0
     ");
     assert_snapshot!(planned(&world), @r#"
@@ -206,7 +206,7 @@ fn an_override_takes_over_the_debt_of_the_commit_that_it_replaces() {
     push(&mut world, "third");
     assert_snapshot!(waive(&world, "ana", "third", &["verified"]), @"
     Waived `verified` for <third> in prod/shop until Mon <date> <hour> UTC (override 5). It takes over the debt of what is live, which owes `approvals`. `katkit apply prod/shop` runs it, unless
-    something else holds it. While it is live, no other commit runs there before that is met, or someone else forgives it.
+    something else holds it. While it is live, no other commit runs there until that is met, or someone else forgives it.
     ----- exit 0
     ");
     assert_eq!(world.run(["apply", "prod", "--yes"]).code, 0);

@@ -51,8 +51,7 @@ pub async fn override_gates(world: &World) {
     let all = [GateName::Verified, GateName::Soak, GateName::Approvals, GateName::Freeze];
     let gates: Vec<_> = all.into_iter().filter(|_| dice.u32(0..3) > 0).collect();
     let standing = world.state.consents().await.unwrap_or_default().standing;
-    let owed = of_live(&standing, second, &head).last();
-    let (owes, from) = match owed {
+    let (owes, from) = match of_live(&standing, second, &head).last() {
         Some((gates, changes)) => (gates, changes.and_then(|changes| changes.from.clone())),
         None => (Vec::new(), live),
     };
