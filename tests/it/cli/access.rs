@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::world::{Output, World};
+use crate::world::World;
 
 const GRANTS: &str = r#"
 [people]
@@ -26,11 +26,6 @@ release = ["request", "promote", "approve", "rollback", "freeze"]
 oncall = ["break-glass", "rollback", "approve"]
 "#;
 
-fn acting(world: &World, person: &str, arguments: &[&str]) -> Output {
-    let quoted: Vec<_> = arguments.iter().map(|word| format!("'{word}'")).collect();
-    world.shell(&format!("KATKIT_ACTOR={person} katkit {}", quoted.join(" ")))
-}
-
 fn granted(world: &mut World, grants: &str) {
     let before = std::fs::read_to_string(world.path("katkit.toml")).unwrap();
     world.write("katkit.toml", &format!("{before}{grants}"));
@@ -42,38 +37,38 @@ fn only_those_who_have_the_right_may_do_something() {
     world.change("shop", |repo| repo.commit("second"));
     world.run(["apply", "--yes"]);
     granted(&mut world, GRANTS);
-    assert_snapshot!(acting(&world, "ana", &["rollback", "dev/shop"]), @"
+    assert_snapshot!(world.acting("ana", &["rollback", "dev/shop"]), @"
     ----- stderr -----
     error: ana does not have the right `rollback` on `dev/shop`
      hint: `katkit who-can rollback dev/shop` shows who does
     ----- exit 1
     ");
-    assert_snapshot!(acting(&world, "ana", &["freeze", "*", "--until", "2h", "--why", "tired"]), @"
+    assert_snapshot!(world.acting("ana", &["freeze", "*", "--until", "2h", "--why", "tired"]), @"
     ----- stderr -----
     error: ana does not have the right `freeze` on `dev/shop`
      hint: `katkit who-can freeze dev/shop` shows who does
     ----- exit 1
     ");
-    assert_snapshot!(acting(&world, "eve", &["retry", "dev/shop"]), @"
+    assert_snapshot!(world.acting("eve", &["retry", "dev/shop"]), @"
     ----- stderr -----
     error: eve does not have the right `request` on `dev/shop`
      hint: `katkit who-can retry dev/shop` shows who does
     ----- exit 1
     ");
-    assert_snapshot!(acting(&world, "ana", &["reject", "dev/shop", "main", "--why", "no"]), @"
+    assert_snapshot!(world.acting("ana", &["reject", "dev/shop", "main", "--why", "no"]), @"
     ----- stderr -----
     error: ana does not have the right `approve` on `dev/shop`
      hint: `katkit who-can reject dev/shop` shows who does
     ----- exit 1
     ");
-    assert_eq!(acting(&world, "ben", &["freeze", "dev", "--until", "2h", "--why", "incident"]).code, 0);
-    assert_snapshot!(acting(&world, "cleo", &["thaw", "1"]), @"
+    assert_eq!(world.acting("ben", &["freeze", "dev", "--until", "2h", "--why", "incident"]).code, 0);
+    assert_snapshot!(world.acting("cleo", &["thaw", "1"]), @"
     ----- stderr -----
     error: cleo does not have the right `freeze` on `dev/shop`
      hint: `katkit who-can freeze dev/shop` shows who does
     ----- exit 1
     ");
-    assert_eq!(acting(&world, "ben", &["thaw", "1"]).code, 0);
+    assert_eq!(world.acting("ben", &["thaw", "1"]).code, 0);
 }
 
 #[test]
@@ -129,7 +124,7 @@ fn a_request_is_refused_if_its_actor_has_lost_the_right() {
     let mut world = World::shop().applied();
     world.change("shop", |repo| repo.commit("second"));
     world.run(["apply", "--yes"]);
-    assert_eq!(acting(&world, "ana", &["rollback", "dev/shop", "--why", "slow"]).code, 0);
+    assert_eq!(world.acting("ana", &["rollback", "dev/shop", "--why", "slow"]).code, 0);
     granted(&mut world, GRANTS);
     assert_snapshot!(world.run(["plan"]), @"
     dev/shop  at <second>
@@ -139,7 +134,7 @@ fn a_request_is_refused_if_its_actor_has_lost_the_right() {
     ----- exit 0
     ");
     // The withdrawal by another takes the right as well.
-    assert_snapshot!(acting(&world, "eve", &["withdraw", "dev/shop"]), @"
+    assert_snapshot!(world.acting("eve", &["withdraw", "dev/shop"]), @"
     ----- stderr -----
     error: eve does not have the right `rollback` on `dev/shop`
      hint: `katkit who-can rollback dev/shop` shows who does
@@ -268,9 +263,9 @@ fn a_request_does_not_rely_on_another_that_will_be_refused() {
     let mut world = World::shop().applied();
     world.change("shop", |repo| repo.commit("second"));
     world.run(["apply", "--yes"]);
-    assert_eq!(acting(&world, "ana", &["rollback", "dev/shop"]).code, 0);
+    assert_eq!(world.acting("ana", &["rollback", "dev/shop"]).code, 0);
     granted(&mut world, GRANTS);
-    assert_eq!(acting(&world, "ben", &["rollback", "dev/shop"]).code, 0);
+    assert_eq!(world.acting("ben", &["rollback", "dev/shop"]).code, 0);
     world.run(["apply", "--yes"]);
     assert!(world.deployed("dev/shop").contains("<first>"));
 }

@@ -2,19 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::world::{Output, TELLS, World};
+use crate::world::{Output, SHOP, TELLS, World};
 
-const MANIFEST: &str = r#"version = 1
-
-[repos.shop]
-url = "repos/shop"
-
-[workflows.standard]
-phases = [
-  { name = "build", order = 0 },
-  { name = "deploy", order = 1, kind = "deployment" },
-]
-
+const MANIFEST: &str = r#"
 [people]
 ana.emails = ["ada@example.com"]
 ben.emails = ["ben@example.com"]
@@ -46,7 +36,7 @@ prod = { use = ["shop"], policy = "production" }
 fn live() -> World {
     let world = World::new()
         .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
-        .manifest(MANIFEST);
+        .manifest(&format!("{SHOP}{MANIFEST}"));
     world.run(["apply", "--yes"]);
     world.run(["promote", "prod/shop"]);
     for person in ["ben", "cleo"] {

@@ -2,19 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::world::{Output, TELLS, World};
+use crate::world::{Output, SHOP, TELLS, World};
 
-const MANIFEST: &str = r#"version = 1
-
-[repos.shop]
-url = "repos/shop"
-
-[workflows.standard]
-phases = [
-  { name = "build", order = 0 },
-  { name = "deploy", order = 1, kind = "deployment" },
-]
-
+const MANIFEST: &str = r#"
 [people]
 ana.emails = ["ada@example.com"]
 ben.emails = ["ben@example.com"]
@@ -53,7 +43,7 @@ prod = { use = ["shop"], policy = "production" }
 fn frozen() -> World {
     let world = World::new()
         .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
-        .manifest(MANIFEST);
+        .manifest(&format!("{SHOP}{MANIFEST}"));
     world.run(["apply", "--yes"]);
     world.run(["promote", "prod/shop"]);
     assert_eq!(approve(&world, "ben", "first").code, 0);
@@ -66,19 +56,14 @@ fn push(world: &mut World, message: &str) {
     world.change("shop", |repo| repo.file(message, message).commit_by("ada <ada@example.com>", message));
 }
 
-fn acting(world: &World, person: &str, arguments: &[&str]) -> Output {
-    let quoted: Vec<_> = arguments.iter().map(|word| format!("'{word}'")).collect();
-    world.shell(&format!("KATKIT_ACTOR={person} katkit {}", quoted.join(" ")))
-}
-
 fn approve(world: &World, person: &str, commit: &str) -> Output {
-    acting(world, person, &["approve", "prod/shop", world.sha(commit)])
+    world.acting(person, &["approve", "prod/shop", world.sha(commit)])
 }
 
 fn waive(world: &World, person: &str, commit: &str, gates: &[&str]) -> Output {
     let gates: Vec<&str> = gates.iter().flat_map(|gate| ["--gate", gate]).collect();
     let rest = ["--until", "2h", "--why", "incident 4711"];
-    acting(world, person, &[&["override", "prod/shop", world.sha(commit)], gates.as_slice(), &rest].concat())
+    world.acting(person, &[&["override", "prod/shop", world.sha(commit)], gates.as_slice(), &rest].concat())
 }
 
 /// The plan of production, and how it ends.
@@ -175,7 +160,7 @@ fn a_debt_is_forgiven_by_another_person_only() {
     push(&mut world, "second");
     assert_eq!(waive(&world, "ana", "second", &["verified", "approvals", "freeze"]).code, 0);
     world.run(["apply", "prod", "--yes"]);
-    let forgive = |person| acting(&world, person, &["forgive", "prod/shop", "--why", "seen"]);
+    let forgive = |person| world.acting(person, &["forgive", "prod/shop", "--why", "seen"]);
     assert_snapshot!(forgive("ana"), @"
     ----- stderr -----
     error: override 3 is by ana, and another has to forgive it
@@ -276,21 +261,21 @@ fn an_override_is_refused_where_it_could_not_let_anything_through() {
     ");
     let second = world.sha("second").to_owned();
     let long = ["override", "prod/shop", &second, "--gate", "freeze", "--until", "8d", "--why", "x"];
-    assert_snapshot!(acting(&world, "ana", &long), @"
+    assert_snapshot!(world.acting("ana", &long), @"
     ----- stderr -----
     error: an override ends within a week from now, and Tue <date> <hour> UTC does not
      hint: give `--until` such a time, for instance `2h`
     ----- exit 64
     ");
     let no_reason = ["override", "prod/shop", &second, "--gate", "freeze", "--until", "2h"];
-    assert_eq!(acting(&world, "ana", &no_reason).code, 64);
-    assert_snapshot!(acting(&world, "ana", &["override", "prod/shop", "--withdraw"]), @"
+    assert_eq!(world.acting("ana", &no_reason).code, 64);
+    assert_snapshot!(world.acting("ana", &["override", "prod/shop", "--withdraw"]), @"
     ----- stderr -----
     error: no override for `prod/shop` is in force
     ----- exit 1
     ");
     assert_eq!(waive(&world, "ana", "second", &["verified", "approvals", "freeze"]).code, 0);
-    assert_snapshot!(acting(&world, "ana", &["override", "prod/shop", "--withdraw"]), @"
+    assert_snapshot!(world.acting("ana", &["override", "prod/shop", "--withdraw"]), @"
     Withdrew override 3 of <second> for prod/shop.
     ----- exit 0
     ");
@@ -306,7 +291,7 @@ fn an_override_lasts_until_its_time() {
     let arguments =
         ["override", "prod/shop", &second, "--gate", "freeze", "--gate", "verified", "--gate", "approvals"];
     let until = ["--until", "1m", "--why", "x"];
-    assert_eq!(acting(&world, "ana", &[&arguments[..], &until].concat()).code, 0);
+    assert_eq!(world.acting("ana", &[&arguments[..], &until].concat()).code, 0);
     let simulated = |at| world.run(["simulate", "--at", at, "prod"]).stdout;
     let soon = simulated("2029-12-31T00:00:00Z");
     assert!(soon.contains("up to date"), "{soon}");
@@ -336,8 +321,8 @@ fn a_debt_outlasts_what_its_actor_does_afterwards() {
     push(&mut world, "third");
     // Another override that is withdrawn takes nothing with it.
     assert_eq!(waive(&world, "ana", "third", &["verified"]).code, 0);
-    assert_eq!(acting(&world, "ana", &["override", "prod/shop", "--withdraw"]).code, 0);
-    assert_snapshot!(acting(&world, "ana", &["override", "prod/shop", "--withdraw"]), @"
+    assert_eq!(world.acting("ana", &["override", "prod/shop", "--withdraw"]).code, 0);
+    assert_snapshot!(world.acting("ana", &["override", "prod/shop", "--withdraw"]), @"
     ----- stderr -----
     error: the commit that the override for `prod/shop` is for has run there
      hint: `katkit rollback prod/shop` takes it back; `katkit forgive prod/shop` ends what it owes
@@ -366,7 +351,7 @@ fn nobody_forgives_what_they_overrode_or_took_part_in() {
     assert_eq!(waive(&world, "dan", "third", &["approvals"]).code, 0);
     assert_eq!(world.run(["apply", "prod", "--yes"]).code, 0);
     assert!(world.deployed("prod/shop").contains("<third>"));
-    let forgive = |person| acting(&world, person, &["forgive", "prod/shop", "--why", "seen"]);
+    let forgive = |person| world.acting(person, &["forgive", "prod/shop", "--why", "seen"]);
     assert_snapshot!(forgive("ana"), @"
     ----- stderr -----
     error: override 4 is by ana, and another has to forgive it
@@ -380,7 +365,7 @@ fn nobody_forgives_what_they_overrode_or_took_part_in() {
     world.change("shop", |repo| repo.commit_by("ben <ben@example.com>", "second"));
     assert_eq!(waive(&world, "ana", "second", &["verified", "approvals", "freeze"]).code, 0);
     assert_eq!(world.run(["apply", "prod", "--yes"]).code, 0);
-    assert_snapshot!(acting(&world, "ben", &["forgive", "prod/shop", "--why", "mine"]), @"
+    assert_snapshot!(world.acting("ben", &["forgive", "prod/shop", "--why", "mine"]), @"
     ----- stderr -----
     error: ben took part in it, and the policy `production` wants others to decide
      hint: `katkit who-can approve prod/shop` shows who can
@@ -410,7 +395,7 @@ fn an_override_does_not_keep_a_fix_from_running() {
     world.run(["thaw", "2"]);
     push(&mut world, "second");
     assert_eq!(waive(&world, "ana", "second", &["verified", "approvals"]).code, 0);
-    assert_eq!(acting(&world, "cleo", &["reject", "prod/shop", "main", "--why", "worse"]).code, 0);
+    assert_eq!(world.acting("cleo", &["reject", "prod/shop", "main", "--why", "worse"]).code, 0);
     let second = world.sha("second").to_owned();
     world.change("shop", |repo| repo.git(&["revert", "--no-edit", &second]).commit("third"));
     assert_eq!(world.run(["apply", "--yes"]).code, 0);

@@ -2,19 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::world::{Output, TELLS, World};
+use crate::world::{Output, SHOP, TELLS, World};
 
-const MANIFEST: &str = r#"version = 1
-
-[repos.shop]
-url = "repos/shop"
-
-[workflows.standard]
-phases = [
-  { name = "build", order = 0 },
-  { name = "deploy", order = 1, kind = "deployment" },
-]
-
+const MANIFEST: &str = r#"
 [people]
 ana.emails = ["ada@example.com"]
 ben.emails = ["ben@example.com"]
@@ -43,12 +33,12 @@ us.use = ["shop"]
 fn waiting() -> World {
     let mut world = World::new()
         .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
-        .manifest(MANIFEST);
+        .manifest(&format!("{SHOP}{MANIFEST}"));
     world.run(["apply", "--yes"]);
     for link in ["eu/shop", "us/shop"] {
         world.run(["promote", link]);
         if link == "eu/shop" {
-            acting(&world, "ben", &["approve", "eu/shop", world.sha("first")]);
+            world.acting("ben", &["approve", "eu/shop", world.sha("first")]);
         }
         world.run(["apply", "--yes"]);
     }
@@ -62,11 +52,6 @@ fn push(world: &mut World, message: &str) {
     world.change("shop", |repo| repo.file(message, message).commit_by("ada <ada@example.com>", message));
 }
 
-fn acting(world: &World, person: &str, arguments: &[&str]) -> Output {
-    let quoted: Vec<_> = arguments.iter().map(|word| format!("'{word}'")).collect();
-    world.shell(&format!("KATKIT_ACTOR={person} katkit {}", quoted.join(" ")))
-}
-
 /// The output of a command, without the digits of a commit that only a hint about `Fixes:` has.
 fn run<const N: usize>(world: &World, arguments: [&str; N], commit: &str) -> String {
     let output = world.run(arguments);
@@ -75,13 +60,13 @@ fn run<const N: usize>(world: &World, arguments: [&str; N], commit: &str) -> Str
 }
 
 fn reject(world: &World, person: &str, commit: &str) -> Output {
-    acting(world, person, &["reject", "eu/shop", world.sha(commit), "--why", "breaks the login"])
+    world.acting(person, &["reject", "eu/shop", world.sha(commit), "--why", "breaks the login"])
 }
 
 #[test]
 fn a_rejected_commit_and_those_on_top_of_it_go_no_further_until_a_revert_lands() {
     let mut world = waiting();
-    assert_eq!(acting(&world, "cleo", &["approve", "eu/shop", world.sha("second")]).code, 0);
+    assert_eq!(world.acting("cleo", &["approve", "eu/shop", world.sha("second")]).code, 0);
     assert_snapshot!(reject(&world, "ben", "second"), @"
     Rejected <second> for eu/shop (rejection 3). It must not run in us/shop either. `katkit release eu/shop <second>` releases it.
     ----- exit 0
@@ -123,7 +108,7 @@ fn a_rejected_commit_and_those_on_top_of_it_go_no_further_until_a_revert_lands()
     let second = world.sha("second").to_owned();
     world.change("shop", |repo| repo.git(&["revert", "--no-edit", &second]).commit("fourth"));
     assert_eq!(world.run(["apply", "--yes"]).code, 0);
-    assert_eq!(acting(&world, "cleo", &["approve", "eu/shop", world.sha("fourth")]).code, 0);
+    assert_eq!(world.acting("cleo", &["approve", "eu/shop", world.sha("fourth")]).code, 0);
     assert_eq!(world.run(["apply", "--yes"]).code, 0);
     assert!(world.deployed("us/shop").contains("<fourth>"));
     assert_snapshot!(world.shell("katkit audit --kind rejection,release,approval | cut -c 24-"), @"
@@ -157,7 +142,7 @@ fn a_rejection_is_released_by_its_author_or_with_a_reason_by_those_who_took_no_p
     ----- exit 0
     ");
     let release =
-        |person, more: &[&str]| acting(&world, person, &[&["release", "eu/shop", second], more].concat());
+        |person, more: &[&str]| world.acting(person, &[&["release", "eu/shop", second], more].concat());
     assert_snapshot!(release("ana", &["--why", "it is fine"]), @"
     ----- stderr -----
     error: ana took part in it, and the policy `production` wants others to decide
@@ -181,7 +166,7 @@ fn a_rejection_is_released_by_its_author_or_with_a_reason_by_those_who_took_no_p
     ----- exit 1
     ");
     reject(&world, "cleo", "second");
-    assert_snapshot!(acting(&world, "ben", &["release", "us/shop", second, "--why", "x"]), @"
+    assert_snapshot!(world.acting("ben", &["release", "us/shop", second, "--why", "x"]), @"
     ----- stderr -----
     error: <second> was rejected for `eu/shop`, not for `us/shop`
      hint: `katkit release eu/shop <second>` releases it
@@ -200,7 +185,7 @@ fn what_is_live_is_rolled_back_and_not_rejected() {
     ----- exit 1
     ");
     assert_snapshot!(
-        acting(&world, "ben", &["reject", "beta/shop", world.sha("first"), "--why", "old"]),
+        world.acting("ben", &["reject", "beta/shop", world.sha("first"), "--why", "old"]),
         @"
     ----- stderr -----
     error: <first> is part of <second>, which is live in `beta/shop`
@@ -208,12 +193,12 @@ fn what_is_live_is_rolled_back_and_not_rejected() {
     ----- exit 1
     "
     );
-    assert_snapshot!(acting(&world, "ben", &["reject", "eu/shop", "0123abcd", "--why", "typo"]), @"
+    assert_snapshot!(world.acting("ben", &["reject", "eu/shop", "0123abcd", "--why", "typo"]), @"
     ----- stderr -----
     error: `0123abcd` is not a commit, branch or tag in <world>/repos/shop
     ----- exit 1
     ");
-    assert_snapshot!(acting(&world, "ben", &["reject", "eu/nowhere", "main", "--why", "typo"]), @"
+    assert_snapshot!(world.acting("ben", &["reject", "eu/nowhere", "main", "--why", "typo"]), @"
     ----- stderr -----
     error: there is no link `eu/nowhere`
      hint: `katkit status` lists the links

@@ -173,6 +173,13 @@ impl World {
         command
     }
 
+    /// Runs katkit on behalf of someone else.
+    pub fn acting(&self, person: &str, arguments: &[&str]) -> Output {
+        let mut command = self.command();
+        command.env("KATKIT_ACTOR", person).args(arguments);
+        Running::start(&mut command, self.filters()).wait()
+    }
+
     /// A shell with `katkit` in its path.
     pub fn shell(&self, script: &str) -> Output {
         let mut command = Command::new("/bin/sh");
@@ -260,6 +267,19 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// The beginning of a manifest: a repository, and a workflow with a build and a deployment.
+pub const SHOP: &str = r#"version = 1
+
+[repos.shop]
+url = "repos/shop"
+
+[workflows.standard]
+phases = [
+  { name = "build", order = 0 },
+  { name = "deploy", order = 1, kind = "deployment" },
+]
+"#;
 
 /// One repository, one tenant, one link that follows `main`.
 pub const ONE_LINK: &str = r#"version = 1
