@@ -13,7 +13,7 @@ pub enum Right {
     Request,
     /// Choose the next commit of a link in a pipeline.
     Promote,
-    /// Reject a commit, release one that is held, waive a skipped phase, and forgive the debt of an override.
+    /// Reject a commit, release a held commit, waive a skipped phase, and forgive the debt of an override.
     Approve,
     /// Go back to an earlier commit.
     Rollback,

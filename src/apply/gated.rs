@@ -16,7 +16,7 @@ impl LinkExecutor<'_> {
             return Ok(None);
         }
         let consents = self.consents().await?;
-        if let Some(held) = self.rejected(&consents).await? {
+        if let Some(held) = self.overtaken(&consents).await? {
             return Ok(Some(held));
         }
         if self.closed_gate(DeployPurpose::Upgrade, &consents).is_some() {
@@ -43,7 +43,7 @@ impl LinkExecutor<'_> {
         let gate = self.closed_gate(DeployPurpose::Upgrade, &consents);
         let held = self.held(gate, &HoldScope::Phase { name }, record.head());
         drop(record);
-        Ok(Some(self.rejected(&consents).await?.unwrap_or(held)))
+        Ok(Some(self.overtaken(&consents).await?.unwrap_or(held)))
     }
 
     /// The result of the link if its repair did not begin.

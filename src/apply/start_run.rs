@@ -19,7 +19,7 @@ impl LinkExecutor<'_> {
         // Where nobody approves and nothing travels on, a rejection is rare: the deployment is conditional, the start is
         // not.
         let is_conditional = self.plan.approval.is_some() || manifest.pipeline_of(&self.plan.link).is_some();
-        if !is_conditional && let Some(held) = self.rejected(&self.consents().await?).await? {
+        if !is_conditional && let Some(held) = self.overtaken(&self.consents().await?).await? {
             return Ok(Some(held));
         }
         let mut record = self.record.lock().await;
@@ -44,7 +44,7 @@ impl LinkExecutor<'_> {
                 let gate = self.lacking(&consents, self.session.estate().clock.now());
                 let held = self.held(gate, &HoldScope::Link, record.head());
                 drop(record);
-                return Ok(Some(self.rejected(&consents).await?.unwrap_or(held)));
+                return Ok(Some(self.overtaken(&consents).await?.unwrap_or(held)));
             }
         } else {
             record.stage(event)?;

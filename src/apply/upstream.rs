@@ -60,15 +60,19 @@ impl LinkExecutor<'_> {
         self.held_since(reason).await.map(Some)
     }
 
-    /// The result of the link if a commit was rejected since the plan was made: only a new plan can tell whether its
-    /// commit contains that.
-    pub(super) async fn rejected(self, consents: &[Consent]) -> Result<Option<LinkResult>, ApplyError> {
-        let manifest = self.session.estate().manifest();
-        let Some(Rejection { at, sha, consent }) = self.plan.new_rejection(manifest, consents) else {
+    /// The result of the link if a commit was rejected since the plan was made, and only a new plan can tell whether its
+    /// commit contains that; or if an override that it needs has ended.
+    pub(super) async fn overtaken(self, consents: &[Consent]) -> Result<Option<LinkResult>, ApplyError> {
+        let (manifest, now) = (self.session.estate().manifest(), self.session.estate().clock.now());
+        let reason = if let Some(Rejection { at, sha, consent }) = self.plan.new_rejection(manifest, consents)
+        {
+            let by = &consent.by.name;
+            format!("{} was rejected by {by} for `{at}` since this was planned", sha.short())
+        } else if !self.plan.still_waived(manifest, consents, now) {
+            "the override that it needs has ended since this was planned".to_owned()
+        } else {
             return Ok(None);
         };
-        let by = &consent.by.name;
-        let reason = format!("{} was rejected by {by} for `{at}` since this was planned", sha.short());
         self.held_since(reason).await.map(Some)
     }
 

@@ -42,7 +42,7 @@ pub struct Overridden {
     pub id: ConsentId,
     /// The commit.
     pub sha: CommitSha,
-    /// What else the debt of this override includes: what earlier ones still owe.
+    /// What else the debt of this override includes: what earlier overrides still owe.
     pub owes: Vec<GateName>,
 }
 

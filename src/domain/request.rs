@@ -49,7 +49,7 @@ pub enum RequestKind {
         /// The phase to skip.
         phase: PhaseName,
     },
-    /// Count a phase that was skipped on request like one that the manifest skips, so that the run verifies its commit.
+    /// Count a phase that was skipped on request as success, so that the run verifies its commit.
     Waive {
         /// The run's sha.
         sha: CommitSha,

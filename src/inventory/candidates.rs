@@ -69,7 +69,7 @@ impl Search<'_> {
         Ok(if self.obstacle(&other).await.map_err(failed)?.is_none() { other } else { sha })
     }
 
-    /// Why a commit must not run here: it was rolled back, or contains a commit that was.
+    /// Why a commit must not run here: it was rejected or rolled back, or contains such a commit.
     pub(super) async fn obstacle(self, sha: &CommitSha) -> Result<Option<HoldReason>, Problem> {
         let head = &self.input.head;
         if let Some(quarantine) = head.quarantine(sha) {

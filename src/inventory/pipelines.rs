@@ -207,9 +207,13 @@ async fn decide(
         let problem = Problem { what: "its pipeline is not in the manifest".to_owned(), hint: None };
         return (Err(Box::new(problem.into())), None);
     };
-    let overridden = policy::override_in_force(&sources.manifest.access, known.consents, &input.id, now);
+    let access = &sources.manifest.access;
+    let overridden = policy::override_in_force(access, known.consents, &input.id, now).map(|it| it.sha);
+    let waived = overridden
+        .map(|sha| policy::waived(access, known.consents, (&input.id, sha), now))
+        .unwrap_or_default();
     let mut question = Question {
-        overridden: overridden.map(|it| (it.sha, it.gates)),
+        overridden: overridden.map(|sha| (sha, waived.as_slice())),
         link: &input.id,
         pipeline,
         head: &input.head,

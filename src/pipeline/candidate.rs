@@ -79,8 +79,9 @@ pub enum Refusal {
 
 /// Chooses the commit that a link runs next.
 ///
-/// A pin outweighs an override, that a promotion, and a promotion what the pipeline would choose by itself, but all must
-/// have passed the stages before, unless an override waives that. Without any, only commits that contain what is live are candidates: a pipeline never goes back.
+/// A pin outweighs an override, an override a promotion, and a promotion what the pipeline would choose by itself. All
+/// must have passed the stages before, unless an override waives that. Without any of the three, only commits that contain
+/// what is live are candidates: a pipeline never goes back.
 pub fn choose(question: &Question<'_>) -> Choice {
     let Question { pin, promoted, head, branch, .. } = *question;
     let base = question.base();

@@ -52,7 +52,7 @@ pub enum HoldReason {
         sha: CommitSha,
         /// The commit that was rolled back.
         by: CommitSha,
-        /// That commit, or one that was rolled back together with it.
+        /// That commit, or a commit that was rolled back with it.
         suspect: CommitSha,
         /// The suspect, or an ancestor with the same change.
         through: CommitSha,
@@ -74,7 +74,7 @@ pub enum HoldReason {
         through: CommitSha,
         /// Who rejected it.
         by: String,
-        /// When.
+        /// When it was rejected.
         since: Timestamp,
         /// The reason they gave.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -76,6 +76,7 @@ pub(super) fn plan_link(
     claims: &Claims<'_>,
     gates: &Gates,
 ) -> LinkPlan {
+    let waived = waived(all, input);
     let plan = LinkPlan {
         link: input.id.clone(),
         base: input.recorded(),
@@ -87,10 +88,10 @@ pub(super) fn plan_link(
         steps: Vec::new(),
         on_failure: None,
         holds: Vec::new(),
-        notes: notes(all, input),
+        notes: notes(all, input, &waived),
         rolled_back_elsewhere: rolled_back_elsewhere(input),
         rejections: rejection::known(all.manifest, &all.consents, &input.id),
-        waived: waived(all, input),
+        waived,
         approval: ApprovalBasis::of(all.manifest, &all.consents, input).map(Box::new),
     };
     // The common case first, without copying anything.
@@ -135,7 +136,7 @@ fn waits(input: &LinkInput) -> Option<Hold> {
     input.pipeline.as_ref().and_then(|pipeline| pipeline.waits.clone())
 }
 
-fn notes(all: &PlanInput<'_>, input: &LinkInput) -> Vec<String> {
+fn notes(all: &PlanInput<'_>, input: &LinkInput, waived: &[GateName]) -> Vec<String> {
     let manifest = all.manifest;
     let mut notes: Vec<_> = input.watched.iter().map(|watched| watched.describe()).collect();
     let is_newest = || input.pipeline.as_ref().is_some_and(|pipeline| pipeline.standing.behind == Some(0));
@@ -155,7 +156,7 @@ fn notes(all: &PlanInput<'_>, input: &LinkInput) -> Vec<String> {
         let Consent { id, by, why, .. } = it.consent;
         let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         let until = manifest.zone_of(&input.id).at(it.until);
-        let gates = GateName::list(it.gates);
+        let gates = GateName::list(waived);
         notes.push(format!(
             "{} waived {gates} for {} until {until} (override {id}){why}",
             by.name,

@@ -39,13 +39,18 @@ impl LinkPlan {
     /// Whether the consents still allow what the plan begins at this time: no commit was rejected since, and the conditions
     /// of the pipeline that were waived still are. The others are judged for themselves.
     pub fn still_allowed(&self, manifest: &Manifest, consents: &[Consent], at: Timestamp) -> bool {
+        self.still_waived(manifest, consents, at) && self.new_rejection(manifest, consents).is_none()
+    }
+
+    /// Whether the conditions of the pipeline that an override waived when the plan was made still are.
+    pub fn still_waived(&self, manifest: &Manifest, consents: &[Consent], at: Timestamp) -> bool {
         let is_of_pipeline = |gate: &&GateName| matches!(gate, GateName::Verified | GateName::Soak);
         let mut needed = self.waived.iter().filter(is_of_pipeline).peekable();
         let waived = match (&self.want, needed.peek()) {
             (Some(want), Some(_)) => policy::waived(&manifest.access, consents, (&self.link, want), at),
             _ => Vec::new(),
         };
-        needed.all(|gate| waived.contains(gate)) && self.new_rejection(manifest, consents).is_none()
+        needed.all(|gate| waived.contains(gate))
     }
 
     /// A rejection that holds the link and that the plan did not take into account.

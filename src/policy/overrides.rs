@@ -1,6 +1,7 @@
 //! Overrides: the conditions that an actor waived for one commit, for a while.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -54,7 +55,8 @@ pub fn waived(
     now: Timestamp,
 ) -> Vec<GateName> {
     let in_force = overrides(access, consents, link).filter(|it| it.until > now && it.sha == sha);
-    in_force.flat_map(|it| it.gates).copied().collect()
+    let gates: BTreeSet<GateName> = in_force.flat_map(|it| it.gates).copied().collect();
+    gates.into_iter().collect()
 }
 
 impl Policy {

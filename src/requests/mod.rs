@@ -61,7 +61,7 @@ pub enum Action {
         /// The sha of the commit to deploy, or a prefix of it; `None` for the last verified commit.
         to: Option<String>,
     },
-    /// Release a commit that was rolled back, or that contains one that was.
+    /// Release a rolled-back commit, or a commit that contains it.
     Release {
         /// Its sha, a prefix of it, or another name for it.
         sha: String,

@@ -47,7 +47,7 @@ pub async fn prepare(
     let links: Vec<_> = links.into_iter().collect();
     let all = estate.state.requests(Some(&links)).await?;
     let access = &estate.manifest().access;
-    // A request that will be refused is none that another could rely on.
+    // A request that will be refused must not keep another from being recorded.
     let is_permitted = |it: &Request| access.refusal_of(&it.link, it, &all).is_none();
     let permitted = all.iter().filter(|request| is_permitted(request)).cloned().collect();
     let pending = pending(permitted);

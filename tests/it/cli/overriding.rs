@@ -403,3 +403,13 @@ fn an_override_does_not_keep_a_fix_from_running() {
     assert_eq!(world.run(["apply", "--yes"]).code, 0);
     assert!(world.deployed("prod/shop").contains("<third>"));
 }
+
+#[test]
+fn two_overrides_of_one_commit_waive_what_both_name() {
+    let mut world = frozen();
+    push(&mut world, "second");
+    assert_eq!(waive(&world, "ana", "second", &["verified"]).code, 0);
+    assert_eq!(waive(&world, "ana", "second", &["approvals", "freeze"]).code, 0);
+    assert_eq!(world.run(["apply", "prod", "--yes"]).code, 0);
+    assert!(world.deployed("prod/shop").contains("<second>"));
+}
