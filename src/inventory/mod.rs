@@ -243,14 +243,20 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<R
             renamed: None,
             watched: None,
             pipeline: None,
+            waits: None,
             changes: None,
         }
     };
     let mut links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);
     let access = &sources.manifest.access;
     for LinkInput { id, requests, forbidden, .. } in links.iter_mut().filter(|it| !it.requests.is_empty()) {
-        let all = requests.clone();
-        *forbidden = requests.extract_if(.., |it| access.refusal_of(id, it, &all).is_some()).collect();
+        let all = std::mem::take(requests);
+        for request in &all {
+            match access.refusal_of(id, request, &all) {
+                None => requests.push(request.clone()),
+                Some(why) => forbidden.push((request.clone(), why)),
+            }
+        }
     }
     let records = pipelines::records(sources.manifest, &links);
     let links = links.into_iter().filter(|link| scope.targets.contain(&link.id)).collect();

@@ -33,6 +33,21 @@ pub(super) struct Known<'a> {
     pub(super) now: Timestamp,
 }
 
+/// What a pipeline decides for a link.
+struct Decision {
+    want: Result<CommitSha, Box<Hold>>,
+    /// Where the link stands, if that is known.
+    pipeline: Option<InPipeline>,
+    /// What the next commit waits for while what is live is wanted.
+    waits: Option<Hold>,
+}
+
+impl Decision {
+    fn unknown(problem: Problem) -> Self {
+        Self { want: Err(Box::new(problem.into())), pipeline: None, waits: None }
+    }
+}
+
 /// The records of all links of pipelines, whatever the scope: those of other stages decide on a link.
 pub(super) fn records(manifest: &Manifest, links: &[LinkInput]) -> Records {
     if manifest.pipelines.is_empty() {
@@ -73,27 +88,13 @@ pub(super) async fn resolve(
         };
         for at in members {
             let input = &mut links[at];
-            let (want, pipeline) = match &history {
+            let Decision { want, pipeline, waits } = match &history {
                 Ok(branch) => decide(sources, input, repository, known, branch).await,
-                Err(problem) => (Err(Box::new(problem.clone().into())), None),
+                Err(problem) => Decision::unknown(problem.clone()),
             };
-            (input.want, input.pipeline) = (Some(want), pipeline.map(Box::new));
-            hold_for_debt(sources.manifest, known, input);
+            input.want = Some(want);
+            (input.pipeline, input.waits) = (pipeline.map(Box::new), waits.map(Box::new));
         }
-    }
-}
-
-/// What is live stays wanted while it owes what an override waived, unless another override takes that over.
-fn hold_for_debt(manifest: &Manifest, Known { consents, now, .. }: Known<'_>, input: &mut LinkInput) {
-    let Some(Ok(want)) = &input.want else { return };
-    let Some(debt) = plan::debt(manifest, consents, input, now).filter(|debt| debt.sha != *want) else {
-        return;
-    };
-    if !debt.is_taken_over(manifest, consents, input, want, now) {
-        if let Some(pipeline) = &mut input.pipeline {
-            pipeline.waits = Some(debt.hold(&input.id));
-        }
-        input.want = Some(Ok(debt.sha));
     }
 }
 
@@ -201,11 +202,11 @@ async fn decide(
     repo: &Repo,
     known: Known<'_>,
     branch: &Arc<BranchHistory>,
-) -> (Result<CommitSha, Box<Hold>>, Option<InPipeline>) {
+) -> Decision {
     let Known { records, now, .. } = known;
     let Some((_, pipeline, pin)) = sources.manifest.pipeline_of(&input.id) else {
         let problem = Problem { what: "its pipeline is not in the manifest".to_owned(), hint: None };
-        return (Err(Box::new(problem.into())), None);
+        return Decision::unknown(problem);
     };
     let access = &sources.manifest.access;
     let overridden = policy::override_in_force(access, known.consents, &input.id, now).map(|it| it.sha);
@@ -235,12 +236,11 @@ async fn decide(
         };
         record.rolled_back.iter().map(at)
     });
-    let mut found = InPipeline {
+    let found = InPipeline {
         standing: Standing::of(&question),
         branch: Arc::clone(branch),
         records: Arc::clone(records),
         rolled_back: rolled_back.collect(),
-        waits: None,
     };
     let rejections = plan::rejections(sources.manifest, known.consents, &input.id);
     if let Some((sha, _)) = question.overridden.filter(|(sha, _)| pipeline::base(&input.head) != Some(sha)) {
@@ -252,8 +252,7 @@ async fn decide(
     }
     let choice = pipeline::choose(&question);
     if let Some((base, hold)) = held_by_train(sources, &question, &choice, now) {
-        found.waits = Some(hold);
-        return (Ok(base), Some(found));
+        return Decision { want: Ok(base), pipeline: Some(found), waits: Some(hold) };
     }
     let search = Search { sources, url: &repo.url, input, found: &found, rejections: &rejections };
     let want = match choice {
@@ -269,6 +268,7 @@ async fn decide(
         Choice::Candidates(candidates) => search.first(candidates).await,
     };
     let is_idle = || want.as_ref().ok().is_some_and(|want| pipeline::base(&input.head) == Some(want));
+    let mut waits = None;
     if let Some((name, policy)) = sources.manifest.policy_of(&input.id)
         && let Some((sha, missing)) = &found.standing.soaking
         && is_idle()
@@ -276,9 +276,9 @@ async fn decide(
         let until = pipeline::soaked_at(missing).map(|at| policy.zone().at(minute_after(at)));
         let (policy, sha, missing) = (name.clone(), sha.clone(), missing.clone());
         let reason = HoldReason::Soaking { policy, sha, missing };
-        found.waits = Some(Hold { scope: HoldScope::Link, reason, hint: None, until });
+        waits = Some(Hold { scope: HoldScope::Link, reason, hint: None, until });
     }
-    (want, Some(found))
+    Decision { want, pipeline: Some(found), waits }
 }
 
 /// The next whole minute: times are shown without seconds.

@@ -10,7 +10,7 @@ use super::problem::{no_branch, problem};
 use crate::domain::RepoName;
 use crate::git::{GitError, Repositories, Tips};
 use crate::manifest::{Manifest, Wanted};
-use crate::plan::LinkInput;
+use crate::plan::{self, LinkInput};
 
 /// How many repositories are queried concurrently: each remote one costs a `git` process, and perhaps an `ssh`.
 const CONCURRENTLY: usize = 32;
@@ -32,7 +32,7 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], known
     }
     let answers = tips(sources.manifest, sources.git, branches).await;
     pipelines::resolve(sources, links, known, &answers).await;
-    for input in links {
+    for input in &mut *links {
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
         let want = match &link.want {
             Wanted::Sha(sha) => Ok(sha.clone()),
@@ -47,6 +47,17 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], known
             Wanted::Pipeline { .. } => continue,
         };
         input.want = Some(want.map_err(|problem| Box::new(problem.into())));
+    }
+    links.iter_mut().for_each(|input| hold_for_debt(sources.manifest, input, known));
+}
+
+/// What is live stays wanted while it owes what an override waived, unless another override takes that over.
+fn hold_for_debt(manifest: &Manifest, input: &mut LinkInput, Known { consents, now, .. }: Known<'_>) {
+    let Some(Ok(want)) = &input.want else { return };
+    let debt = plan::debt(manifest, consents, input, now).filter(|debt| debt.sha != *want);
+    if let Some(debt) = debt.filter(|debt| !debt.is_taken_over(manifest, consents, input, want, now)) {
+        input.waits = Some(Box::new(debt.hold(&input.id)));
+        input.want = Some(Ok(debt.sha));
     }
 }
 

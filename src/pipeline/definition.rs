@@ -119,31 +119,26 @@ impl Pipeline {
     /// The links where a rollback also holds back the commit at `link`: those of its stage and of all stages before
     /// it.
     pub fn upstream(&self, link: &LinkId) -> BTreeSet<&LinkId> {
-        let (mut seen, mut next) = (BTreeSet::new(), Vec::new());
-        next.extend(self.stage_of(link));
-        while let Some(stage) = next.pop() {
-            if seen.insert(&stage.name) {
-                next.extend(stage.after.iter().filter_map(|name| self.stage(name)));
-            }
-        }
+        let seen = self.up_to(link);
         let stages = self.stages.iter().filter(|stage| seen.contains(&stage.name));
         stages.flat_map(Stage::links).filter(|other| *other != link).collect()
     }
 
-    /// Whether `other` is one of [`Pipeline::upstream`] of a link.
+    /// Whether `other` is one of [`Pipeline::upstream`] of a link, without looking at all links.
     pub fn is_upstream(&self, other: &LinkId, link: &LinkId) -> bool {
-        let Some(of) = self.stage_of(other).filter(|_| other != link) else { return false };
+        other != link && self.stage_of(other).is_some_and(|stage| self.up_to(link).contains(&stage.name))
+    }
+
+    /// The stage of a link, and all stages before it.
+    fn up_to(&self, link: &LinkId) -> BTreeSet<&StageName> {
         let (mut seen, mut next) = (BTreeSet::new(), Vec::new());
         next.extend(self.stage_of(link));
         while let Some(stage) = next.pop() {
-            if stage.name == of.name {
-                return true;
-            }
             if seen.insert(&stage.name) {
                 next.extend(stage.after.iter().filter_map(|name| self.stage(name)));
             }
         }
-        false
+        seen
     }
 
     fn stage(&self, name: &StageName) -> Option<&Stage> {

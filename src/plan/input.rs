@@ -54,13 +54,15 @@ pub struct LinkInput {
     pub lease: Option<Box<Lease>>,
     /// The open requests, oldest first.
     pub requests: Vec<Request>,
-    /// Open requests of actors who do not have the right to make them.
-    pub forbidden: Vec<Request>,
+    /// Open requests of actors who do not have the right to make them, each with the reason for its refusal.
+    pub forbidden: Vec<(Request, String)>,
     /// The wanted sha, or what holds the link without one; `None` if the link is not in the manifest. The live commit,
     /// if that contains the tip of the branch, or if its pipeline has no candidate.
     pub want: Option<Result<CommitSha, Box<Hold>>>,
     /// Where it stands in its pipeline, if it follows one and the branch is readable.
     pub pipeline: Option<Box<InPipeline>>,
+    /// What the next commit waits for while what is live is wanted.
+    pub waits: Option<Box<Hold>>,
     /// What the wanted commit adds to what is live; gathered only if the link's policy requires approvals.
     pub changes: Option<Box<Result<Changes, Problem>>>,
     /// The result of comparing the tip of its branch with the live commit, for links with `watch`.
@@ -111,8 +113,6 @@ pub struct InPipeline {
     pub records: Arc<Records>,
     /// Commits that were rolled back at other links of its stage and of the stages before.
     pub rolled_back: Vec<ForeignRollback>,
-    /// What the next commit waits for while nothing else is to be done.
-    pub waits: Option<Hold>,
 }
 
 /// A commit that was rolled back at another link.

@@ -133,7 +133,7 @@ pub(super) fn plan_link(
 
 /// What the next commit of a pipeline waits for, while nothing else is wanted.
 fn waits(input: &LinkInput) -> Option<Hold> {
-    input.pipeline.as_ref().and_then(|pipeline| pipeline.waits.clone())
+    input.waits.as_deref().cloned()
 }
 
 fn notes(all: &PlanInput<'_>, input: &LinkInput, waived: &[GateName]) -> Vec<String> {
@@ -163,8 +163,7 @@ fn notes(all: &PlanInput<'_>, input: &LinkInput, waived: &[GateName]) -> Vec<Str
             it.sha.short()
         ));
     }
-    let waits = input.pipeline.as_ref().and_then(|pipeline| pipeline.waits.as_ref());
-    let is_shown = waits.is_some_and(|hold| matches!(hold.reason, HoldReason::Owed { .. }));
+    let is_shown = input.waits.as_ref().is_some_and(|hold| matches!(hold.reason, HoldReason::Owed { .. }));
     if pipeline::base(&input.head) == want
         && !is_shown
         && let Some(debt) = debt(manifest, consents, input, now)
@@ -281,17 +280,6 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     }
     if quarantine::hold(draft, &want) {
         return;
-    }
-    // Where there is a pipeline, what is live is wanted then.
-    if let Some(debt) = debt(draft.manifest, draft.consents, input, draft.now)
-        && debt.sha != want
-        && !debt.is_taken_over(draft.manifest, draft.consents, input, &want, draft.now)
-    {
-        let hold = debt.hold(&input.id);
-        requests::refuse_waiting(draft, &want, &hold.describe());
-        supersede(draft);
-        deploy::repair(draft);
-        return draft.plan.holds.push(hold);
     }
     if let Some(Err(problem)) = input.changes.as_deref() {
         deploy::restore(draft);

@@ -26,7 +26,6 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
             HoldReason::Rejected { rejected, at, .. } => (short(rejected), &Some(at.clone())),
             _ => return false,
         };
-        let is_rejected = matches!(reason, HoldReason::Rejected { .. });
         let revert = match others {
             0 => format!("revert it, say `Fixes: {by}` in the commit that fixes it"),
             1 => format!(
@@ -37,17 +36,13 @@ pub(super) fn hold(draft: &mut PlanDraft<'_>, want: &CommitSha) -> bool {
             ),
         };
         let rolled_back = draft.input.pipeline.iter().flat_map(|pipeline| &pipeline.rolled_back);
-        let mut requested =
-            rolled_back.filter(|it| it.is_requested && it.quarantine.sha.as_str().starts_with(&by));
-        let release = match (at.as_deref(), requested.next()) {
-            (at, _) if is_rejected => {
-                format!("release it with `katkit release {} {}`", at.unwrap_or(id), &by[..10])
-            }
-            (Some(at), Some(_)) => format!("withdraw the request, with `katkit withdraw {at}`"),
-            (Some(at), None) => {
-                format!("release it where it was rolled back, with `katkit release {at} {}`", &by[..10])
-            }
-            (None, _) => format!("release this one with `katkit retry {id}`"),
+        let is_tainted = matches!(reason, HoldReason::Tainted { .. });
+        let mut requested = rolled_back
+            .filter(|it| is_tainted && it.is_requested && it.quarantine.sha.as_str().starts_with(&by));
+        let release = match (at.as_deref(), requested.next(), reason.release(id)) {
+            (Some(at), Some(_), _) => format!("withdraw the request, with `katkit withdraw {at}`"),
+            (Some(_), None, Some(release)) => format!("release it with `{release}`"),
+            _ => format!("release this one with `katkit retry {id}`"),
         };
         let hint = format!("{revert}, or {release}");
         (reason, hint)

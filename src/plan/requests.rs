@@ -15,8 +15,8 @@ use crate::journal;
 /// planned besides them.
 pub(super) fn take(draft: &mut PlanDraft<'_>, wanted: &Result<CommitSha, Box<Hold>>) -> ControlFlow<()> {
     let (input, want) = (draft.input, wanted.as_ref().ok());
-    for request in &input.forbidden {
-        forbid(draft, request);
+    for (request, why) in &input.forbidden {
+        refuse(draft, request, why.clone());
     }
     for request in &input.requests {
         let run = draft.head.run.as_ref().map(|run| &run.sha);
@@ -84,7 +84,7 @@ pub(super) fn refuse_waiting(draft: &mut PlanDraft<'_>, want: &CommitSha, why: &
 /// Refuses every request, since none can ever be granted.
 pub(super) fn refuse_all(draft: &mut PlanDraft<'_>, why: &str) {
     let input = draft.input;
-    for request in input.requests.iter().chain(&input.forbidden) {
+    for request in input.requests.iter().chain(input.forbidden.iter().map(|(request, _)| request)) {
         refuse(draft, request, why.to_owned());
     }
 }
@@ -232,14 +232,6 @@ fn withdraw(draft: &mut PlanDraft<'_>, by: &Request, id: &RequestId) {
     // Always legal, since it changes nothing else.
     let _ = draft.project(event);
     draft.step(Step::Withdraw { request: request.clone(), by: Box::new(by.clone()) });
-}
-
-fn forbid(draft: &mut PlanDraft<'_>, request: &Request) {
-    let (input, access) = (draft.input, &draft.manifest.access);
-    let all: Vec<_> = input.requests.iter().chain(&input.forbidden).cloned().collect();
-    if let Some(why) = access.refusal_of(&input.id, request, &all) {
-        refuse(draft, request, why);
-    }
 }
 
 fn refuse(draft: &mut PlanDraft<'_>, request: &Request, why: String) {

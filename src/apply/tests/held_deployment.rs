@@ -216,6 +216,7 @@ async fn planned(session: &Session) -> Plan {
     let input = LinkInput {
         changes: None,
         pipeline: None,
+        waits: None,
         id: link(),
         observed: if head.deployed.is_some() { Observed::AsDeployed } else { Observed::Absent },
         head: Box::new(head),

@@ -301,6 +301,7 @@ impl World {
         let link = LinkInput {
             changes: None,
             pipeline: None,
+            waits: None,
             id: "dev/web".parse().unwrap(),
             head: Box::new(head),
             renamed: None,

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::world::{Output, SHOP, TELLS, World};
+use crate::world::{BETA_TO_PROD, Output, SHOP, TELLS, World};
 
 const MANIFEST: &str = r#"
 [people]
@@ -16,27 +16,13 @@ release = ["ana", "ben", "cleo"]
 
 [policies.production]
 approvals = [{ from = ["release"], count = 2, independent-of = ["author"] }]
-
-[pipelines.shop]
-repo = "shop"
-stages = [
-  { name = "beta", links = ["beta/shop"] },
-  { name = "prod", links = ["prod/shop"] },
-]
-
-[templates]
-shop = { repo = "shop", workflow = "standard", pipeline = "shop" }
-
-[tenants]
-beta.use = ["shop"]
-prod = { use = ["shop"], policy = "production" }
 "#;
 
 /// A pipeline whose `first` commit is live everywhere.
 fn live() -> World {
     let world = World::new()
         .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
-        .manifest(&format!("{SHOP}{MANIFEST}"));
+        .manifest(&format!("{SHOP}{MANIFEST}{BETA_TO_PROD}"));
     world.run(["apply", "--yes"]);
     world.run(["promote", "prod/shop"]);
     for person in ["ben", "cleo"] {

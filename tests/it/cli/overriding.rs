@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::world::{Output, SHOP, TELLS, World};
+use crate::world::{BETA_TO_PROD, Output, SHOP, TELLS, World};
 
 const MANIFEST: &str = r#"
 [people]
@@ -23,27 +23,13 @@ release = ["request", "promote", "approve", "rollback", "freeze"]
 
 [policies.production]
 approvals = [{ from = ["ben", "cleo"], independent-of = ["author"] }]
-
-[pipelines.shop]
-repo = "shop"
-stages = [
-  { name = "beta", links = ["beta/shop"] },
-  { name = "prod", links = ["prod/shop"] },
-]
-
-[templates]
-shop = { repo = "shop", workflow = "standard", pipeline = "shop" }
-
-[tenants]
-beta.use = ["shop"]
-prod = { use = ["shop"], policy = "production" }
 "#;
 
 /// A pipeline whose `first` commit is live everywhere, while a freeze by hand holds all links.
 fn frozen() -> World {
     let world = World::new()
         .repo("shop", |repo| repo.ci(TELLS).description("acme/web:<hubtag>").commit("first"))
-        .manifest(&format!("{SHOP}{MANIFEST}"));
+        .manifest(&format!("{SHOP}{MANIFEST}{BETA_TO_PROD}"));
     world.run(["apply", "--yes"]);
     world.run(["promote", "prod/shop"]);
     assert_eq!(approve(&world, "ben", "first").code, 0);

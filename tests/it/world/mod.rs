@@ -281,6 +281,23 @@ phases = [
 ]
 "#;
 
+/// The end of such a manifest: a pipeline of two stages. The second has the policy `production`.
+pub const BETA_TO_PROD: &str = r#"
+[pipelines.shop]
+repo = "shop"
+stages = [
+  { name = "beta", links = ["beta/shop"] },
+  { name = "prod", links = ["prod/shop"] },
+]
+
+[templates]
+shop = { repo = "shop", workflow = "standard", pipeline = "shop" }
+
+[tenants]
+beta.use = ["shop"]
+prod = { use = ["shop"], policy = "production" }
+"#;
+
 /// One repository, one tenant, one link that follows `main`.
 pub const ONE_LINK: &str = r#"version = 1
 
