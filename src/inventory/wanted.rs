@@ -48,7 +48,9 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], known
         };
         input.want = Some(want.map_err(|problem| Box::new(problem.into())));
     }
-    links.iter_mut().for_each(|input| hold_for_debt(sources.manifest, input, known));
+    for input in links {
+        hold_for_debt(sources.manifest, input, known);
+    }
 }
 
 /// What is live stays wanted while it owes what an override waived, unless another override takes that over.
