@@ -61,62 +61,63 @@ pub async fn reject(
     Ok(Rejected { consent, sha, is_old: false, others })
 }
 
-/// Ends the rejections of a commit that were given for a link. Returns those that it ended; none if there are none.
+/// Ends the rejections of a commit that were given for these links, all of them or none. Returns those that it ended, with
+/// their links; none if there are none.
 pub async fn release(
     estate: &Estate,
     (by, why): (&Actor, Option<&str>),
-    link: &LinkId,
+    links: &[LinkId],
     commit: &str,
-) -> Result<Vec<Consent>, RequestError> {
+) -> Result<Vec<(LinkId, Consent)>, RequestError> {
     let (standing, now) = (inventory::consents(estate.sources()).await?, estate.clock.now());
-    let rejections = plan::rejections(estate.manifest(), &standing, link);
+    let mut ended = Vec::new();
+    for link in links {
+        let rejections = releasable(estate, (by, why), (&standing, link), commit).await?;
+        ended.extend(rejections.into_iter().map(|consent| (link.clone(), consent.clone())));
+    }
+    if !ended.is_empty() {
+        let ends: Vec<ConsentId> = ended.iter().map(|(_, consent)| consent.id).collect();
+        let (why, what) = (why.map(str::to_owned), ConsentKind::Release);
+        estate.state.consent(NewConsent { at: now, by: by.clone(), why, what, ends }).await?;
+    }
+    Ok(ended)
+}
+
+/// The rejections of a commit for a link that an actor may end: their own or, if they have none, those of others.
+async fn releasable<'c>(
+    estate: &Estate,
+    (by, why): (&Actor, Option<&str>),
+    (standing, link): (&'c [Consent], &LinkId),
+    commit: &str,
+) -> Result<Vec<&'c Consent>, RequestError> {
+    let rejections = plan::rejections(estate.manifest(), standing, link);
     let known = rejections.iter().map(|rejection| rejection.sha);
     let sha = match find_commit(commit, &Head::default(), known) {
-        Ok(sha) => sha,
+        Ok(Some(sha)) => sha,
         // It may be another way to name a commit that was rolled back.
-        Err(CommitPrefixError::Invalid(_)) => None,
+        Ok(None) | Err(CommitPrefixError::Invalid(_)) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    let of_commit = |rejection: &&Rejection<'_>| Some(rejection.sha) == sha.as_ref();
-    let named: Vec<_> = rejections.iter().filter(of_commit).collect();
+    let named: Vec<_> = rejections.iter().filter(|rejection| *rejection.sha == sha).collect();
     let own: Vec<&Consent> = named.iter().filter(|it| it.at == link).map(|it| it.consent).collect();
-    if let (Some(Rejection { at, sha, .. }), []) = (named.first(), own.as_slice()) {
+    if let (Some(Rejection { at, .. }), []) = (named.first(), own.as_slice()) {
         let what = format!("{} was rejected for `{at}`, not for `{link}`", sha.short());
-        return Err(RequestError::refused(
-            what,
-            format!("`katkit release {at} {}` releases it", sha.short()),
-        ));
+        let hint = format!("`katkit release {at} {}` releases it", sha.short());
+        return Err(RequestError::refused(what, hint));
     }
     let access = &estate.manifest().access;
     let (mine, others): (Vec<&Consent>, Vec<&Consent>) =
         own.into_iter().partition(|it| access.is_same(&it.by, by));
-    if !mine.is_empty() || others.is_empty() {
-        return record(estate, (by, why), mine, now).await;
-    }
+    let Some(rejecter) = others.first().map(|consent| &consent.by.name).filter(|_| mine.is_empty()) else {
+        return Ok(mine);
+    };
     permitted(estate, by, Right::Approve, ("release", link))?;
-    let rejecter = &others[0].by.name;
-    if let Some(sha) = &sha {
-        independent(estate, by, link, sha, rejecter).await?;
-    }
+    independent(estate, by, link, &sha, rejecter).await?;
     if why.is_none() {
         let what = format!("{rejecter} rejected it, so the release needs a reason");
         return Err(RequestError::refused(what, "add `--why TEXT`".to_owned()));
     }
-    record(estate, (by, why), others, now).await
-}
-
-async fn record(
-    estate: &Estate,
-    (by, why): (&Actor, Option<&str>),
-    ended: Vec<&Consent>,
-    now: jiff::Timestamp,
-) -> Result<Vec<Consent>, RequestError> {
-    if !ended.is_empty() {
-        let ends: Vec<ConsentId> = ended.iter().map(|consent| consent.id).collect();
-        let (why, what) = (why.map(str::to_owned), ConsentKind::Release);
-        estate.state.consent(NewConsent { at: now, by: by.clone(), why, what, ends }).await?;
-    }
-    Ok(ended.into_iter().cloned().collect())
+    Ok(others)
 }
 
 /// Where approvals are needed, those who took part in a commit do not release it from the rejection of another.

@@ -1,7 +1,11 @@
 //! `katkit release`
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
+use super::carry_out::{ApplyOptions, carry_out};
+use super::plan::{self, Selection};
 use super::request::{self, Options, RequestCommand};
 use crate::app::Host;
 use crate::cli::ExitStatus;
@@ -47,25 +51,30 @@ pub(in crate::cli) async fn run(
     host: &Host,
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
-    let Options { links, why, .. } = &arguments.options;
+    let Options { links, why, apply, consent } = &arguments.options;
     let opened = global.open(host).await?;
     let estate = &*opened.estate;
-    let mut is_done = false;
-    for requested in link::all_requested(estate, links).await? {
-        let (id, by) = (&requested.id, (&opened.actor, why.as_deref()));
-        for Consent { id: number, by, what, .. } in
-            consents::release(estate, by, id, &arguments.commit).await?
-        {
-            let ConsentKind::Rejection { sha, .. } = what else { continue };
-            let (by, short) = (by.name, sha.short());
-            let text = format!("Ended rejection {number} by {by}: {short} may run again in {id}.");
-            output.show(hang("", 0, &text, output.style()))?;
-            is_done = true;
-        }
+    let ids: Vec<_> = link::all_requested(estate, links).await?.into_iter().map(|it| it.id).collect();
+    let by = (&opened.actor, why.as_deref());
+    let ended = consents::release(estate, by, &ids, &arguments.commit).await?;
+    if ended.is_empty() {
+        drop(opened);
+        return request::run(arguments, global, host, output).await;
     }
-    if is_done {
+    let released: BTreeSet<_> = ended.iter().map(|(id, _)| id).collect();
+    for id in ids.iter().filter(|id| !released.contains(id)) {
+        let note = format!("left out {id}: the commit was not rejected for it");
+        output.note(hang("", 2, &note, output.error_style()).trim_end());
+    }
+    for (id, Consent { id: number, by, what, .. }) in &ended {
+        let ConsentKind::Rejection { sha, .. } = what else { continue };
+        let text = format!("Ended rejection {number} by {}: {} may run again in {id}.", by.name, sha.short());
+        output.show(hang("", 0, &text, output.style()))?;
+    }
+    if !apply {
         return Ok(ExitStatus::Success);
     }
-    drop(opened);
-    request::run(arguments, global, host, output).await
+    let targets = released.iter().map(ToString::to_string).collect();
+    let plan = plan::make(&opened, &Selection { targets, ..Selection::default() }, true).await?;
+    carry_out(&opened, plan, ApplyOptions::request(*consent), output).await
 }

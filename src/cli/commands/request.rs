@@ -34,9 +34,9 @@ pub(in crate::cli) struct Options {
     pub(in crate::cli) why: Option<String>,
     /// Apply the request at once, instead of leaving it to the next `apply`
     #[arg(long, display_order = 101)]
-    apply: bool,
+    pub(in crate::cli) apply: bool,
     #[command(flatten)]
-    consent: Consent,
+    pub(in crate::cli) consent: Consent,
 }
 
 /// A command that records requests for links.

@@ -175,6 +175,35 @@ fn a_rejection_is_released_by_its_author_or_with_a_reason_by_those_who_took_no_p
     assert_eq!(release("cleo", &[]).code, 0);
 }
 
+/// Both links were rejected, the second by someone else.
+#[test]
+fn a_release_of_several_links_ends_all_of_their_rejections_or_none() {
+    let world = waiting();
+    let second = world.sha("second");
+    let reject = |person, link| world.acting(person, &["reject", link, second, "--why", "slow"]);
+    assert_eq!((reject("cleo", "eu/shop").code, reject("ben", "us/shop").code), (0, 0));
+    let release = ["release", "eu/shop", "us/shop", second];
+    assert_snapshot!(world.acting("cleo", &release), @"
+    ----- stderr -----
+    error: ben rejected it, so the release needs a reason
+     hint: add `--why TEXT`
+    ----- exit 1
+    ");
+    assert_eq!(world.run(["plan", "eu"]).stdout.matches("was rejected by cleo").count(), 1);
+    assert_eq!(world.acting("ben", &["approve", "eu/shop", second]).code, 1);
+    let all = [&release[..], &["--why", "fast enough", "--apply", "--yes"]].concat();
+    assert_snapshot!(world.acting("cleo", &all), @"
+    Ended rejection 2 by cleo: <second> may run again in eu/shop.
+    Ended rejection 3 by ben: <second> may run again in us/shop.
+    eu/shop  <first> → <second>
+      ! held: <second> needs 1 approval from ben or cleo, as the policy `production` requires
+          hint: `katkit approve eu/shop <second>` approves it; `katkit who-can approve eu/shop` shows who can
+
+    Plan: nothing to change, 1 held, 1 up to date.
+    ----- exit 0
+    ");
+}
+
 #[test]
 fn what_is_live_is_rolled_back_and_not_rejected() {
     let world = waiting();
