@@ -232,7 +232,7 @@ impl HoldReason {
                 format!("{what} was rejected by {by} for `{at}` at {since}{why}")
             }
             Self::Owed { live, owes, by, consent } => format!(
-                "{}, which is live by override {consent} of {by}, still owes {}",
+                "{} is live by override {consent} of {by}, and still owes {}",
                 live.short(),
                 GateName::list(owes)
             ),

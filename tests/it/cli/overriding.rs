@@ -82,7 +82,7 @@ fn a_fix_passes_everything_that_is_waived_and_owes_it_afterwards() {
     assert!(world.deployed("beta/shop").contains("<first>"), "the freeze holds the others");
     assert_snapshot!(planned(&world), @"
     prod/shop  at <second>
-      · note: <second>, which is live by override 3 of ana, still owes `verified` and `approvals`
+      · note: <second> is live by override 3 of ana, and still owes `verified` and `approvals`
 
     Nothing to do: 1 link is up to date.
     ");
@@ -96,10 +96,15 @@ fn a_fix_passes_everything_that_is_waived_and_owes_it_afterwards() {
     assert!(world.deployed("prod/shop").contains("<second>"));
     assert_snapshot!(planned(&world), @"
     prod/shop  at <second>
-      ! held: <second>, which is live by override 3 of ana, still owes `approvals`
+      ! held: <second> is live by override 3 of ana, and still owes `approvals`
           hint: `katkit approve prod/shop <second>` approves it; someone else can forgive it with `katkit forgive prod/shop`
 
     Plan: nothing to change, 1 held, 0 up to date.
+    ");
+    assert_snapshot!(world.shell("katkit why prod/shop | sed -n 2,3p"), @"
+    <second> is deployed: it is live by override 3 of ana, and still owes `approvals`.
+    hint: `katkit approve prod/shop <second>` approves it; someone else can forgive it with `katkit forgive prod/shop`
+    ----- exit 0
     ");
     assert_snapshot!(world.run(["who-can", "approve", "prod/shop"]), @"
     prod/shop  <second>
@@ -369,7 +374,7 @@ fn what_owes_can_be_retried_and_nothing_else_is_promoted() {
     let third = world.sha("third").to_owned();
     assert_snapshot!(world.run(["promote", "prod/shop", "--sha", &third]), @"
     ----- stderr -----
-    error: <second>, which is live by override 4 of ana, still owes `approvals`
+    error: <second> is live by override 4 of ana, and still owes `approvals`
      hint: `katkit approve prod/shop <second>` approves it; someone else can forgive it with `katkit forgive prod/shop`
     ----- exit 1
     ");
