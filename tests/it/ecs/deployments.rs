@@ -1,5 +1,7 @@
 //! Deployments of services through the binary: failures, and what remains when the controller dies.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
 use rustix::process::Signal;
 
 use crate::engines::proxy::{Fault, Proxy};
@@ -23,6 +25,22 @@ fn deployed() -> Estate {
 fn broken(estate: &mut Estate) {
     estate.change("shop", |repo| repo.commit("second"));
     estate.tag("katkit-ecs-test/web:crash", "second");
+}
+
+/// A link whose role runs its first commit and has a second to deploy, with a proxy in front of ECS.
+fn updated_behind_a_proxy() -> (tokio::runtime::Runtime, Proxy, Estate) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(Proxy::start());
+    let mut estate = deployed();
+    estate.change("shop", |repo| repo.commit("second"));
+    estate.tag("katkit-ecs-test/web:3", "second");
+    estate.with_variable("AWS_ENDPOINT_URL_ECS", &proxy.endpoint);
+    (runtime, proxy, estate)
+}
+
+fn without_proxy(estate: &mut Estate) {
+    let own = estate.account.variables().into_iter().find(|(name, _)| *name == "AWS_ENDPOINT_URL").unwrap().1;
+    estate.with_variable("AWS_ENDPOINT_URL_ECS", &own);
 }
 
 /// Number of revisions of the role's family.
@@ -69,17 +87,11 @@ fn a_deployment_that_failed_unobserved_is_not_issued_again() {
 /// ECS becomes unreachable as soon as it has begun to deploy.
 #[test]
 fn an_unobservable_deployment_stays_in_flight_until_ecs_is_reachable() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let proxy = runtime.block_on(Proxy::start());
-    let mut estate = deployed();
-    estate.change("shop", |repo| repo.commit("second"));
-    estate.tag("katkit-ecs-test/web:3", "second");
-    let own = estate.account.variables().into_iter().find(|(name, _)| *name == "AWS_ENDPOINT_URL").unwrap().1;
-    estate.with_variable("AWS_ENDPOINT_URL_ECS", &proxy.endpoint);
-    let rolls = std::sync::atomic::AtomicBool::new(false);
+    let (_runtime, proxy, mut estate) = updated_behind_a_proxy();
+    let rolls = AtomicBool::new(false);
     proxy.fault(move |name, _| {
-        let begun = rolls.load(std::sync::atomic::Ordering::Relaxed);
-        rolls.fetch_or(name == "UpdateService", std::sync::atomic::Ordering::Relaxed);
+        let begun = rolls.load(Ordering::Relaxed);
+        rolls.fetch_or(name == "UpdateService", Ordering::Relaxed);
         let denied = Fault::Error("AccessDeniedException", "User: x is not authorized");
         (begun && name == "DescribeServices").then_some(denied)
     });
@@ -88,25 +100,30 @@ fn an_unobservable_deployment_stays_in_flight_until_ecs_is_reachable() {
     let said = "the outcome of the deployment of <second> is unknown";
     assert!(applied.stdout.contains(said) && applied.stdout.contains("apply again"), "{applied}");
     assert_eq!((estate.happened("deploy-issued"), estate.happened("deploy-ended")), (2, 1));
-    estate.with_variable("AWS_ENDPOINT_URL_ECS", &own);
+    without_proxy(&mut estate);
     let applied = estate.run(["apply"]);
     assert_eq!(applied.code, 0, "{applied}");
     assert_eq!((estate.happened("deploy-intended"), estate.happened("deploy-ended")), (2, 2));
     estate.all_is_done();
 }
 
+/// ECS does not answer after it began to deploy, so that the deployment cannot end before Ctrl-C.
 #[test]
 fn a_deployment_continues_after_ctrl_c_and_the_next_apply_records_its_outcome() {
-    let mut estate = deployed();
-    estate.change("shop", |repo| repo.commit("second"));
-    estate.tag("katkit-ecs-test/web:3", "second");
+    let (_runtime, proxy, mut estate) = updated_behind_a_proxy();
+    let rolls = AtomicBool::new(false);
+    proxy.fault(move |name, _| {
+        let begun = rolls.load(Ordering::Relaxed);
+        rolls.fetch_or(name == "UpdateService", Ordering::Relaxed);
+        (begun && name == "DescribeServices").then_some(Fault::Hold)
+    });
     let apply = estate.start(["apply"]);
     eventually("the deployment is on record", || (estate.happened("deploy-issued") == 2).then_some(()));
     apply.signal(Signal::INT);
     let stopped = apply.wait();
-    if stopped.code == 130 {
-        assert!(stopped.stderr.contains("the deployment continues on its own"), "{stopped}");
-    }
+    assert_eq!(stopped.code, 130, "{stopped}");
+    assert!(stopped.stderr.contains("the deployment continues on its own"), "{stopped}");
+    without_proxy(&mut estate);
     let applied = estate.run(["apply"]);
     assert_eq!(applied.code, 0, "{applied}");
     assert_eq!(estate.happened("deploy-intended"), 2);
@@ -123,9 +140,9 @@ fn a_phase_waits_for_room_in_a_full_cluster() {
     let mut estate = Estate::new("echo ran", r#"{ name = "build", order = 0 }"#);
     estate.with_variable("AWS_ENDPOINT_URL_ECS", &proxy.endpoint);
     let full = r#"{"tasks":[],"failures":[{"arn":"arn:aws:ecs:::container-instance/a","reason":"RESOURCE:MEMORY"}]}"#;
-    let asked = std::sync::atomic::AtomicU32::new(0);
+    let asked = AtomicU32::new(0);
     proxy.fault(move |name, _| {
-        let first = name == "RunTask" && asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 2;
+        let first = name == "RunTask" && asked.fetch_add(1, Ordering::Relaxed) < 2;
         first.then_some(Fault::Answer(full))
     });
     let applied = estate.run(["apply"]);
