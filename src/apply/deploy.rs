@@ -75,9 +75,10 @@ pub(super) async fn deploy(
         record.lock().await.record(intent).await?;
     } else {
         let manifest = session.estate().manifest();
+        let upgrades = record.lock().await.head().upgrades.clone();
         let may_begin = |at, consents: &[Consent]| {
             let is_upgrade = purpose == DeployPurpose::Upgrade;
-            session.gate_at(plan, purpose, (consents, at)).is_none()
+            session.gate_at(plan, (purpose, &upgrades), (consents, at)).is_none()
                 && (!is_upgrade || plan.still_allowed(manifest, consents, at))
         };
         if !record.lock().await.record_if(&intent, may_begin).await? {

@@ -19,7 +19,7 @@ impl LinkExecutor<'_> {
         if let Some(held) = self.overtaken(&consents).await? {
             return Ok(Some(held));
         }
-        if self.closed_gate(DeployPurpose::Upgrade, &consents).is_some() {
+        if self.closed_gate(DeployPurpose::Upgrade, &consents, self.record.lock().await.head()).is_some() {
             return self.held_after(group).await;
         }
         match &self.plan.want {
@@ -40,7 +40,7 @@ impl LinkExecutor<'_> {
         let Some(name) = waiting.map(|phase| phase.name.clone()) else { return Ok(None) };
         record.flush().await?;
         let consents = self.consents_of(&record).await?;
-        let gate = self.closed_gate(DeployPurpose::Upgrade, &consents);
+        let gate = self.closed_gate(DeployPurpose::Upgrade, &consents, record.head());
         let held = self.held(gate, &HoldScope::Phase { name }, record.head());
         drop(record);
         Ok(Some(self.overtaken(&consents).await?.unwrap_or(held)))
@@ -51,8 +51,10 @@ impl LinkExecutor<'_> {
         if self.stop.is_set() {
             return Ok(None);
         }
-        let gate = self.closed_gate(DeployPurpose::Repair, &self.consents().await?);
-        Ok(Some(self.held(gate, &HoldScope::Repair, self.record.lock().await.head())))
+        let consents = self.consents().await?;
+        let record = self.record.lock().await;
+        let gate = self.closed_gate(DeployPurpose::Repair, &consents, record.head());
+        Ok(Some(self.held(gate, &HoldScope::Repair, record.head())))
     }
 
     pub(super) async fn consents(self) -> Result<Vec<Consent>, ApplyError> {
@@ -65,8 +67,9 @@ impl LinkExecutor<'_> {
         Ok(record.renamed(self.session.estate().state.consents().await?.standing))
     }
 
-    fn closed_gate(self, purpose: DeployPurpose, consents: &[Consent]) -> Option<ClosedGate> {
-        self.session.gate_at(self.plan, purpose, (consents, self.session.estate().clock.now()))
+    fn closed_gate(self, purpose: DeployPurpose, consents: &[Consent], head: &Head) -> Option<ClosedGate> {
+        let (session, now) = (self.session, self.session.estate().clock.now());
+        session.gate_at(self.plan, (purpose, &head.upgrades), (consents, now))
     }
 
     pub(super) fn held(self, gate: Option<ClosedGate>, scope: &HoldScope, head: &Head) -> LinkResult {

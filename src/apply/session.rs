@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Executor, FailureLimit, Listener};
 use crate::domain::{Actor, Consent, DeployPurpose, PlanDigest};
 use crate::estate::Estate;
-use crate::plan::{self, ClosedGate, LinkPlan};
+use crate::plan::{self, Beginning, ClosedGate, LinkPlan};
 use crate::report::{LinkReport, Progress};
 
 /// On whose behalf plans are carried out, who hears of the progress, and what stops it.
@@ -38,16 +38,17 @@ impl Session {
         report
     }
 
-    /// What a planned deployment would wait for at this time and with these consents, if it had to.
+    /// What a planned deployment would wait for at this time, with this record of its link and these consents.
     pub(super) fn gate_at(
         &self,
         plan: &LinkPlan,
-        purpose: DeployPurpose,
+        (purpose, upgrades): (DeployPurpose, &[Timestamp]),
         (consents, at): (&[Consent], Timestamp),
     ) -> Option<ClosedGate> {
         let (manifest, link, approval) = (self.estate().manifest(), &plan.link, plan.approval.as_deref());
-        let what = (link, plan.want.as_ref());
-        let gate = plan::gate(manifest, consents, what, purpose, (at, !self.actor.is_person()));
+        let (sha, unattended) = (plan.want.as_ref(), !self.actor.is_person());
+        let beginning = Beginning { link, purpose, sha, upgrades, now: at, unattended };
+        let gate = plan::gate(manifest, consents, beginning);
         let approval = approval.filter(|_| purpose == DeployPurpose::Upgrade);
         let lacking = approval.and_then(|basis| basis.lacking(manifest, link, consents, at));
         ClosedGate::and_approvals(gate, lacking, link)

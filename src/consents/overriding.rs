@@ -180,6 +180,7 @@ fn check(manifest: &Manifest, link: &LinkId, gate: GateName) -> Result<(), Reque
         GateName::Soak => policy.is_some_and(|policy| policy.soak.is_some()),
         GateName::Approvals => policy.is_some_and(|policy| !policy.approvals.is_empty()),
         GateName::Windows => policy.is_some_and(|policy| !policy.allow.is_empty()),
+        GateName::MaxPerDay => policy.is_some_and(|policy| policy.per_day.is_some()),
         // One may be given by hand.
         GateName::Freeze => true,
     };
@@ -191,6 +192,7 @@ fn check(manifest: &Manifest, link: &LinkId, gate: GateName) -> Result<(), Reque
         GateName::Soak => "its policy lets nothing soak",
         GateName::Approvals => "its policy requires no approvals",
         GateName::Windows => "its policy has no windows for deployments",
+        GateName::MaxPerDay => "its policy has no daily limit",
         GateName::Freeze => return Ok(()),
     };
     Err(RequestError::refused(format!("`{link}` has no condition `{gate}`: {what}"), None))

@@ -99,6 +99,7 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         deployed,
         verified,
         live_clock,
+        upgrades,
         deploying,
         run,
         quarantined,
@@ -126,6 +127,8 @@ fn compare(head: &Head, folded: &Head) -> Option<String> {
         ("the digest of the last event", chain.is_none() || *chain == folded.chain),
         ("what is deployed", *deployed == folded.deployed),
         ("what was verified", is_verified_alike),
+        // Older builds did not remember them.
+        ("when upgrades began", folded.upgrades.ends_with(upgrades)),
         ("the deployment in flight", *deploying == folded.deploying),
         ("the run", recorded == folded.run),
         ("what is quarantined", *quarantined == folded.quarantined),

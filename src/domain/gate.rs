@@ -18,6 +18,8 @@ pub enum GateName {
     Freeze,
     /// A window for deployments is open.
     Windows,
+    /// Fewer deployments have begun that day than the policy allows.
+    MaxPerDay,
 }
 
 impl GateName {
@@ -29,14 +31,15 @@ impl GateName {
             Self::Approvals => "approvals",
             Self::Freeze => "freeze",
             Self::Windows => "windows",
+            Self::MaxPerDay => "max-per-day",
         }
     }
 
-    /// Whether a commit for which it is waived owes it. Freezes and windows hold the next commit by themselves.
+    /// Whether a commit for which it is waived owes it. The others hold the next commit by themselves.
     pub fn leaves_debt(self) -> bool {
         match self {
             Self::Verified | Self::Soak | Self::Approvals => true,
-            Self::Freeze | Self::Windows => false,
+            Self::Freeze | Self::Windows | Self::MaxPerDay => false,
         }
     }
 

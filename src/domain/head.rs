@@ -29,6 +29,9 @@ pub struct Head {
     /// How long what is live has been verified, once anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_clock: Option<LiveClock>,
+    /// When upgrades began, oldest first: those of the two days before the last, at most [`Head::UPGRADES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
+    pub upgrades: Vec<Timestamp>,
     /// A deployment that was intended and has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deploying: Option<Box<DeployState>>,
@@ -293,6 +296,9 @@ impl Head {
 
     /// How many verified commits a head remembers, which limits the rollbacks in a row.
     pub const VERIFIED: usize = 10;
+
+    /// How many upgrades a head remembers, which limits how many a policy can allow a day.
+    pub const UPGRADES: u32 = 50;
 
     /// Whether `sha` is what is deployed.
     pub fn runs(&self, sha: &CommitSha) -> bool {

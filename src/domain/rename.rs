@@ -48,6 +48,7 @@ impl Head {
             deployed,
             verified,
             live_clock: _,
+            upgrades: _,
             deploying,
             run,
             quarantined,

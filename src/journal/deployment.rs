@@ -1,6 +1,6 @@
 //! Transitions of a deployment: intended, issued, ended, adopted, quarantined.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Move, ensure, evidence, phases};
 use crate::domain::{
@@ -27,6 +27,7 @@ pub(super) fn intend(
             let phase = phases::find(head, &name)?;
             phase.status = PhaseStatus::Running;
             phase.rollout = Some(Box::new(Rollout { started: at, ended: None }));
+            upgraded(head, at);
         }
         DeployPurpose::Repair => {
             ensure(head.runs(sha), || format!("{} is not deployed", sha.short()))?;
@@ -45,6 +46,15 @@ pub(super) fn intend(
         issued: None,
     }));
     Ok(())
+}
+
+/// Remembers when an upgrade began, for as long as a policy may count it: no civil day lasts for two days.
+fn upgraded(head: &mut Head, at: Timestamp) {
+    let since = at.checked_sub(SignedDuration::from_hours(48)).unwrap_or(Timestamp::MIN);
+    head.upgrades.retain(|began| *began > since);
+    head.upgrades.push(at);
+    let surplus = head.upgrades.len().saturating_sub(Head::UPGRADES as usize);
+    head.upgrades.drain(..surplus);
 }
 
 pub(super) fn issued(head: &mut Head, token: &Token, deployment: &DeploymentName) -> Move {

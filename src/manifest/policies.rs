@@ -12,12 +12,13 @@ use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{FreezeKeys, PolicyKeys, WindowKeys};
+use super::values::Text;
 use crate::access::Access;
-use crate::policy::{Freeze, Policy, SoakTime, Weekdays, Window, Zone};
+use crate::policy::{DailyLimit, Freeze, FreezeCause, Policy, SoakTime, Weekdays, Window, Zone};
 
 /// The policy of a table; `None` if it has a mistake.
 pub(super) fn policy(name: &str, it: NamedTable<'_, '_>, access: &Access) -> Option<Arc<Policy>> {
-    let PolicyKeys { freeze, allow, soak, approvals, train } = it.read()?;
+    let PolicyKeys { freeze, allow, max_per_day, soak, approvals, train } = it.read()?;
     let rules = approvals.as_ref().map_or(0, |list| list.value.len());
     let approvals = approvals.into_iter().flat_map(|list| list.value);
     let approvals: Vec<_> = approvals.filter_map(|keys| approvals::rule(keys, access, &it.reader)).collect();
@@ -54,7 +55,14 @@ pub(super) fn policy(name: &str, it: NamedTable<'_, '_>, access: &Access) -> Opt
     if rules != approvals.len() {
         return None;
     }
-    let policy = Policy { freezes, allow: windows, soak, approvals };
+    let per_day = match max_per_day {
+        Some(keys) => {
+            let (Some(count), Some(zone)) = (keys.value.count, keys.value.zone) else { return None };
+            Some(DailyLimit { count: count.value.0, zone: zone.value, why: reason(keys.value.why) })
+        }
+        None => None,
+    };
+    let policy = Policy { freezes, allow: windows, per_day, soak, approvals };
     if never_opens(&policy) {
         let message = format!("the policy {} never allows a deployment", quoted(name));
         let help = "leave a time of the week that no `freeze` covers and, if there is `allow`, one of its windows does";
@@ -67,8 +75,17 @@ pub(super) fn policy(name: &str, it: NamedTable<'_, '_>, access: &Access) -> Opt
 fn frozen(keys: Located<FreezeKeys<'_>>, reader: &Reader<'_>) -> Option<Freeze> {
     let FreezeKeys { days, from, to, start, end, zone, why, rollback } = keys.value;
     let window = window(WindowKeys { days, from, to, start, end, zone }, keys.span, reader)?;
-    let why = why.map(|why| why.value.trim().to_owned()).filter(|why| !why.is_empty());
-    Some(Freeze { window, why, holds_rollbacks: rollback.is_some_and(|passes| !passes.value), by_hand: None })
+    Some(Freeze {
+        window,
+        why: reason(why),
+        holds_rollbacks: rollback.is_some_and(|passes| !passes.value),
+        cause: FreezeCause::Rule,
+    })
+}
+
+/// The text of a `why` that says something.
+fn reason(why: Option<Located<Text<'_>>>) -> Option<String> {
+    why.map(|why| why.value.trim().to_owned()).filter(|why| !why.is_empty())
 }
 
 /// A window from `days`, `from` and `to`, or from `start` and `end`.

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::domain::{Assurance, CommitSha, OnFailure, Placement, Strategy};
 use crate::pipeline::Take;
-use crate::policy::{Gated, Part, Zone};
+use crate::policy::{DailyLimit, Gated, Part, Zone};
 
 use super::civil::{Clock, Days, Edge};
 use super::model::FleetKind;
@@ -169,6 +169,8 @@ keys! {
         freeze: Vec<Located<FreezeKeys<'i>>>, "freeze";
         /// Windows in which deployments are allowed. Default: at any time.
         allow: Vec<Located<WindowKeys<'i>>>, "allow";
+        /// How many deployments of each link of the tenant may begin on one day.
+        max_per_day: DailyLimitKeys<'i>, "max-per-day";
         /// How long a commit must have been live and verified in the stages before, like `2h`: it, or a later commit that
         /// was verified there. Only for links that follow a pipeline.
         soak: Seconds, "soak";
@@ -176,6 +178,16 @@ keys! {
         approvals: Vec<Located<ApprovalKeys<'i>>>, "approvals";
         /// Whether the stages before take no new commit while one is soaking there, so that one always soaks to the end.
         train: bool, "train", default false;
+    }
+
+    /// How many deployments of each link of the tenant may begin on one day.
+    DailyLimitKeys, daily_limit, "a daily limit", json!({}) => {
+        /// How many. Neither rollbacks nor repairs count.
+        count: Count<1, { DailyLimit::MOST }>, "count", required;
+        /// The time zone whose days count, by its IANA name.
+        zone: Zone, "zone", required;
+        /// The reason, shown wherever the limit holds something.
+        why: Text<'i>, "why";
     }
 
     /// The approvals that a commit needs by one rule.

@@ -49,7 +49,7 @@ pub fn debt(manifest: &Manifest, consents: &[Consent], input: &LinkInput, now: T
         // Without it, nothing had to soak either.
         GateName::Verified | GateName::Soak => !passed(manifest, input, live, soak),
         GateName::Approvals => approval.is_some(),
-        GateName::Freeze | GateName::Windows => false,
+        GateName::Freeze | GateName::Windows | GateName::MaxPerDay => false,
     };
     let owes: Vec<_> = waived.into_iter().filter(is_owed).collect();
     let all = overrides.iter().flat_map(|consent| taken_over(consent).chain([consent.id]));

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Hold, HoldReason, HoldScope, Unapproved};
 use crate::domain::{CommitSha, Consent, ConsentId, DeployPurpose, LinkId, PolicyName};
 use crate::manifest::Manifest;
-use crate::policy::{self, ByHand, Closed, Condition, Moment, Policy};
+use crate::policy::{self, ByHand, Closed, Condition, FreezeCause, Moment, Policy};
 
 /// Conditions that a deployment must meet, and that are not met now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Gates {
     by_policy: BTreeMap<PolicyName, Arc<Gate>>,
     /// The links that freezes by hand apply to.
     by_link: BTreeMap<LinkId, Arc<Gate>>,
+    /// The links that have had as many deployments today as their policies allow.
+    limited: BTreeMap<LinkId, Option<ClosedGate>>,
     unattended: bool,
 }
 
@@ -37,17 +39,29 @@ struct Gate {
     rollback: Option<ClosedGate>,
 }
 
-/// Whether a deployment of the link may begin at `now`; if not, why. The planner decides by the same judgement.
+/// A deployment that is to begin.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning<'a> {
+    /// The link.
+    pub link: &'a LinkId,
+    /// Why it is deployed.
+    pub purpose: DeployPurpose,
+    /// The commit; `None` if it does not matter, since there are no consents.
+    pub sha: Option<&'a CommitSha>,
+    /// When upgrades of the link began before: [`Head::upgrades`].
+    pub upgrades: &'a [Timestamp],
+    /// When it is to begin.
+    pub now: Timestamp,
+    /// Whether a job or a schedule runs katkit.
+    pub unattended: bool,
+}
+
+/// Whether a deployment may begin; if not, why. The planner decides by the same judgement.
 ///
-/// A repair waits like an upgrade if it is `unattended`, and passes if a user runs katkit. An override counts for the
-/// upgrade to its commit.
-pub fn gate(
-    manifest: &Manifest,
-    consents: &[Consent],
-    (link, sha): (&LinkId, Option<&CommitSha>),
-    purpose: DeployPurpose,
-    (now, unattended): (Timestamp, bool),
-) -> Option<ClosedGate> {
+/// A repair waits at freezes and windows if it is unattended, and passes if a user runs katkit. An override counts for
+/// the upgrade to its commit.
+pub fn gate(manifest: &Manifest, consents: &[Consent], beginning: Beginning<'_>) -> Option<ClosedGate> {
+    let Beginning { link, purpose, sha, upgrades, now, unattended } = beginning;
     let named = manifest.policy_of(link);
     let (name, policy) = (named.map(|(name, _)| name), named.map(|(_, policy)| policy));
     let policy = match policy.unwrap_or(&Policy::default()).with_freezes(consents, link) {
@@ -56,7 +70,9 @@ pub fn gate(
     };
     let waived = sha.map(|sha| policy::waived(&manifest.access, consents, (link, sha), now));
     let closed = match purpose {
-        DeployPurpose::Upgrade => policy.without(&waived.unwrap_or_default()).deployment(now),
+        DeployPurpose::Upgrade => {
+            policy.without(&waived.unwrap_or_default()).counting(upgrades, now).deployment(now)
+        }
         DeployPurpose::Repair if unattended => policy.deployment(now),
         DeployPurpose::Repair => None,
         DeployPurpose::Rollback => policy.rollback(now),
@@ -65,15 +81,25 @@ pub fn gate(
 }
 
 impl Gates {
-    /// The gates at `now`.
-    pub fn at(manifest: &Manifest, consents: &[Consent], now: Timestamp, unattended: bool) -> Self {
+    /// The gates of `links` at `now`, each with the upgrades of [`Head::upgrades`].
+    ///
+    /// [`Head::upgrades`]: crate::domain::Head::upgrades
+    pub fn at<'a>(
+        manifest: &Manifest,
+        consents: &[Consent],
+        links: impl IntoIterator<Item = (&'a LinkId, &'a [Timestamp])>,
+        (now, unattended): (Timestamp, bool),
+    ) -> Self {
         let judged = manifest
             .policies
             .iter()
             .map(|(name, policy)| (name.clone(), Arc::new(Gate::of(Some(name), policy, now))));
-        let mut gates = Self { by_policy: judged.collect(), by_link: BTreeMap::new(), unattended };
+        let mut gates = Self { by_policy: judged.collect(), unattended, ..Self::default() };
         if !consents.is_empty() {
             gates.freeze(manifest, consents, now);
+        }
+        if manifest.policies.values().any(|policy| policy.per_day.is_some()) {
+            gates.count(manifest, consents, links, now);
         }
         gates
     }
@@ -96,12 +122,31 @@ impl Gates {
         }
     }
 
+    fn count<'a>(
+        &mut self,
+        manifest: &Manifest,
+        consents: &[Consent],
+        links: impl IntoIterator<Item = (&'a LinkId, &'a [Timestamp])>,
+        now: Timestamp,
+    ) {
+        for (link, upgrades) in links {
+            let Some((name, policy)) = manifest.policy_of(link).filter(|_| !upgrades.is_empty()) else {
+                continue;
+            };
+            if let Some(limited) = policy.with_daily_limit(upgrades, now) {
+                let frozen = limited.with_freezes(consents, link).unwrap_or(limited);
+                let closed = frozen.deployment(now).map(|closed| ClosedGate::of(Some(name), closed));
+                self.limited.insert(link.clone(), closed);
+            }
+        }
+    }
+
     /// The gate that is closed for deployments of the link, if it is.
     pub fn closed(&self, manifest: &Manifest, link: &LinkId, purpose: DeployPurpose) -> Option<&ClosedGate> {
         let of_policy = || self.by_policy.get(manifest.policy_of(link)?.0);
         let gate = self.by_link.get(link).or_else(of_policy)?;
         match purpose {
-            DeployPurpose::Upgrade => gate.deployment.as_ref(),
+            DeployPurpose::Upgrade => self.limited.get(link).unwrap_or(&gate.deployment).as_ref(),
             DeployPurpose::Repair => gate.deployment.as_ref().filter(|_| self.unattended),
             DeployPurpose::Rollback => gate.rollback.as_ref(),
         }
@@ -121,11 +166,14 @@ impl ClosedGate {
         // Without a policy, there are only freezes by hand.
         let reason = |condition| {
             Some(match condition {
-                Condition::Frozen { why, until, by_hand: Some(ByHand { id, by }) } => {
+                Condition::Frozen { why, until, cause: FreezeCause::ByHand(ByHand { id, by }) } => {
                     HoldReason::FrozenByHand { freeze: id, by: by.name, why, until }
                 }
-                Condition::Frozen { why, until, by_hand: None } => {
+                Condition::Frozen { why, until, cause: FreezeCause::Rule } => {
                     HoldReason::Frozen { policy: policy?.clone(), why, until }
+                }
+                Condition::Frozen { why, until: _, cause: FreezeCause::DailyLimit { count } } => {
+                    HoldReason::DailyLimit { policy: policy?.clone(), count, why }
                 }
                 Condition::OutsideWindows { opens } => {
                     HoldReason::OutsideWindows { policy: policy?.clone(), opens }
@@ -159,11 +207,13 @@ impl ClosedGate {
             HoldReason::FrozenByHand { freeze, .. } => Some(freeze),
             _ => None,
         });
+        let is_limit = |reason: &HoldReason| matches!(reason, HoldReason::DailyLimit { .. });
         let hint = match (by_hand, &self.until) {
             (Some(freeze), Some(_)) => {
                 format!("run `katkit apply {link}` then; `katkit thaw {freeze}` ends the freeze")
             }
             (Some(freeze), None) => format!("`katkit thaw {freeze}` ends the freeze"),
+            (None, Some(_)) if self.reasons.iter().all(is_limit) => format!("run `katkit apply {link}` then"),
             (None, Some(_)) => {
                 format!("run `katkit apply {link}` then; `katkit calendar {link}` lists the windows")
             }

@@ -191,6 +191,16 @@ pub enum HoldReason {
         /// When the freeze ends.
         until: Moment,
     },
+    /// As many deployments of the link began today as the tenant's policy allows.
+    DailyLimit {
+        /// The policy.
+        policy: PolicyName,
+        /// How many it allows a day.
+        count: u32,
+        /// The reason of the limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
     /// The tenant's policy has windows for deployments, and none is open.
     OutsideWindows {
         /// The policy.
@@ -282,6 +292,15 @@ impl HoldReason {
                 let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
                 format!("{by} froze deployments until {until} (freeze {freeze}){why}")
             }
+            Self::DailyLimit { policy, count, why } => {
+                let begun = if *count == 1 {
+                    "deployment a day, which has begun"
+                } else {
+                    "deployments a day, which have begun"
+                };
+                let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                format!("the policy `{policy}` allows {count} {begun}{why}")
+            }
             Self::OutsideWindows { policy, opens: Some(_) } => {
                 format!("no deployment window of the policy `{policy}` is open")
             }
@@ -317,6 +336,7 @@ impl HoldReason {
         match self {
             Self::Frozen { policy, .. }
             | Self::OutsideWindows { policy, .. }
+            | Self::DailyLimit { policy, .. }
             | Self::Soaking { policy, .. }
             | Self::Unapproved { policy, .. }
             | Self::Train { policy, .. } => Some(policy),

@@ -6,8 +6,8 @@ use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
 use super::{
-    ApprovalBasis, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, Renamed, Step, debt, deploy,
-    gate, moved, quarantine, rejection, requests,
+    ApprovalBasis, Beginning, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, Renamed, Step, debt,
+    deploy, gate, moved, quarantine, rejection, requests,
 };
 use crate::domain::{
     CommitSha, Consent, DeployPurpose, Event, GateName, Generation, Head, Phase, PhaseStatus, Request,
@@ -193,12 +193,18 @@ fn drafted<'a>(
     let (manifest, now, head) = (all.manifest, all.now, Head::clone(&input.head));
     let unapproved =
         plan.approval.as_ref().and_then(|basis| basis.lacking(manifest, &input.id, &all.consents, now));
-    let want = plan.want.as_ref();
     let gate = match plan.waived.is_empty() {
         true => gates.closed(manifest, &input.id, DeployPurpose::Upgrade).cloned(),
         false => {
-            let when = (now, all.unattended);
-            gate(manifest, &all.consents, (&input.id, want), DeployPurpose::Upgrade, when)
+            let beginning = Beginning {
+                link: &input.id,
+                purpose: DeployPurpose::Upgrade,
+                sha: plan.want.as_ref(),
+                upgrades: &head.upgrades,
+                now,
+                unattended: all.unattended,
+            };
+            gate(manifest, &all.consents, beginning)
         }
     };
     let holds_run = unapproved.as_ref().is_some_and(|unapproved| unapproved.holds_run);

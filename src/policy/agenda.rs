@@ -37,7 +37,7 @@ impl Policy {
             window.spans(from, reading).take_while(|span| span.start < until).collect()
         };
         let mut entries = Vec::new();
-        for (number, Freeze { window, why, holds_rollbacks, by_hand: _ }) in self.freezes.iter().enumerate() {
+        for (number, Freeze { window, why, holds_rollbacks, cause: _ }) in self.freezes.iter().enumerate() {
             let about = FreezeEntry { why: why.clone(), holds_rollbacks: *holds_rollbacks };
             for span in spans(window, Reading::Longest) {
                 let key = format!("freeze-{number}-{}", window.zone().at(span.start).date());

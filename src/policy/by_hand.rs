@@ -1,6 +1,6 @@
 //! Freezes by hand.
 
-use super::verdict::{ByHand, Freeze, Policy};
+use super::verdict::{ByHand, Freeze, FreezeCause, Policy};
 use super::window::Window;
 use super::zone::Zone;
 use crate::domain::{Consent, ConsentKind, LinkId};
@@ -16,7 +16,7 @@ impl Freeze {
             window: Window::between(*at, *until, zone),
             why: why.clone(),
             holds_rollbacks: *holds_rollbacks,
-            by_hand: Some(ByHand { id: *id, by: by.clone() }),
+            cause: FreezeCause::ByHand(ByHand { id: *id, by: by.clone() }),
         })
     }
 }

@@ -50,10 +50,11 @@ impl Policy {
         next.min()
     }
 
-    /// The zone for times that concern the whole policy: that of its first window.
+    /// The zone for times that concern the whole policy: that of its first window or else of its daily limit.
     pub fn zone(&self) -> Zone {
         let windows = self.freezes.iter().map(|freeze| &freeze.window).chain(&self.allow);
-        windows.map(Window::zone).next().cloned().unwrap_or(Zone::UTC)
+        let of_limit = self.per_day.iter().map(|limit| &limit.zone);
+        windows.map(Window::zone).chain(of_limit).next().cloned().unwrap_or(Zone::UTC)
     }
 
     fn horizon(from: Timestamp) -> Option<Timestamp> {

@@ -60,18 +60,21 @@ pub fn waived(
 }
 
 impl Policy {
-    /// This policy without the freezes or the windows among `gates`.
+    /// This policy without the conditions among `gates` that hold the deployment at certain times.
     pub fn without(&self, gates: &[GateName]) -> Cow<'_, Self> {
-        let (freezes, windows) = (gates.contains(&GateName::Freeze), gates.contains(&GateName::Windows));
-        if !freezes && !windows {
+        let waives = |gate| gates.contains(&gate);
+        if ![GateName::Freeze, GateName::Windows, GateName::MaxPerDay].into_iter().any(waives) {
             return Cow::Borrowed(self);
         }
         let mut rest = self.clone();
-        if freezes {
+        if waives(GateName::Freeze) {
             rest.freezes.clear();
         }
-        if windows {
+        if waives(GateName::Windows) {
             rest.allow.clear();
+        }
+        if waives(GateName::MaxPerDay) {
+            rest.per_day = None;
         }
         Cow::Owned(rest)
     }

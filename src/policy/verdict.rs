@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::approvals::ApprovalRule;
+use super::daily::DailyLimit;
 use super::moment::Moment;
 use super::span::Reading;
 use super::window::Window;
@@ -17,6 +18,8 @@ pub struct Policy {
     pub freezes: Vec<Freeze>,
     /// When something may be deployed; at any time if there are none.
     pub allow: Vec<Window>,
+    /// How many deployments of a link may begin on one day.
+    pub per_day: Option<DailyLimit>,
     /// How long a commit of a pipeline must have been live and verified in the stages before.
     pub soak: Option<SoakTime>,
     /// The approvals that a commit needs.
@@ -41,8 +44,22 @@ pub struct Freeze {
     pub why: Option<String>,
     /// Whether rollbacks that are requested must wait as well.
     pub holds_rollbacks: bool,
-    /// Who gave it, if it is not a rule of the policy.
-    pub by_hand: Option<ByHand>,
+    /// Why it is in force.
+    pub cause: FreezeCause,
+}
+
+/// Why a freeze is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FreezeCause {
+    /// It is a rule of the policy.
+    Rule,
+    /// An actor gave it.
+    ByHand(ByHand),
+    /// As many deployments began that day as the policy allows.
+    DailyLimit {
+        /// How many.
+        count: u32,
+    },
 }
 
 /// Who froze deployments by hand.
@@ -75,8 +92,8 @@ pub enum Condition {
         why: Option<String>,
         /// When this freeze ends. Another may follow it.
         until: Moment,
-        /// Who froze deployments, if it is not a rule of the policy.
-        by_hand: Option<ByHand>,
+        /// Why it is in force.
+        cause: FreezeCause,
     },
     /// A window for deployments is open.
     OutsideWindows {
@@ -124,6 +141,6 @@ impl Freeze {
     fn condition(&self, now: Timestamp) -> Option<Condition> {
         let span = self.window.active(now, Reading::Longest)?;
         let until = self.window.zone().at(span.end);
-        Some(Condition::Frozen { why: self.why.clone(), until, by_hand: self.by_hand.clone() })
+        Some(Condition::Frozen { why: self.why.clone(), until, cause: self.cause.clone() })
     }
 }

@@ -45,6 +45,7 @@ pub fn calendar<'m>(
             tenants,
             closed: policy.deployment(from),
             closes: policy.closing(from),
+            per_day: policy.per_day.as_ref(),
             entries: policy.agenda(from, until),
         })
     };

@@ -20,9 +20,9 @@ Examples:
   katkit override prod/shop 3f2a9c1 --gate freeze --until 2h --why incident
   katkit override prod/shop --withdraw   End it, unless its commit has run
 
-While the commit is live, it owes what was waived, except for freezes and
-windows: no other commit runs there until that is met, or someone else forgives
-it.")]
+While the commit is live, it owes what was waived of verified, soak and
+approvals: no other commit runs there until that is met, or someone else
+forgives it.")]
 pub(in crate::cli) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
@@ -30,7 +30,7 @@ pub(in crate::cli) struct Arguments {
     /// The commit: a sha, a prefix of it, a branch or a tag
     #[arg(value_name = "COMMIT", required_unless_present = "withdraw", conflicts_with = "withdraw")]
     commit: Option<String>,
-    /// What to waive: verified, soak, approvals, freeze, or windows; repeatable
+    /// What to waive: verified, soak, approvals, freeze, windows, or max-per-day; repeatable
     #[arg(long = "gate", value_name = "GATE", hide_possible_values = true)]
     #[arg(required_unless_present = "withdraw", conflicts_with = "withdraw")]
     gates: Vec<Gate>,
@@ -57,6 +57,7 @@ enum Gate {
     Approvals,
     Freeze,
     Windows,
+    MaxPerDay,
 }
 
 impl From<Gate> for GateName {
@@ -67,6 +68,7 @@ impl From<Gate> for GateName {
             Gate::Approvals => Self::Approvals,
             Gate::Freeze => Self::Freeze,
             Gate::Windows => Self::Windows,
+            Gate::MaxPerDay => Self::MaxPerDay,
         }
     }
 }

@@ -5,6 +5,7 @@ mod pipelines;
 mod pruned;
 mod run_history;
 mod story;
+mod upgrades;
 mod waived;
 
 use proptest::prelude::*;

@@ -4,6 +4,7 @@ mod arrival;
 mod broken;
 mod compare;
 mod contained;
+mod daily_limit;
 mod held_deployment;
 mod moved;
 mod requests;

@@ -14,6 +14,7 @@ use crate::domain::{
 use crate::journal;
 use crate::manifest::{Loaded, one_file};
 use crate::plan::*;
+use crate::policy::{DailyLimit, Zone};
 
 pub(super) const DESCRIPTION: &str =
     r#"{ "Roles": [ { "Name": "web", "DockerImage": "acme/web:<hubtag>" } ] }"#;
@@ -219,6 +220,15 @@ impl World {
     /// On Friday evening.
     pub(super) fn at_a_closed_gate(mut self) -> Self {
         self.now = "2026-01-02T17:00:00Z".parse().unwrap();
+        self
+    }
+
+    /// Besides its freeze, the policy allows so many deployments a day.
+    pub(super) fn with_a_daily_limit(mut self, count: u32) -> Self {
+        let policies = self.loaded.manifest.policies.values_mut();
+        policies.for_each(|policy| {
+            Arc::make_mut(policy).per_day = Some(DailyLimit { count, zone: Zone::UTC, why: None });
+        });
         self
     }
 

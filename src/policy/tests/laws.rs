@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ZONES: [&str; 6] = [
+pub(super) const ZONES: [&str; 6] = [
     "UTC",
     "Europe/Berlin",
     "America/New_York",

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod clocks;
+mod daily;
 mod laws;
 
 use insta::assert_snapshot;
@@ -39,7 +40,7 @@ fn once(start: &str, end: &str, zone_name: &str) -> Window {
 }
 
 fn freeze(window: Window, why: &str) -> Freeze {
-    Freeze { window, why: Some(why.to_owned()), holds_rollbacks: false, by_hand: None }
+    Freeze { window, why: Some(why.to_owned()), holds_rollbacks: false, cause: FreezeCause::Rule }
 }
 
 fn at(text: &str) -> Timestamp {

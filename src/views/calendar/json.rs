@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Calendar, FreezeByHand, PolicyCalendar, Replay, ReplayJson};
 use crate::plan::Plan;
-use crate::policy::{Entry, FreezeEntry};
+use crate::policy::{DailyLimit, Entry, FreezeEntry};
 use crate::views::PlanJson;
 use crate::views::json::KATKIT_VERSION;
 
@@ -58,8 +58,21 @@ pub struct PolicyCalendarJson<'a> {
     pub open: bool,
     /// The earliest time at which one may begin; null if that is more than 400 days away.
     pub opens: Option<String>,
+    /// How many deployments of a link may begin on one day; null if the policy does not say.
+    pub max_per_day: Option<DailyLimitJson<'a>>,
     /// Freezes and windows, ordered by start.
     pub entries: Vec<CalendarEntryJson<'a>>,
+}
+
+/// A daily limit.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct DailyLimitJson<'a> {
+    /// How many deployments of a link may begin on one day.
+    pub count: u32,
+    /// The time zone whose days count.
+    pub zone: &'a str,
+    /// The reason; null if it has none.
+    pub why: Option<&'a str>,
 }
 
 /// A freeze that an actor made by hand.
@@ -112,7 +125,7 @@ pub enum EntryKindJson {
 
 impl<'a> CalendarJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.1";
+    pub const FORMAT_VERSION: &'static str = "1.2";
 
     /// The calendar as JSON.
     pub fn of(calendar: Calendar<'a>) -> Self {
@@ -131,7 +144,7 @@ impl<'a> CalendarJson<'a> {
 
 impl<'a> SimulationJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.1";
+    pub const FORMAT_VERSION: &'static str = "1.2";
 
     /// A plan for another time.
     pub fn of(calendar: Calendar<'a>, plan: &'a Plan) -> Self {
@@ -181,7 +194,7 @@ impl<'a> From<&'a FreezeByHand<'a>> for FreezeByHandJson<'a> {
 }
 
 fn policy_json<'a>(policy: &'a PolicyCalendar<'a>, from: jiff::Timestamp) -> PolicyCalendarJson<'a> {
-    let PolicyCalendar { name, tenants, closed, closes: _, entries } = policy;
+    let PolicyCalendar { name, tenants, closed, closes: _, per_day, entries } = policy;
     let opens = match closed {
         None => Some(from),
         Some(closed) => closed.opens.as_ref().map(crate::policy::Moment::timestamp),
@@ -191,6 +204,11 @@ fn policy_json<'a>(policy: &'a PolicyCalendar<'a>, from: jiff::Timestamp) -> Pol
         tenants: tenants.iter().map(|tenant| tenant.as_str()).collect(),
         open: closed.is_none(),
         opens: opens.map(|at| at.to_string()),
+        max_per_day: per_day.map(|DailyLimit { count, zone, why }| DailyLimitJson {
+            count: *count,
+            zone: zone.name(),
+            why: why.as_deref(),
+        }),
         entries: entries.iter().map(entry).collect(),
     }
 }

@@ -17,7 +17,7 @@ pub use replay::{HeldRelease, HeldReleaseJson, Replay, ReplayJson, ReplayText};
 pub use text::{CalendarText, SimulationText};
 
 use crate::domain::{ConsentId, LinkPatterns, PolicyName, TenantName};
-use crate::policy::{Closed, Entry, Moment};
+use crate::policy::{Closed, DailyLimit, Entry, Moment};
 
 /// What one policy holds and allows over a span of time.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct PolicyCalendar<'a> {
     pub closed: Option<Closed>,
     /// If one may: the time from which on none may begin.
     pub closes: Option<Moment>,
+    /// How many deployments of a link it allows a day.
+    pub per_day: Option<&'a DailyLimit>,
     /// Freezes and windows, ordered by start.
     pub entries: Vec<Entry>,
 }

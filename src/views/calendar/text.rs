@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Calendar, FreezeByHand, PolicyCalendar};
 use crate::domain::TenantName;
 use crate::plan::Plan;
-use crate::policy::{Condition, Entry, FreezeEntry, Moment};
+use crate::policy::{Condition, DailyLimit, Entry, FreezeEntry, Moment};
 use crate::views::moment::minute;
 use crate::views::terminal::hang;
 use crate::views::{PlanText, Style, TextStyle, visible};
@@ -85,7 +85,7 @@ impl fmt::Display for SimulationText<'_> {
 
 /// `production (prod-eu, prod-us): open until …`, or why it is closed.
 fn verdict(policy: &PolicyCalendar<'_>, from: Timestamp, style: Style) -> String {
-    let PolicyCalendar { name, tenants, closed, closes, entries: _ } = policy;
+    let PolicyCalendar { name, tenants, closed, closes, per_day, entries: _ } = policy;
     let verdict = match closed {
         None => {
             let until = closes.as_ref().map(|at| format!(" until {at}"));
@@ -102,7 +102,13 @@ fn verdict(policy: &PolicyCalendar<'_>, from: Timestamp, style: Style) -> String
         }
     };
     let name = style.paint(TextStyle::Bold, name.as_str());
-    hang("", 2, &format!("{name} ({}): {verdict}", listed(tenants)), style)
+    let verdict = hang("", 2, &format!("{name} ({}): {verdict}", listed(tenants)), style);
+    let limit = per_day.map(|DailyLimit { count, zone, why }| {
+        let deployments = if *count == 1 { "deployment" } else { "deployments" };
+        let why = why.as_ref().map(|why| format!(": {}", visible(why))).unwrap_or_default();
+        hang("  ", 2, &format!("at most {count} {deployments} of a link a day in {zone}{why}"), style)
+    });
+    verdict + &limit.unwrap_or_default()
 }
 
 /// The freezes by hand, one after the other.

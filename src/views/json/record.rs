@@ -147,6 +147,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             deployed,
             verified: _,
             live_clock: _,
+            upgrades: _,
             deploying: _,
             run,
             quarantined,

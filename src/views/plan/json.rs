@@ -136,6 +136,8 @@ pub enum HoldKindJson {
     FrozenByHand,
     /// No window for deployments is open.
     OutsideWindows,
+    /// As many deployments began today as the policy of the tenant allows.
+    DailyLimit,
     /// Something that the plan needs could not be determined.
     Unavailable,
 }
@@ -155,7 +157,7 @@ pub struct SweepJson<'a> {
 
 impl PlanJson<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.5";
+    pub const FORMAT_VERSION: &'static str = "2.6";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {
@@ -235,6 +237,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::Frozen { .. } => (Kind::Frozen, None, None, None),
             HoldReason::FrozenByHand { .. } => (Kind::FrozenByHand, None, None, None),
             HoldReason::OutsideWindows { .. } => (Kind::OutsideWindows, None, None, None),
+            HoldReason::DailyLimit { .. } => (Kind::DailyLimit, None, None, None),
             HoldReason::Unavailable(_) => (Kind::Unavailable, None, None, None),
         };
         let to = match scope {

@@ -9,6 +9,7 @@ mod basics;
 mod checkout;
 mod consent;
 mod contained;
+mod daily_limit;
 mod doctor;
 mod drift;
 mod elsewhere;

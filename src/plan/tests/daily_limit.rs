@@ -1,0 +1,64 @@
+//! Plans on a day on which as many deployments began as the policy allows.
+
+use insta::assert_snapshot;
+
+use super::world::World;
+use super::*;
+
+/// `a` was deployed today, and `b` is wanted. The policy allows one deployment a day.
+fn spent() -> World {
+    let mut world = World::wants('b').live('a').with_a_daily_limit(1);
+    let now = world.now;
+    world.journal.iter_mut().for_each(|recorded| recorded.at = now);
+    world
+}
+
+#[test]
+fn the_deployment_waits_for_the_next_day_and_the_phases_before_it_run() {
+    assert_snapshot!(spent().plan(), @"
+    start b
+    run build: NotRunYet
+    ! `deploy` waits: the policy `office` allows 1 deployment a day, which has begun; not before Mon 2026-01-05 08:00 UTC
+    ");
+    let mut tomorrow = spent();
+    tomorrow.now = "2026-01-03T00:00:00Z".parse().unwrap();
+    // A freeze of the same policy is in force then.
+    assert_snapshot!(tomorrow.plan(), @"
+    start b
+    run build: NotRunYet
+    ! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday
+    ");
+    tomorrow.now = "2026-01-05T08:00:00Z".parse().unwrap();
+    assert_snapshot!(tomorrow.plan(), @"
+    start b
+    run build: NotRunYet
+    Upgrade to b
+    run verify: NotRunYet
+    ");
+}
+
+#[test]
+fn another_deployment_may_begin_if_the_limit_allows_it() {
+    assert_eq!(spent().with_a_daily_limit(2).plan(), World::wants('b').live('a').plan());
+}
+
+#[test]
+fn a_repair_passes() {
+    let world = spent().running('c').unattended();
+    assert_snapshot!(world.plan(), @"
+    start b
+    run build: NotRunYet
+    Repair to a
+    ! `deploy` waits: the policy `office` allows 1 deployment a day, which has begun; not before Mon 2026-01-05 08:00 UTC
+    ");
+}
+
+#[test]
+fn a_rollback_passes() {
+    let world = spent().live('b').requested(RequestKind::Rollback { from: sha('b'), to: sha('a') });
+    assert_snapshot!(world.plan(), @"
+    accept rollback
+    quarantine b
+    Rollback to a
+    ");
+}
