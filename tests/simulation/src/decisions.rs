@@ -48,7 +48,8 @@ pub async fn override_gates(world: &World) {
     }
     let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
     let mut dice = fastrand::Rng::with_seed(dice::of(&[world.seed, now, 2]));
-    let all = [GateName::Verified, GateName::Soak, GateName::Approvals, GateName::Freeze];
+    let all =
+        [GateName::Verified, GateName::Soak, GateName::Approvals, GateName::Freeze, GateName::MaxPerDay];
     let gates: Vec<_> = all.into_iter().filter(|_| dice.u32(0..3) > 0).collect();
     let standing = world.state.consents().await.unwrap_or_default().standing;
     let (owes, from) = match of_live(&standing, second, &head).last() {
@@ -178,7 +179,8 @@ pub fn owes(
 ) -> Option<GateName> {
     let live = pipeline::base(head)?;
     let overridden = |gate| waives(standing, link, sha, at, gate);
-    let all = [GateName::Verified, GateName::Soak, GateName::Approvals, GateName::Freeze];
+    let all =
+        [GateName::Verified, GateName::Soak, GateName::Approvals, GateName::Freeze, GateName::MaxPerDay];
     if live == sha || all.into_iter().any(overridden) {
         return None;
     }
@@ -195,7 +197,7 @@ pub fn owes(
         GateName::Approvals => {
             !approvals::required(world.seed) || approvals::paid(world, link, (from, live), standing)
         }
-        GateName::Soak | GateName::Freeze | GateName::Windows => true,
+        GateName::Soak | GateName::Freeze | GateName::Windows | GateName::MaxPerDay => true,
     };
     owed.find(|(gate, from)| !is_met(*gate, from.as_ref())).map(|(gate, _)| gate)
 }

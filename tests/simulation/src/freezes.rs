@@ -1,24 +1,33 @@
 //! Freezes: of policies and by hand (invariants 6 and 12).
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use katkit::clock::Clock as _;
 use katkit::domain::{Consent, ConsentKind, DeployPurpose, Event, GateName, LinkId, RecordedEvent};
 use katkit::plan::{Hold, HoldReason, Plan};
 use katkit::policy::Moment;
-use katkit::state::Consents as _;
+use katkit::state::{Consents as _, Links as _};
 
+use crate::daily;
 use crate::decisions;
 use crate::world::World;
 
 /// What waits for the end of freezes says when that is (6).
 pub async fn waits(world: &World, plan: &Plan) {
     let consents = world.state.consents().await.unwrap_or_default().standing;
-    let is_frozen =
-        |hold: &&Hold| matches!(hold.reason, HoldReason::Frozen { .. } | HoldReason::FrozenByHand { .. });
+    let heads: BTreeMap<_, _> = world.state.heads(None).await.unwrap_or_default().into_iter().collect();
+    let is_frozen = |hold: &&Hold| {
+        matches!(
+            hold.reason,
+            HoldReason::Frozen { .. } | HoldReason::FrozenByHand { .. } | HoldReason::DailyLimit { .. }
+        )
+    };
     for link in &plan.links {
         let Some(hold) = link.holds.iter().filter(|hold| hold.is_at_gate()).find(is_frozen) else { continue };
         let until = hold.until.as_ref().map(Moment::timestamp);
-        let ends = thaws(world, &link.link, &consents);
+        let limit = heads.get(&link.link).and_then(|head| daily::ends(world, head));
+        let ends = thaws(world, &link.link, &consents, limit);
         if until != Some(ends) {
             world.violated(6, format!("a deployment waits until {until:?}, the freezes end at {ends}"));
         }
@@ -26,10 +35,12 @@ pub async fn waits(world: &World, plan: &Plan) {
 }
 
 /// When the last freeze ends: each may begin before another has ended.
-fn thaws(world: &World, link: &LinkId, consents: &[Consent]) -> Timestamp {
+fn thaws(world: &World, link: &LinkId, consents: &[Consent], limit: Option<Timestamp>) -> Timestamp {
     let by_hand = consents.iter().filter(|consent| holds(consent, link));
     let by_hand = by_hand.filter_map(|consent| Some((consent.at, consent.what.expires()?)));
-    let spans: Vec<_> = world.freeze.iter().map(|freeze| (freeze.start, freeze.end)).chain(by_hand).collect();
+    let by_policy = world.freeze.iter().map(|freeze| (freeze.start, freeze.end));
+    let today = limit.map(|midnight| (world.now(), midnight));
+    let spans: Vec<_> = by_policy.chain(by_hand).chain(today).collect();
     let mut at = world.now();
     while let Some((_, end)) = spans.iter().find(|(start, end)| *start <= at && at < *end) {
         at = *end;

@@ -1,4 +1,4 @@
-//! The eighteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
+//! The nineteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
 //!
 //! 1. A deployment is issued once per run, for a wanted sha, by an owner that holds the lease.
 //! 2. No attempt runs twice under one token.
@@ -19,6 +19,7 @@
 //! 16. Every journal is an unbroken chain, and no checkpoint contradicts it.
 //! 17. Nothing begins for a commit that contains a rejected one, unless that one was fixed.
 //! 18. While the live commit owes what an override waived, nothing begins for another.
+//! 19. No more deployments of commits begin on one day than the policy allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -38,6 +39,7 @@ use katkit::state::{Consents, Leases, Links, Requests, State};
 use tokio::time::Instant;
 
 use crate::approvals;
+use crate::daily;
 use crate::decisions;
 use crate::freezes;
 use crate::order;
@@ -195,6 +197,7 @@ pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
         requests::decided(world, link, &journal);
         tainted(world, link, &journal);
         freezes::by_policy(world, link, &journal, &consents);
+        daily::counts(world, link, &journal, &consents);
         successes(world, link, &journal).await;
     }
     remains(world, plan, &heads).await;
@@ -409,6 +412,7 @@ async fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                     head.deployed.is_none() && first.is_some_and(|head| head.evidence(sha).is_some())
                 }
                 HoldReason::Frozen { .. } => world.freeze.is_some_and(|freeze| freeze.holds(world.now())),
+                HoldReason::DailyLimit { .. } => daily::ends(world, &head).is_some(),
                 HoldReason::Unapproved { sha, .. } => {
                     approvals::lacking(world, &link.link, &head, sha, &consents)
                 }

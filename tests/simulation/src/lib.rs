@@ -17,7 +17,8 @@
 pub mod agent;
 mod approvals;
 pub mod blobs;
-pub mod decisions;
+pub mod daily;
+mod decisions;
 pub mod dice;
 pub mod fleet;
 mod freezes;

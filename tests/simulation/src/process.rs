@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::approvals;
 use crate::blobs::GatedBlobs;
+use crate::daily;
 use crate::fleet::GatedFleet;
 use crate::gate::Gate;
 use crate::platform::GatedPlatform;
@@ -52,6 +53,7 @@ pub fn manifest(
     freeze: Option<Freeze>,
     (pipeline, soak): (Option<&(LinkId, LinkId)>, Option<Duration>),
     approvals: bool,
+    limit: Option<usize>,
 ) -> String {
     let mut text = String::from(
         r#"
@@ -89,6 +91,10 @@ phases = [
     if let Some(soak) = soak {
         let train = soak.as_secs().is_multiple_of(2);
         conditions.push_str(&format!("soak = \"{}s\"\ntrain = {train}\n", soak.as_secs()));
+    }
+    if let Some(count) = limit {
+        let zone = daily::ZONE;
+        conditions.push_str(&format!("max-per-day = {{ count = {count}, zone = \"{zone}\" }}\n"));
     }
     let policy = if conditions.is_empty() { "" } else { "policy = \"office\"\n" };
     let second = pipeline.map(|(_, second)| &second.tenant).filter(|_| approvals);
@@ -156,6 +162,7 @@ impl Process {
                 gate.world.freeze,
                 (gate.world.pipeline.as_ref(), gate.world.soak),
                 approvals::required(gate.world.seed),
+                daily::limit(gate.world.seed),
             )),
         );
         if gate.world.pipeline.is_some() && links.len() == 2 {
