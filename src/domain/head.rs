@@ -29,7 +29,8 @@ pub struct Head {
     /// How long what is live has been verified, once anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_clock: Option<LiveClock>,
-    /// When upgrades began, oldest first: those of the two days before the last, at most [`Head::UPGRADES`].
+    /// When upgrades were intended, oldest first: those of the two days before the last, at most [`Head::UPGRADES`],
+    /// without those that were never issued.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
     pub upgrades: Vec<Timestamp>,
     /// A deployment that was intended and has not ended.

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::story::{JournalBuilder, sha};
-use crate::domain::{DeployOutcome, DeployPurpose, Head, Outcome, RunOutcome};
+use super::story::{JournalBuilder, sha, token};
+use crate::domain::{DeployOutcome, DeployPurpose, Event, Head, Outcome, RunOutcome};
 use crate::journal::fold;
 
 /// A run that deploys and ends well, all of it at one time.
@@ -40,13 +40,17 @@ fn repairs_and_rollbacks_are_not_counted() {
 }
 
 #[test]
-fn an_upgrade_counts_once_it_is_intended_however_it_ends() {
+fn an_upgrade_counts_from_its_intent_unless_nothing_was_issued() {
     let built = JournalBuilder::default().run('a').attempt("build", 1, Outcome::Succeeded);
     let failed = DeployOutcome::Failed { reason: "no room".to_owned() };
     let journal = built.deploy('a', DeployPurpose::Upgrade, failed);
     let intended = journal.0.len() - 2;
     assert_eq!(fold(&journal.0[..intended]).unwrap().upgrades.len(), 1);
     assert_eq!(journal.head().upgrades.len(), 1);
+    let lost = DeployOutcome::Lost { evidence: "nothing was issued".to_owned() };
+    let mut journal = JournalBuilder(journal.0[..intended].to_vec());
+    journal = journal.then(Event::DeployEnded { token: token("d"), outcome: lost, revision: String::new() });
+    assert!(journal.head().upgrades.is_empty());
 }
 
 #[test]

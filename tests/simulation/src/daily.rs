@@ -1,9 +1,13 @@
 //! Daily limits (invariants 6 and 19).
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use katkit::clock::Clock as _;
-use katkit::domain::{Consent, DeployPurpose, Event, GateName, Head, LinkId, RecordedEvent};
+use katkit::domain::{
+    Consent, DeployOutcome, DeployPurpose, Event, GateName, Head, LinkId, RecordedEvent, Token,
+};
 
 use crate::decisions;
 use crate::world::World;
@@ -30,11 +34,15 @@ pub fn ends(world: &World, head: &Head) -> Option<Timestamp> {
 /// the head remembers of it.
 pub fn counts(world: &World, link: &LinkId, journal: &[RecordedEvent], consents: &[Consent]) {
     let Some(limit) = limit(world.seed) else { return };
+    // Nothing was issued under these.
+    let lost: BTreeSet<_> = journal.iter().filter_map(|recorded| lost(&recorded.event)).collect();
     let mut today = (Date::default(), 0);
     for RecordedEvent { at, event, .. } in journal {
-        let Event::DeployIntended { purpose: DeployPurpose::Upgrade, sha, .. } = event else { continue };
+        let Event::DeployIntended { token, purpose: DeployPurpose::Upgrade, sha, .. } = event else {
+            continue;
+        };
         let before = if today.0 == date(*at) { today.1 } else { 0 };
-        today = (date(*at), before + 1);
+        today = (date(*at), before + usize::from(!lost.contains(token)));
         if before >= limit && !decisions::waives(consents, link, sha, *at, GateName::MaxPerDay) {
             let (sha, number) = (sha.short(), before + 1);
             world.violated(
@@ -42,6 +50,13 @@ pub fn counts(world: &World, link: &LinkId, journal: &[RecordedEvent], consents:
                 format!("{link}: {sha} was deployment {number} of a day, and {limit} are allowed"),
             );
         }
+    }
+}
+
+fn lost(event: &Event) -> Option<&Token> {
+    match event {
+        Event::DeployEnded { token, outcome: DeployOutcome::Lost { .. }, .. } => Some(token),
+        _ => None,
     }
 }
 
