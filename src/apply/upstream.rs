@@ -18,7 +18,7 @@ impl LinkExecutor<'_> {
         let (estate, link) = (self.session.estate(), &self.plan.link);
         let Some((_, pipeline, _)) = estate.manifest().pipeline_of(link) else { return Ok(None) };
         let (manifest, now) = (estate.manifest(), estate.clock.now());
-        let soak = manifest.soak_of(link).map(|time| Soak { time, now });
+        let soak = manifest.soak_of(link).map(|rule| Soak { rule, now });
         // An override that was given since counts for the next plan.
         let waived = match self.plan.waived.is_empty() {
             true => Vec::new(),

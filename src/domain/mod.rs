@@ -48,7 +48,7 @@ pub use head::{
 };
 pub use ids::{AttemptNumber, DeploymentName, Epoch, Generation, Handle, RequestId, RunId, Token};
 pub use images::Images;
-pub use live_clock::LiveClock;
+pub use live_clock::{LiveClock, Pause};
 pub use name::{
     COMMITS, FleetName, GroupName, LinkId, LinkName, NameError, PROBE, PersonName, PhaseName, PipelineName,
     PolicyName, RepoName, RoleName, StageName, TenantName, WorkflowName,

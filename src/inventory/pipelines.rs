@@ -119,7 +119,7 @@ fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], known: Kno
             None => {
                 let before = pipeline.requirements(&input.id, None).into_iter().flat_map(|it| it.links());
                 let before = before.filter_map(|link| records.get(link));
-                until.extend(before.flat_map(|record| &record.verified).map(|(sha, _)| sha.clone()));
+                until.extend(before.flat_map(|record| &record.verified).map(|verified| verified.sha.clone()));
             }
         }
     }
@@ -222,7 +222,7 @@ async fn decide(
         promoted: promoted(&input.head, &input.requests),
         promoted_at: Some(promoted_at(&input.head, &input.requests, now)),
         latched: approvals::latched(sources.manifest, known.consents, &input.id, now),
-        soak: sources.manifest.soak_of(&input.id).map(|time| Soak { time, now }),
+        soak: sources.manifest.soak_of(&input.id).map(|rule| Soak { rule, now }),
         records,
         branch,
     };
@@ -299,7 +299,7 @@ fn held_by_train(
         return None;
     }
     let base = pipeline::base(head)?.clone();
-    let soak = |link: &LinkId| sources.manifest.train_of(link).map(|time| Soak { time, now });
+    let soak = |link: &LinkId| sources.manifest.train_of(link).map(|rule| Soak { rule, now });
     let Train { sha, waits, until } = pipeline::train(pipeline, link, branch, records, soak)?;
     let (name, policy) = sources.manifest.policy_of(&waits)?;
     let until = Some(policy.zone().at(minute_after(until)));

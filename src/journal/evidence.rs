@@ -31,7 +31,7 @@ pub(super) fn verified(
     let live = deployment.as_ref().and_then(|deployment| deployment.token.as_ref());
     ensure(live == token, || "another deployment is live".to_owned())?;
     head.promoted = None;
-    let clock = head.live_clock.map_or(0, |clock| clock.read(at));
+    let clock = head.live_clock.as_ref().map_or(0, |clock| clock.read(at));
     remember(head, Evidence { sha: sha.clone(), at, run: Some(id.clone()), deployment, clock });
     // The fault of an earlier commit is not in this one.
     for quarantine in &mut head.quarantined {
@@ -71,4 +71,7 @@ pub(super) fn remember(head: &mut Head, evidence: Evidence) {
     head.verified.push(evidence);
     let surplus = head.verified.len().saturating_sub(Head::VERIFIED);
     head.verified.drain(..surplus);
+    if let (Some(clock), Some(oldest)) = (&mut head.live_clock, head.verified.iter().map(|it| it.at).min()) {
+        clock.forget_before(oldest);
+    }
 }

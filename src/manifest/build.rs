@@ -36,6 +36,7 @@ struct NamedTables<'i, 'r> {
     workflows: Definitions<'i, 'r>,
     fleets: Definitions<'i, 'r>,
     policies: Definitions<'i, 'r>,
+    calendars: Definitions<'i, 'r>,
     pipelines: Definitions<'i, 'r>,
     templates: Definitions<'i, 'r>,
     tenants: BTreeMap<&'i str, TenantParts<'i, 'r>>,
@@ -65,6 +66,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
             workflows,
             fleets,
             policies,
+            calendars,
             people,
             access: ac,
             audit: au,
@@ -104,6 +106,7 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         define(&mut all.workflows, workflows, "workflow", reader);
         define(&mut all.fleets, fleets, "fleet", reader);
         define(&mut all.policies, policies, "policy", reader);
+        define(&mut all.calendars, calendars, "calendar", reader);
         define(&mut all.pipelines, pipelines, "pipeline", reader);
         define(&mut all.templates, templates, "template", reader);
         tenants::collect(&mut all.tenants, tenants, reader);
@@ -135,9 +138,10 @@ pub(super) fn build(gathered: &Gathered<'_>, report: &Report) -> Option<(Manifes
         built.extend(checked.zip(flow.workflow.clone()));
         flows.insert(*name, flow);
     }
+    let calendars = policies::calendars(&all.calendars);
     let mut policies = BTreeMap::new();
     for (name, it) in &all.policies {
-        let policy = checked::<PolicyName>(name, it).zip(policies::policy(name, *it, &access));
+        let policy = checked::<PolicyName>(name, it).zip(policies::policy(name, *it, &access, &calendars));
         // Without its policy, a tenant would be open: never for a reason that was not reported.
         if policy.is_none() && !report.failed() {
             it.reader.error(it.key, format!("the policy `{name}` cannot be read"), "has a mistake");

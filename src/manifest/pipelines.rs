@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::definitions::{Definitions, NamedTable, checked, unknown};
 use super::diagnostic::{Diagnostic, Report};
@@ -13,7 +12,7 @@ use super::suggest::quoted;
 use super::tables::{PipelineKeys, StageKeys};
 use crate::domain::{LinkId, PipelineName, StageName};
 use crate::pipeline::{Pipeline, Stage};
-use crate::policy::Zone;
+use crate::policy::{SoakTime, Zone};
 
 /// All pipelines, and where their stages list each link.
 #[derive(Default)]
@@ -39,8 +38,8 @@ impl Pipelines {
 
 impl Manifest {
     /// How long the policy of a link's tenant lets a commit soak in the stages before.
-    pub fn soak_of(&self, link: &LinkId) -> Option<Duration> {
-        Some(self.policy_of(link)?.1.soak?.time)
+    pub fn soak_of(&self, link: &LinkId) -> Option<&SoakTime> {
+        self.policy_of(link)?.1.soak.as_ref()
     }
 
     /// The zone in which people see times that concern a link: that of its policy.
@@ -49,10 +48,9 @@ impl Manifest {
     }
 
     /// The same if the stages before must take nothing new meanwhile. A pinned link waits for nothing.
-    pub fn train_of(&self, link: &LinkId) -> Option<Duration> {
+    pub fn train_of(&self, link: &LinkId) -> Option<&SoakTime> {
         let (_, _, pin) = self.pipeline_of(link)?;
-        let soak = self.policy_of(link)?.1.soak.filter(|soak| soak.train && pin.is_none())?;
-        Some(soak.time)
+        self.soak_of(link).filter(|soak| soak.train && pin.is_none())
     }
 
     /// The pipeline that chooses a link's commits, if there is one, and the link's pin.

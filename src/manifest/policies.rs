@@ -1,24 +1,43 @@
 //! `[policies]`: when deployments are frozen and when they are allowed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::approvals;
 use super::civil::Instant;
-use super::definitions::NamedTable;
+use super::definitions::{Definitions, NamedTable, unknown};
 use super::diagnostic::Diagnostic;
 use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::quoted;
-use super::tables::{FreezeKeys, PolicyKeys, WindowKeys};
+use super::tables::{CalendarKeys, FreezeKeys, PolicyKeys, WindowKeys};
 use super::values::Text;
 use crate::access::Access;
 use crate::policy::{DailyLimit, Freeze, FreezeCause, Policy, SoakTime, Weekdays, Window, Zone};
 
+/// The hours of each calendar; `None` for a calendar with a mistake.
+pub(super) type Calendars<'i> = BTreeMap<&'i str, Option<Window>>;
+
+/// The calendars of all files.
+pub(super) fn calendars<'i>(tables: &Definitions<'i, '_>) -> Calendars<'i> {
+    let hours = |it: &NamedTable<'i, '_>| {
+        let CalendarKeys { days, from, to, zone } = it.read()?;
+        let keys = WindowKeys { days, from, to, zone, ..WindowKeys::default() };
+        window(keys, it.key, &it.reader)
+    };
+    tables.iter().map(|(name, it)| (*name, hours(it))).collect()
+}
+
 /// The policy of a table; `None` if it has a mistake.
-pub(super) fn policy(name: &str, it: NamedTable<'_, '_>, access: &Access) -> Option<Arc<Policy>> {
-    let PolicyKeys { freeze, allow, max_per_day, soak, approvals, train } = it.read()?;
+pub(super) fn policy(
+    name: &str,
+    it: NamedTable<'_, '_>,
+    access: &Access,
+    calendars: &Calendars<'_>,
+) -> Option<Arc<Policy>> {
+    let PolicyKeys { freeze, allow, max_per_day, soak, soak_hours, approvals, train } = it.read()?;
     let rules = approvals.as_ref().map_or(0, |list| list.value.len());
     let approvals = approvals.into_iter().flat_map(|list| list.value);
     let approvals: Vec<_> = approvals.filter_map(|keys| approvals::rule(keys, access, &it.reader)).collect();
@@ -50,8 +69,25 @@ pub(super) fn policy(name: &str, it: NamedTable<'_, '_>, access: &Access) -> Opt
         it.reader.error_with_help(train.span, "`train` without `soak`", "nothing soaks", help);
         return None;
     }
+    if let (None, Some(hours)) = (&soak, &soak_hours) {
+        let help = "say how long a commit soaks, like `soak = \"8h\"`";
+        it.reader.error_with_help(hours.span, "`soak-hours` without `soak`", "nothing soaks", help);
+        return None;
+    }
+    let hours = match soak_hours {
+        Some(named) => {
+            let name = Located { value: named.value.as_ref(), span: named.span };
+            let Some(hours) = calendars.get(name.value) else {
+                unknown("calendar", name, calendars.keys().copied(), &it.reader);
+                return None;
+            };
+            // Mistakes in a calendar were reported.
+            Some(hours.clone()?)
+        }
+        None => None,
+    };
     let train = train.is_some_and(|train| train.value);
-    let soak = soak.map(|soak| SoakTime { time: soak.value.0, train });
+    let soak = soak.map(|soak| SoakTime { time: soak.value.0, hours, train });
     if rules != approvals.len() {
         return None;
     }

@@ -40,6 +40,8 @@ keys! {
         fleets: Section<'i, FleetKeys<'i>>, "fleets";
         /// When deployments are frozen and when they are allowed, by the names that tenants use.
         policies: Section<'i, PolicyKeys<'i>>, "policies";
+        /// Hours that count, by the names that policies use.
+        calendars: Section<'i, CalendarKeys<'i>>, "calendars";
         /// Who people are, by the names that groups and policies use. Only in the root file.
         people: Section<'i, PersonKeys<'i>>, "people";
         /// Which groups people belong to. Only in the root file.
@@ -174,10 +176,24 @@ keys! {
         /// How long a commit must have been live and verified in the stages before, like `2h`: it, or a later commit that
         /// was verified there. Only for links that follow a pipeline.
         soak: Seconds, "soak";
+        /// The calendar of `[calendars]` whose hours alone count for `soak`. Default: every hour.
+        soak_hours: Text<'i>, "soak-hours";
         /// The approvals that a commit needs before it runs.
         approvals: Vec<Located<ApprovalKeys<'i>>>, "approvals";
         /// Whether the stages before take no new commit while one is soaking there, so that one always soaks to the end.
         train: bool, "train", default false;
+    }
+
+    /// Hours that count, such as working hours.
+    CalendarKeys, calendar, "a calendar", json!({}) => {
+        /// Days of the week, such as `"mon-fri"`. Default: every day.
+        days: Vec<Located<Days<'i>>>, "days";
+        /// When the hours begin on each of the days.
+        from: Clock, "from", required;
+        /// When they end: on the same day or, if that is not later than `from`, on the next.
+        to: Clock, "to", required;
+        /// The time zone of the hours, by its IANA name.
+        zone: Zone, "zone", required;
     }
 
     /// How many deployments of each link of the tenant may begin on one day.

@@ -27,7 +27,7 @@ pub struct Question<'a> {
     /// The commit that has approvals already: it stays the candidate for as long as it is one.
     pub latched: Option<&'a CommitSha>,
     /// How long the policy of its tenant lets a commit soak.
-    pub soak: Option<Soak>,
+    pub soak: Option<Soak<'a>>,
     /// The record of the pipeline's links.
     pub records: &'a Records,
     /// The home branch.
@@ -210,7 +210,7 @@ impl<'a> Question<'a> {
     /// Every commit that a link of the requirement has verified.
     fn verified(&self, requirement: &Requirement<'_>) -> BTreeSet<CommitSha> {
         let records = requirement.links().filter_map(|link| self.records.get(link));
-        records.flat_map(|record| record.verified.iter().map(|(sha, _)| sha.clone())).collect()
+        records.flat_map(|record| record.verified.iter().map(|verified| verified.sha.clone())).collect()
     }
 
     pub(super) fn requirements(&self) -> Vec<Requirement<'a>> {

@@ -54,7 +54,7 @@ pub struct Requirement<'p> {
     /// The wave that they are, from 1.
     wave: Option<usize>,
     /// How long the commit must have soaked there.
-    soak: Option<Soak>,
+    soak: Option<Soak<'p>>,
 }
 
 /// A requirement that a commit does not meet.
@@ -90,7 +90,7 @@ impl Pipeline {
     }
 
     /// What a commit must meet before the link runs it. With `soak`, it must also have soaked in the stages before.
-    pub fn requirements(&self, link: &LinkId, soak: Option<Soak>) -> Vec<Requirement<'_>> {
+    pub fn requirements<'p>(&'p self, link: &LinkId, soak: Option<Soak<'p>>) -> Vec<Requirement<'p>> {
         let Some(stage) = self.stage_of(link) else { return Vec::new() };
         let before = stage.after.iter().filter_map(|name| self.stage(name));
         let mut requirements: Vec<_> = before.map(|before| before.required(stage.need, soak)).collect();
@@ -104,12 +104,12 @@ impl Pipeline {
     }
 
     /// The same without what is waived. A commit that need not be verified need not soak either.
-    pub fn requirements_without(
-        &self,
+    pub fn requirements_without<'p>(
+        &'p self,
         link: &LinkId,
-        soak: Option<Soak>,
+        soak: Option<Soak<'p>>,
         waived: &[GateName],
-    ) -> Vec<Requirement<'_>> {
+    ) -> Vec<Requirement<'p>> {
         if waived.contains(&GateName::Verified) {
             return Vec::new();
         }
@@ -152,7 +152,7 @@ impl Stage {
         self.waves.iter().flatten()
     }
 
-    fn required(&self, need: Option<usize>, soak: Option<Soak>) -> Requirement<'_> {
+    fn required<'p>(&'p self, need: Option<usize>, soak: Option<Soak<'p>>) -> Requirement<'p> {
         let all = self.links().count();
         let need = need.unwrap_or(all).min(all);
         Requirement { stage: &self.name, links: &self.waves, need, wave: None, soak }

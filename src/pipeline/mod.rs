@@ -21,6 +21,6 @@ mod tests;
 pub use branch::{BranchHistory, Position};
 pub use candidate::{Choice, Question, Refusal, base, choose};
 pub use definition::{Missing, Pipeline, Requirement, Stage, Take, soaked_at};
-pub use records::{LinkRecord, Records, Soak};
+pub use records::{LinkRecord, Records, Soak, VerifiedCommit};
 pub use standing::{CommitState, Standing};
 pub use train::{Train, train};

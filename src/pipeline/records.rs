@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{CommitSha, Head, LinkId, LiveClock, PhaseName, Quarantine, Request, RequestKind};
+use crate::domain::{
+    CommitSha, Evidence, Head, LinkId, LiveClock, Pause, PhaseName, Quarantine, Request, RequestKind,
+};
+use crate::policy::{SoakTime, Span};
 
 /// The part of the record that decides which commits may travel on, by link.
 #[derive(Clone, Debug, Default)]
@@ -17,9 +18,8 @@ pub struct Records(BTreeMap<LinkId, LinkRecord>);
 pub struct LinkRecord {
     /// What is live.
     pub live: Option<CommitSha>,
-    /// The commits that a run verified, and what `clock` showed then. What katkit found running when it adopted the link
-    /// is not among them.
-    pub verified: Vec<(CommitSha, u64)>,
+    /// The commits that a run verified. What katkit found running when it adopted the link is not among them.
+    pub verified: Vec<VerifiedCommit>,
     /// How long what is live has been verified.
     pub clock: LiveClock,
     /// The commit of the last run if that succeeded except for a phase that was skipped on request, and that phase.
@@ -30,13 +30,53 @@ pub struct LinkRecord {
     pub requested: Vec<CommitSha>,
 }
 
+/// A commit that a run verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedCommit {
+    /// The commit.
+    pub sha: CommitSha,
+    /// When it was verified.
+    pub at: Timestamp,
+    /// What the clock of the link showed then.
+    pub clock: u64,
+}
+
 /// How long a commit must have soaked, and the time of the judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Soak {
+pub struct Soak<'a> {
     /// How long it, or a later verified commit, must have been live.
-    pub time: Duration,
+    pub rule: &'a SoakTime,
     /// The current time.
     pub now: Timestamp,
+}
+
+impl VerifiedCommit {
+    fn of(evidence: &Evidence) -> Self {
+        Self { sha: evidence.sha.clone(), at: evidence.at, clock: evidence.clock }
+    }
+
+    /// How long it, or a later verified commit, has been live in the hours that count, in seconds.
+    fn soaked(&self, clock: &LiveClock, soak: Soak<'_>) -> u64 {
+        let Some(hours) = &soak.rule.hours else {
+            return clock.read(soak.now).saturating_sub(self.clock);
+        };
+        let (mut counted, mut start) = (0, self.at);
+        for Pause { from, to } in clock.pauses() {
+            counted += hours.seconds_in(Span { start, end: soak.now.min(*from) });
+            start = start.max(to.unwrap_or(soak.now));
+        }
+        counted + hours.seconds_in(Span { start, end: soak.now })
+    }
+}
+
+impl Soak<'_> {
+    /// When so many seconds more will have counted, if the clock runs.
+    fn after(self, left: u64) -> Option<Timestamp> {
+        match &self.rule.hours {
+            Some(hours) => hours.after(self.now, left),
+            None => self.now.saturating_add(SignedDuration::from_secs(i64::try_from(left).ok()?)).ok(),
+        }
+    }
 }
 
 impl LinkRecord {
@@ -51,8 +91,8 @@ impl LinkRecord {
         });
         let mut record = Self {
             live: head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
-            verified: verified.map(|evidence| (evidence.sha.clone(), evidence.clock)).collect(),
-            clock: head.live_clock.unwrap_or_default(),
+            verified: verified.map(VerifiedCommit::of).collect(),
+            clock: head.live_clock.clone().unwrap_or_default(),
             skipped,
             rolled_back: head.quarantined.iter().filter(|quarantine| !quarantine.alone).cloned().collect(),
             requested: Vec::new(),
@@ -66,7 +106,7 @@ impl LinkRecord {
     }
 
     fn roll_back(&mut self, Request { at, by, why, .. }: &Request, from: &CommitSha, to: &CommitSha) {
-        self.verified.retain(|(sha, _)| sha != from);
+        self.verified.retain(|verified| verified.sha != *from);
         let because = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         let why = format!("{by} requested it{because}");
         self.requested.push(from.clone());
@@ -95,17 +135,16 @@ impl Records {
 
     /// How much longer a commit that the link has verified must soak there; `None` if it has soaked. The time at which
     /// it will have, if nothing changes, is unknown while something unverified is live.
-    pub fn soaking(&self, link: &LinkId, sha: &CommitSha, soak: Soak) -> Option<Option<Timestamp>> {
+    pub fn soaking(&self, link: &LinkId, sha: &CommitSha, soak: Soak<'_>) -> Option<Option<Timestamp>> {
         let record = self.get(link)?;
-        let (_, from) = record.verified.iter().find(|(verified, _)| verified == sha)?;
-        let soaked = record.clock.read(soak.now).saturating_sub(*from);
-        let left = soak.time.as_secs().checked_sub(soaked).filter(|left| *left > 0)?;
-        let left = SignedDuration::from_secs(i64::try_from(left).unwrap_or(i64::MAX));
-        Some(record.clock.runs().then(|| soak.now.saturating_add(left).ok()).flatten())
+        let verified = record.verified.iter().find(|verified| verified.sha == *sha)?;
+        let left = soak.rule.time.as_secs().checked_sub(verified.soaked(&record.clock, soak))?;
+        let runs = (left > 0).then(|| record.clock.runs())?;
+        Some(if runs { soak.after(left) } else { None })
     }
 
     /// Whether a run verified the commit at the link, and nothing has withdrawn that.
     pub fn has_verified(&self, link: &LinkId, sha: &CommitSha) -> bool {
-        self.get(link).is_some_and(|record| record.verified.iter().any(|(verified, _)| verified == sha))
+        self.get(link).is_some_and(|record| record.verified.iter().any(|verified| verified.sha == *sha))
     }
 }

@@ -2,6 +2,7 @@
 
 mod laws;
 mod soak;
+mod working_hours;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use super::*;
 use crate::domain::{
     CommitSha, Deployment, Evidence, Head, Images, LinkId, Quarantine, RunId, RunOutcome, RunState, StageName,
 };
+use crate::policy::SoakTime;
 
 /// The commit with this number; the branch has them in ascending order.
 fn commit(number: usize) -> CommitSha {
@@ -98,6 +100,11 @@ fn branch(tip: usize) -> BranchHistory {
     BranchHistory::new("main".to_owned(), (0..=tip).rev().map(commit).collect(), BTreeMap::new())
 }
 
+/// A soak in which every hour counts.
+fn soak_of(time: std::time::Duration) -> SoakTime {
+    SoakTime { time, hours: None, train: false }
+}
+
 /// A pipeline with the heads of its links.
 #[derive(Clone, Debug)]
 struct World {
@@ -107,7 +114,8 @@ struct World {
     pin: Option<CommitSha>,
     promoted: Option<CommitSha>,
     promoted_at: Option<Timestamp>,
-    soak: Option<Soak>,
+    /// The rule, and the time of the judgement.
+    soak: Option<(SoakTime, Timestamp)>,
 }
 
 impl World {
@@ -145,7 +153,7 @@ impl World {
             pin: self.pin.as_ref(),
             promoted: self.promoted.as_ref(),
             promoted_at: self.promoted_at,
-            soak: self.soak,
+            soak: self.soak.as_ref().map(|(rule, now)| Soak { rule, now: *now }),
             records: &records,
             branch: &self.branch,
         })

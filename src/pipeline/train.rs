@@ -20,12 +20,12 @@ pub struct Train {
 ///
 /// A train is over once its commit has soaked, whether or not the next stage takes it. It stops as well while its clock
 /// stands still: a commit that failed to be verified is live then, and another has to replace it.
-pub fn train(
+pub fn train<'s>(
     pipeline: &Pipeline,
     link: &LinkId,
     branch: &BranchHistory,
     records: &Records,
-    soak: impl Fn(&LinkId) -> Option<Soak>,
+    soak: impl Fn(&LinkId) -> Option<Soak<'s>>,
 ) -> Option<Train> {
     let (stage, here) = (&pipeline.stage_of(link)?.name, records.get(link)?);
     let behind = pipeline.stages.iter().filter(|behind| behind.after.contains(stage));
@@ -36,7 +36,7 @@ pub fn train(
             let is_rolled_back = record.rolled_back.iter().any(|quarantine| quarantine.sha == *sha);
             !is_rolled_back && branch.number(sha).is_some_and(|at| at < newer.len())
         };
-        let next = here.verified.iter().map(|(sha, _)| sha).filter(|sha| is_next(sha));
+        let next = here.verified.iter().map(|verified| &verified.sha).filter(|sha| is_next(sha));
         let next = next.filter_map(|sha| Some((records.soaking(link, sha, soak)??, sha)));
         next.min().map(|(until, sha)| Train { sha: sha.clone(), waits: waits.clone(), until })
     });

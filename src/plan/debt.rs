@@ -44,7 +44,7 @@ pub fn debt(manifest: &Manifest, consents: &[Consent], input: &LinkInput, now: T
         .contains(&GateName::Approvals)
         .then(|| lacking_approvals(manifest, consents, input, &overrides))
         .flatten();
-    let soak = manifest.soak_of(&input.id).map(|time| Soak { time, now });
+    let soak = manifest.soak_of(&input.id).map(|rule| Soak { rule, now });
     let is_owed = |gate: &GateName| match gate {
         // Without it, nothing had to soak either.
         GateName::Verified | GateName::Soak => !passed(manifest, input, live, soak),
@@ -126,7 +126,7 @@ fn taken_over(consent: &Consent) -> impl Iterator<Item = ConsentId> {
 }
 
 /// Whether the live commit, or a later one of the branch, has passed the stages before.
-fn passed(manifest: &Manifest, input: &LinkInput, live: &CommitSha, soak: Option<Soak>) -> bool {
+fn passed(manifest: &Manifest, input: &LinkInput, live: &CommitSha, soak: Option<Soak<'_>>) -> bool {
     let (Some((_, pipeline, _)), Some(found)) = (manifest.pipeline_of(&input.id), input.pipeline.as_deref())
     else {
         return true;

@@ -5,21 +5,9 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::span::Span;
-use super::verdict::{Freeze, FreezeCause, Policy};
+use super::verdict::{DailyLimit, Freeze, FreezeCause, Policy};
 use super::window::Window;
-use super::zone::Zone;
 use crate::domain::Head;
-
-/// The most deployments of each link that may begin on one civil day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DailyLimit {
-    /// How many.
-    pub count: u32,
-    /// The zone whose days count.
-    pub zone: Zone,
-    /// The reason, for people.
-    pub why: Option<String>,
-}
 
 impl DailyLimit {
     /// The largest count. Records keep the times of as many deployments.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::approvals::ApprovalRule;
-use super::daily::DailyLimit;
 use super::moment::Moment;
 use super::span::Reading;
 use super::window::Window;
+use super::zone::Zone;
 use crate::domain::{Actor, ConsentId};
 
 /// The conditions that a tenant's deployments must meet.
@@ -27,12 +27,25 @@ pub struct Policy {
 }
 
 /// How long a commit must soak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SoakTime {
     /// How long it, or a later verified commit, must have been live.
     pub time: Duration,
+    /// The only hours that count, if not all do.
+    pub hours: Option<Window>,
     /// Whether the stages before take nothing new meanwhile.
     pub train: bool,
+}
+
+/// The most deployments of each link that may begin on one civil day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DailyLimit {
+    /// How many.
+    pub count: u32,
+    /// The zone whose days count.
+    pub zone: Zone,
+    /// The reason, for people.
+    pub why: Option<String>,
 }
 
 /// A window in which nothing may be deployed.

@@ -156,7 +156,7 @@ impl WhyFacts {
         let is_held =
             self.plan.as_ref().is_some_and(|plan| plan.holds.iter().any(|hold| hold.scope.is_link()));
         let want = self.want().and_then(|want| want.as_ref().ok()).filter(|_| !is_held);
-        let soak = self.loaded.manifest.soak_of(&self.link).map(|time| Soak { time, now: self.at });
+        let soak = self.loaded.manifest.soak_of(&self.link).map(|rule| Soak { rule, now: self.at });
         let requirements = pipeline.requirements(&self.link, soak);
         let missing = requirements.iter().filter_map(|it| it.missing(sha, &found.records)).collect();
         // The plan needed the history no further back than what is live.

@@ -39,7 +39,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("audit", &["domain"]),
     // Checks the names of signing keys.
     ("manifest", &["access", "audit", "domain", "pipeline", "policy"]),
-    ("pipeline", &["domain"]),
+    // A soak may count only some hours of the day.
+    ("pipeline", &["domain", "policy"]),
     ("plan", &["description", "domain", "journal", "lenient_json", "manifest", "pipeline", "policy"]),
     // Judges by what it is given, so that the manifest and the planner can both use it.
     ("policy", &["access", "domain"]),

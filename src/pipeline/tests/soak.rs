@@ -14,7 +14,7 @@ fn a_commit_soaks_while_it_or_a_later_verified_commit_is_live() {
         World::new(5, &[("beta/a", beta.clone()), ("beta/b", beta), ("prod/a", head(Some(0), &[0]))]);
     let time = std::time::Duration::from_hours(1);
     let mut later = |second: i64| {
-        world.soak = Some(Soak { time, now: at(second) });
+        world.soak = Some((soak_of(time), at(second)));
         let question = world.choose("prod/a");
         let soaking = world.standing("prod/a").soaking;
         let until = soaking.map(|(sha, missing)| {
@@ -40,7 +40,7 @@ fn a_soak_stands_still_while_something_unverified_is_live() {
     beta.live_clock = Some(clock);
     let mut world =
         World::new(5, &[("beta/a", beta.clone()), ("beta/b", beta), ("prod/a", head(Some(0), &[0]))]);
-    world.soak = Some(Soak { time: std::time::Duration::from_secs(61), now: at(9000) });
+    world.soak = Some((soak_of(std::time::Duration::from_secs(61)), at(9000)));
     assert_eq!(world.choose("prod/a"), Choice::Commit(commit(0)));
     let (_, missing) = world.standing("prod/a").soaking.unwrap();
     assert_eq!(soaked_at(&missing), None, "nobody knows when it goes on");
@@ -48,7 +48,7 @@ fn a_soak_stands_still_while_something_unverified_is_live() {
         missing[0].describe(),
         "is soaking in `beta/a`, `beta/b` (stage `beta`), but its time stands still while something unverified is live in `beta/a`"
     );
-    world.soak = Some(Soak { time: std::time::Duration::from_mins(1), now: at(9000) });
+    world.soak = Some((soak_of(std::time::Duration::from_mins(1)), at(9000)));
     assert_eq!(world.choose("prod/a"), candidates(&[2, 1]), "a completed soak stays");
 }
 
@@ -63,10 +63,8 @@ fn a_train_lets_a_stage_take_nothing_new_until_its_commit_has_soaked() {
     let train = |world: &World, second| {
         let records: Records =
             world.heads.iter().map(|(id, head)| (id.clone(), LinkRecord::of(head, &[]))).collect();
-        let soak = |id: &LinkId| {
-            let time = std::time::Duration::from_mins(10);
-            (*id == link("prod/a")).then(|| Soak { time, now: at(second) })
-        };
+        let rule = soak_of(std::time::Duration::from_mins(10));
+        let soak = |id: &LinkId| (*id == link("prod/a")).then(|| Soak { rule: &rule, now: at(second) });
         train(&world.pipeline, &link("beta/a"), &world.branch, &records, soak)
             .map(|Train { sha, waits, until }| (sha, waits.to_string(), until.as_second()))
     };

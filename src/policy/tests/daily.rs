@@ -79,7 +79,7 @@ proptest! {
     #[test]
     fn no_more_begin_on_a_day_than_the_limit_and_each_wait_ends_on_the_next(
         count in 1_u32..4,
-        zone_name in prop::sample::select(super::laws::ZONES.to_vec()),
+        zone_name in prop::sample::select(laws::ZONES.to_vec()),
         gaps in prop::collection::vec(1_i64..20 * 60, 1..40),
         start in 0_i64..365 * 24 * 60,
     ) {

@@ -16,7 +16,7 @@ pub(super) const ZONES: [&str; 6] = [
     "America/Santiago",
 ];
 
-fn windows() -> impl Strategy<Value = Window> {
+pub(super) fn windows() -> impl Strategy<Value = Window> {
     let zone_name = || prop::sample::select(ZONES.to_vec());
     let clock = || {
         (0_u16..24, prop::sample::select(vec![0_u16, 15, 30, 45])).prop_map(|(h, m)| format!("{h:02}:{m:02}"))
@@ -48,7 +48,7 @@ fn policies() -> impl Strategy<Value = Policy> {
 }
 
 /// Any minute of 2026 and 2027.
-fn instants() -> impl Strategy<Value = Timestamp> {
+pub(super) fn instants() -> impl Strategy<Value = Timestamp> {
     (0_i64..2 * 365 * 24 * 60)
         .prop_map(|minutes| at("2026-01-01T00:00:00Z") + SignedDuration::from_mins(minutes))
 }

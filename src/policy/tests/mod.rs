@@ -3,6 +3,7 @@
 mod approvals;
 mod clocks;
 mod daily;
+mod hours;
 mod laws;
 
 use insta::assert_snapshot;

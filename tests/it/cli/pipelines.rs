@@ -2,6 +2,7 @@
 
 mod holds;
 mod shown;
+mod working_hours;
 
 use insta::assert_snapshot;
 

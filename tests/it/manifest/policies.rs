@@ -166,5 +166,49 @@ fn a_train_needs_a_soak() {
     "#);
     let loaded = policy("soak = '90m'\ntrain = true").load();
     let policy = loaded.manifest.policies.values().next().unwrap();
-    assert_eq!(policy.soak.map(|soak| (soak.time.as_secs(), soak.train)), Some((5400, true)));
+    assert_eq!(policy.soak.as_ref().map(|soak| (soak.time.as_secs(), soak.train)), Some((5400, true)));
+}
+
+#[test]
+fn the_hours_of_a_soak_are_a_calendar_of_any_file() {
+    let root =
+        "version = 1\ninclude = ['hours.toml']\n[policies.production]\nsoak = '8h'\nsoak-hours = 'working'\n";
+    let hours = "[calendars.working]\ndays = ['mon-fri']\nfrom = '09:00'\nto = '17:00'\nzone = 'UTC'\n";
+    let files = Files::new(root).with("hours.toml", hours);
+    let loaded = files.load();
+    let soak = loaded.manifest.policies.values().next().unwrap().soak.as_ref().unwrap();
+    assert_eq!(soak.hours.as_ref().unwrap().to_string(), "mon-fri 09:00-17:00 UTC");
+}
+
+#[test]
+fn mistakes_in_calendars_are_reported() {
+    assert_snapshot!(policy("soak-hours = 'working'").complaints(), @r#"
+    katkit.toml:3: `soak-hours` without `soak`
+        say how long a commit soaks, like `soak = "8h"`
+    "#);
+    let working = |hours: &str| {
+        policy(&format!("soak = '8h'\nsoak-hours = 'worknig'\n[calendars.working]\n{hours}")).complaints()
+    };
+    assert_snapshot!(working("from = '09:00'\nto = '17:00'\nzone = 'UTC'"), @"katkit.toml:4: there is no calendar `worknig`, did you mean `working`?");
+    assert_snapshot!(policy("soak = '8h'\nsoak-hours = 'working'").complaints(), @"
+    katkit.toml:4: there is no calendar `working`
+        no calendar is defined
+    ");
+    let mistaken = |hours: &str| {
+        policy(&format!("soak = '8h'\nsoak-hours = 'working'\n[calendars.working]\n{hours}")).complaints()
+    };
+    assert_snapshot!(mistaken("days = []\nfrom = '09:00'\nto = '17:00'\nzone = 'UTC'"), @"
+    katkit.toml:6: a window without days
+        leave `days` out for every day
+    ");
+    assert_snapshot!(mistaken("from = '9:00'\nto = '17:00'\nzone = 'UTC'"), @r#"
+    katkit.toml:6: not a time of day
+        write hours and minutes, from `"00:00"` to `"24:00"`
+    "#);
+    assert_snapshot!(mistaken("from = '09:00'\nto = '09:00'\nzone = 'Berlin'\nstart = 'mon 08:00'"), @"
+    katkit.toml:8: unknown time zone `Berlin`, did you mean `Europe/Berlin`?
+        write its name in the IANA database, such as `Europe/Berlin` or `UTC`
+    katkit.toml:9: unknown key `start`
+        the keys of a calendar are `days`, `from`, `to` and `zone`
+    ");
 }

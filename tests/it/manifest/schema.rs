@@ -236,6 +236,7 @@ fn the_reader_and_the_schema_know_the_same_keys() {
         ("tenant", "tenants.x.no-such-key = 1"),
         ("policy", "policies.x.no-such-key = 1"),
         ("daily_limit", "policies.x.max-per-day.no-such-key = 1"),
+        ("calendar", "calendars.x.no-such-key = 1"),
         ("freeze", "policies.x.freeze = [{ no-such-key = 1 }]"),
         ("window", "policies.x.allow = [{ no-such-key = 1 }]"),
         ("approval", "policies.x.approvals = [{ no-such-key = 1 }]"),

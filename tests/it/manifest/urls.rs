@@ -209,8 +209,9 @@ fn credentials_are_never_shown_in_quoted_lines() {
        ·   ╰── not a key of a manifest
        ╰────
       help: the keys of a manifest are `version`, `include`, `state`, `blobs`,
-            `cache`, `repos`, `workflows`, `fleets`, `policies`, `people`,
-            `access`, `audit`, `pipelines`, `templates`, `tenants` and `moved`
+            `cache`, `repos`, `workflows`, `fleets`, `policies`, `calendars`,
+            `people`, `access`, `audit`, `pipelines`, `templates`, `tenants` and
+            `moved`
 
     1 error
     ");

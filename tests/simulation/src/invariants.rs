@@ -45,6 +45,7 @@ use crate::freezes;
 use crate::order;
 use crate::repositories;
 use crate::requests;
+use crate::working_hours;
 use crate::world::{SECRET, World};
 
 /// A broken invariant.
@@ -101,7 +102,8 @@ pub fn soaks(world: &World, link: &LinkId) {
     let head = facts.folds.get(link).cloned().unwrap_or_default();
     let now = Instant::now();
     if let Some((since, true)) = facts.soaking {
-        facts.soaked.values_mut().for_each(|soaked| *soaked += now - since);
+        let counted = working_hours::counted(world, since);
+        facts.soaked.values_mut().for_each(|soaked| *soaked += counted);
     }
     // A commit that is verified again starts over.
     let verified: BTreeSet<_> = head.verified.iter().map(|evidence| evidence.sha.clone()).collect();
@@ -134,7 +136,8 @@ pub fn evidence(
         return;
     }
     let seen = facts.seen.get(&(process, first.clone())).cloned();
-    let since = facts.soaking.filter(|(_, runs)| *runs).map_or(Duration::ZERO, |(since, _)| since.elapsed());
+    let since = facts.soaking.filter(|(_, runs)| *runs);
+    let since = since.map_or(Duration::ZERO, |(since, _)| working_hours::counted(world, since));
     let soaked = facts.soaked.get(sha).map(|soaked| *soaked + since);
     drop(facts);
     let (at, head) = seen.unwrap_or_else(|| (Instant::now(), Head::default()));

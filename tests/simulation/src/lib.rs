@@ -37,4 +37,5 @@ pub mod scenario;
 pub mod search;
 pub mod shrink;
 pub mod state;
+mod working_hours;
 pub mod world;

@@ -28,6 +28,7 @@ use crate::gate::Gate;
 use crate::platform::GatedPlatform;
 use crate::repositories::GatedRepositories;
 use crate::state::GatedState;
+use crate::working_hours;
 use crate::world::{Freeze, SECRET, World};
 
 /// The manifest: a single in-memory file.
@@ -53,7 +54,7 @@ pub fn manifest(
     freeze: Option<Freeze>,
     (pipeline, soak): (Option<&(LinkId, LinkId)>, Option<Duration>),
     approvals: bool,
-    limit: Option<usize>,
+    (limit, calendar): (Option<usize>, Option<String>),
 ) -> String {
     let mut text = String::from(
         r#"
@@ -91,6 +92,10 @@ phases = [
     if let Some(soak) = soak {
         let train = soak.as_secs().is_multiple_of(2);
         conditions.push_str(&format!("soak = \"{}s\"\ntrain = {train}\n", soak.as_secs()));
+        if let Some(calendar) = calendar {
+            conditions.push_str("soak-hours = \"working\"\n");
+            text.push_str(&calendar);
+        }
     }
     if let Some(count) = limit {
         let zone = daily::ZONE;
@@ -162,7 +167,7 @@ impl Process {
                 gate.world.freeze,
                 (gate.world.pipeline.as_ref(), gate.world.soak),
                 approvals::required(gate.world.seed),
-                daily::limit(gate.world.seed),
+                (daily::limit(gate.world.seed), working_hours::calendar(gate.world.seed)),
             )),
         );
         if gate.world.pipeline.is_some() && links.len() == 2 {
