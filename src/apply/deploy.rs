@@ -75,7 +75,7 @@ pub(super) async fn deploy(
         record.lock().await.record(intent).await?;
     } else {
         let manifest = session.estate().manifest();
-        let upgrades = record.lock().await.head().upgrades.clone();
+        let upgrades = record.lock().await.head().settled_upgrades().to_vec();
         let may_begin = |at, consents: &[Consent]| {
             let is_upgrade = purpose == DeployPurpose::Upgrade;
             session.gate_at(plan, (purpose, &upgrades), (consents, at)).is_none()

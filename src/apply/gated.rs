@@ -69,7 +69,7 @@ impl LinkExecutor<'_> {
 
     fn closed_gate(self, purpose: DeployPurpose, consents: &[Consent], head: &Head) -> Option<ClosedGate> {
         let (session, now) = (self.session, self.session.estate().clock.now());
-        session.gate_at(self.plan, (purpose, &head.upgrades), (consents, now))
+        session.gate_at(self.plan, (purpose, head.settled_upgrades()), (consents, now))
     }
 
     pub(super) fn held(self, gate: Option<ClosedGate>, scope: &HoldScope, head: &Head) -> LinkResult {

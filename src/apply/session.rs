@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Executor, FailureLimit, Listener};
 use crate::domain::{Actor, Consent, DeployPurpose, PlanDigest};
 use crate::estate::Estate;
-use crate::plan::{self, Beginning, ClosedGate, LinkPlan};
+use crate::plan::{self, ClosedGate, LinkPlan, PendingDeployment};
 use crate::report::{LinkReport, Progress};
 
 /// On whose behalf plans are carried out, who hears of the progress, and what stops it.
@@ -47,8 +47,8 @@ impl Session {
     ) -> Option<ClosedGate> {
         let (manifest, link, approval) = (self.estate().manifest(), &plan.link, plan.approval.as_deref());
         let (sha, unattended) = (plan.want.as_ref(), !self.actor.is_person());
-        let beginning = Beginning { link, purpose, sha, upgrades, now: at, unattended };
-        let gate = plan::gate(manifest, consents, beginning);
+        let pending = PendingDeployment { link, purpose, sha, upgrades, now: at, unattended };
+        let gate = plan::gate(manifest, consents, pending);
         let approval = approval.filter(|_| purpose == DeployPurpose::Upgrade);
         let lacking = approval.and_then(|basis| basis.lacking(manifest, link, consents, at));
         ClosedGate::and_approvals(gate, lacking, link)

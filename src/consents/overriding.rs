@@ -213,7 +213,9 @@ async fn may_become_live(
     }
     if let Some(found) = input.pipeline.as_deref() {
         let known = match (found.branch.knows(sha), found.branch.tip()) {
-            (false, Some(tip)) => Some(branch_history(&*estate.git, repo, tip, sha).await?),
+            (false, Some(tip)) => {
+                Some(branch_history(&*estate.git, repo, tip, std::slice::from_ref(sha)).await?)
+            }
             _ => None,
         };
         let branch = known.as_ref().unwrap_or(&found.branch);

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Actor, AttemptNumber, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, EntryDigest, FleetName,
-    FormerName, Generation, Handle, Images, LinkId, LiveClock, Outcome, PhaseName, Promotion, Pruned,
-    Quarantine, RunId, RunOutcome, Token,
+    Actor, AttemptNumber, Cancellation, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, EntryDigest,
+    FleetName, FormerName, Generation, Handle, Images, LinkId, LiveClock, Outcome, PhaseName, Promotion,
+    Pruned, Quarantine, RunId, RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -29,8 +29,8 @@ pub struct Head {
     /// How long what is live has been verified, once anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_clock: Option<LiveClock>,
-    /// When upgrades were intended, oldest first: those of the two days before the last, at most [`Head::UPGRADES`],
-    /// without those that were never issued.
+    /// When upgrades were intended, oldest first: the last one and those of the two days before it, at most
+    /// [`Head::UPGRADES`]. Those that ended before anything was issued are not among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
     pub upgrades: Vec<Timestamp>,
     /// A deployment that was intended and has not ended.
@@ -142,28 +142,6 @@ pub struct RunState {
     /// Who cancelled it, if anyone did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled: Option<Box<Cancellation>>,
-}
-
-/// An actor's request to cancel a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cancellation {
-    /// Who requested it.
-    pub by: Actor,
-    /// The reason they gave.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-}
-
-impl Cancellation {
-    /// The text after "was cancelled".
-    pub fn describe(&self) -> String {
-        let Self { by, why } = self;
-        match why {
-            Some(why) => format!("by {by} ({why})"),
-            None => format!("by {by}"),
-        }
-    }
 }
 
 /// The state of a phase in a run.
@@ -300,6 +278,15 @@ impl Head {
 
     /// How many upgrades a head remembers, which limits how many a policy can allow a day.
     pub const UPGRADES: u32 = 50;
+
+    /// [`Head::upgrades`] without the one in flight: a plan takes it for one that was never issued.
+    pub fn settled_upgrades(&self) -> &[Timestamp] {
+        let in_flight = self.deploying.as_ref().map(|deploying| deploying.started);
+        match self.upgrades.split_last() {
+            Some((last, before)) if Some(*last) == in_flight => before,
+            _ => &self.upgrades,
+        }
+    }
 
     /// Whether `sha` is what is deployed.
     pub fn runs(&self, sha: &CommitSha) -> bool {

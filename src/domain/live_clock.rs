@@ -44,36 +44,39 @@ impl LiveClock {
         self.since.is_some()
     }
 
-    /// When it stood still, oldest first, for those who count only some hours of the day. Where the record does not say,
-    /// pauses are longer than they were, never shorter.
-    pub fn pauses(&self) -> &[Pause] {
-        &self.pauses
+    /// When it stood still, oldest first. Where the record does not say, pauses are longer than they were, never shorter.
+    pub fn pauses(&self) -> impl Iterator<Item = Pause> {
+        self.unknown().into_iter().chain(self.pauses.iter().copied())
     }
 
     /// Starts or stops it.
     pub fn set(&mut self, runs: bool, at: Timestamp) {
         match (runs, self.since) {
             (true, None) => {
+                self.pauses.extend(self.unknown());
                 self.since = Some(at);
-                match self.pauses.last_mut() {
-                    Some(last) => last.to = last.to.or(Some(at)),
-                    // Older builds did not say when it stopped.
-                    None if self.total > 0 => {
-                        self.pauses.push(Pause { from: Timestamp::UNIX_EPOCH, to: Some(at) });
-                    }
-                    None => {}
+                if let Some(last) = self.pauses.last_mut() {
+                    last.to = last.to.or(Some(at));
                 }
             }
             (false, Some(_)) => {
+                self.pauses.extend(self.unknown());
                 (self.total, self.since) = (self.read(at), None);
                 self.pauses.push(Pause { from: at, to: None });
-                if self.pauses.len() > Self::PAUSES {
+                while self.pauses.len() > Self::PAUSES {
                     let oldest = self.pauses.remove(0);
                     self.pauses[0].from = oldest.from;
                 }
             }
             (true, Some(_)) | (false, None) => {}
         }
+    }
+
+    /// A clock that has stopped before, and remembers no pause: they ended before the oldest evidence, or an older build
+    /// did not write them down. Then it may have stood still until it last started.
+    fn unknown(&self) -> Option<Pause> {
+        let is_unknown = self.pauses.is_empty() && self.total > 0;
+        is_unknown.then_some(Pause { from: Timestamp::UNIX_EPOCH, to: self.since })
     }
 
     /// Forgets the pauses that ended before the oldest evidence.
@@ -95,6 +98,10 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    fn pauses(clock: &LiveClock) -> Vec<(i64, Option<i64>)> {
+        clock.pauses().map(|pause| (pause.from.as_second(), pause.to.map(Timestamp::as_second))).collect()
+    }
+
     #[test]
     fn it_counts_only_while_it_runs_and_never_goes_back() {
         let mut clock = LiveClock::default();
@@ -105,7 +112,7 @@ mod tests {
         assert_eq!((clock.read(at(500)), clock.runs()), (40, false));
         clock.set(true, at(600));
         assert_eq!((clock.read(at(605)), clock.read(at(300))), (45, 40), "the time was set back");
-        assert_eq!(clock.pauses(), [Pause { from: at(140), to: Some(at(600)) }]);
+        assert_eq!(pauses(&clock), [(140, Some(600))]);
     }
 
     #[test]
@@ -116,24 +123,27 @@ mod tests {
             clock.set(false, at(start + 50));
         }
         clock.forget_before(at(100));
-        assert_eq!(
-            clock.pauses(),
-            [Pause { from: at(150), to: Some(at(200)) }, Pause { from: at(250), to: None }]
-        );
+        assert_eq!(pauses(&clock), [(150, Some(200)), (250, None)]);
     }
 
     #[test]
     fn pauses_grow_rather_than_shrink_where_they_are_not_known() {
         let mut old: LiveClock = serde_json::from_str(r#"{ "total": 40 }"#).unwrap();
         old.set(true, at(600));
-        assert_eq!(old.pauses(), [Pause { from: Timestamp::UNIX_EPOCH, to: Some(at(600)) }]);
+        assert_eq!(pauses(&old), [(0, Some(600))]);
+        let mut runs: LiveClock =
+            serde_json::from_str(r#"{ "total": 40, "since": "1970-01-01T00:10:00Z" }"#).unwrap();
+        assert_eq!(pauses(&runs), [(0, Some(600))]);
+        runs.set(false, at(700));
+        runs.set(true, at(800));
+        assert_eq!(pauses(&runs), [(0, Some(600)), (700, Some(800))]);
         let mut clock = LiveClock::default();
         let many = i64::try_from(LiveClock::PAUSES).unwrap() + 3;
         for number in 0..many {
             clock.set(true, at(10 * number));
             clock.set(false, at(10 * number + 5));
         }
-        assert_eq!(clock.pauses().len(), LiveClock::PAUSES);
-        assert_eq!(clock.pauses()[0], Pause { from: at(5), to: Some(at(40)) });
+        assert_eq!(pauses(&clock).len(), LiveClock::PAUSES);
+        assert_eq!(pauses(&clock)[0], (5, Some(40)));
     }
 }

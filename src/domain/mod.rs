@@ -6,6 +6,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod actor;
+mod cancellation;
 mod chain;
 mod changes;
 mod check;
@@ -34,6 +35,7 @@ mod template;
 mod text;
 
 pub use actor::{Actor, ActorKind, Assurance, Door};
+pub use cancellation::Cancellation;
 pub use chain::{Entry, EntryDigest};
 pub use changes::{Changes, Contributors};
 pub use check::{Check, CheckResult};
@@ -43,15 +45,14 @@ pub use event::{DeployPurpose, Event, RecordedEvent, RunPhase, RunReason};
 pub use exit::{exit_code_meaning, signal_meaning};
 pub use gate::GateName;
 pub use head::{
-    AttemptState, Cancellation, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Rollout,
-    RunState,
+    AttemptState, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Rollout, RunState,
 };
 pub use ids::{AttemptNumber, DeploymentName, Epoch, Generation, Handle, RequestId, RunId, Token};
 pub use images::Images;
 pub use live_clock::{LiveClock, Pause};
 pub use name::{
-    COMMITS, FleetName, GroupName, LinkId, LinkName, NameError, PROBE, PersonName, PhaseName, PipelineName,
-    PolicyName, RepoName, RoleName, StageName, TenantName, WorkflowName,
+    COMMITS, CalendarName, FleetName, GroupName, LinkId, LinkName, NameError, PROBE, PersonName, PhaseName,
+    PipelineName, PolicyName, RepoName, RoleName, StageName, TenantName, WorkflowName,
 };
 pub use outcome::{DeployOutcome, LostCause, Outcome, RunOutcome};
 pub use owner::{Lease, Owner};

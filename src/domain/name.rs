@@ -142,6 +142,8 @@ names! {
     FleetName by check;
     /// The name of a policy in the manifest.
     PolicyName by check;
+    /// The name of a calendar in the manifest.
+    CalendarName by check;
     /// The name of a pipeline in the manifest.
     PipelineName by check;
     /// The name of a stage inside its pipeline.

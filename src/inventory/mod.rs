@@ -4,6 +4,7 @@
 //! most once for all of its branches. Reads a commit only for links where [`crate::plan::needs_commit`] says that it
 //! matters, so that a converged link costs its repository nothing.
 
+mod ancestry;
 mod approvals;
 mod candidates;
 mod commit;

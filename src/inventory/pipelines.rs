@@ -146,37 +146,28 @@ fn approved<'c>(
 
 async fn read(
     sources: Sources<'_>,
-    Repo { url, branch }: &Repo,
+    repo: &Repo,
     tip: &CommitSha,
     until: Vec<CommitSha>,
 ) -> Result<BranchHistory, GitError> {
     if until.iter().all(|sha| sha == tip) {
-        return Ok(BranchHistory::new(branch.clone(), vec![tip.clone()], BTreeMap::new()));
+        return Ok(BranchHistory::new(repo.branch.clone(), vec![tip.clone()], BTreeMap::new()));
     }
-    sources.git.ensure(url, tip).await?;
-    history(sources.git, (url, branch), tip, &until).await
+    sources.git.ensure(&repo.url, tip).await?;
+    branch_history(sources.git, repo, tip, &until).await
 }
 
-/// The first-parent history from a tip back to a commit.
+/// The first-parent history from a tip back to the oldest of some commits.
 pub async fn branch_history(
     git: &dyn Repositories,
     Repo { url, branch }: &Repo,
-    tip: &CommitSha,
-    until: &CommitSha,
-) -> Result<BranchHistory, GitError> {
-    history(git, (url, branch), tip, std::slice::from_ref(until)).await
-}
-
-async fn history(
-    git: &dyn Repositories,
-    (url, branch): (&str, &str),
     tip: &CommitSha,
     until: &[CommitSha],
 ) -> Result<BranchHistory, GitError> {
     let found = git.first_parents(url, tip, until).await?;
     let beside =
         |(sha, BesideBranch { merged_by, forked_from })| (sha, Position::Beside { merged_by, forked_from });
-    Ok(BranchHistory::new(branch.to_owned(), found.commits, found.others.into_iter().map(beside).collect()))
+    Ok(BranchHistory::new(branch.clone(), found.commits, found.others.into_iter().map(beside).collect()))
 }
 
 /// The commit that an actor promoted last, whether or not the request is granted yet.

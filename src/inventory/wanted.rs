@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{self, StreamExt};
 
 use super::Sources;
+use super::ancestry;
 use super::pipelines::{self, Known};
 use super::problem::{no_branch, problem};
 use crate::domain::RepoName;
@@ -20,6 +21,11 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], known
     let mut branches: BTreeMap<&RepoName, BTreeSet<&str>> = BTreeMap::new();
     for input in &*links {
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
+        if ancestry::is_required(sources.manifest, &input.id)
+            && let Some(repo) = sources.manifest.repos.get(&link.repo)
+        {
+            branches.entry(&link.repo).or_default().insert(&repo.branch);
+        }
         match &link.want {
             Wanted::Sha(_) => {}
             Wanted::Branch(branch) => drop(branches.entry(&link.repo).or_default().insert(branch)),
@@ -48,6 +54,7 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], known
         };
         input.want = Some(want.map_err(|problem| Box::new(problem.into())));
     }
+    ancestry::check(sources, links, &answers).await;
     for input in links {
         hold_for_debt(sources.manifest, input, known);
     }

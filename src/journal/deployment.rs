@@ -76,9 +76,9 @@ pub(super) fn ended(
     let good = matches!(outcome, DeployOutcome::Deployed);
     ensure(!good || issued.is_some(), || "it was never issued".to_owned())?;
     head.deploying = None;
-    if matches!(outcome, DeployOutcome::Lost { .. }) {
-        // Nothing was issued, so it does not count.
-        head.upgrades.retain(|began| *began != started);
+    if purpose == DeployPurpose::Upgrade && issued.is_none() {
+        // It does not count, and it is the last: only one is in flight.
+        head.upgrades.pop();
     }
     if purpose == DeployPurpose::Upgrade
         && let Some(name) = deployment_phase(head)

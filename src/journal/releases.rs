@@ -15,6 +15,8 @@ pub struct Release {
     pub by: Actor,
     /// When the deployment started, or the service was adopted.
     pub started: Timestamp,
+    /// Whether the platform accepted the deployment.
+    pub issued: bool,
     /// When and how the deployment ended, if it did.
     pub ended: Option<(Timestamp, DeployOutcome)>,
 }
@@ -27,7 +29,7 @@ impl Release {
 
     /// Whether this event belongs to a release.
     pub fn includes(event: &Event) -> bool {
-        Self::begins(event) || matches!(event, Event::DeployEnded { .. })
+        Self::begins(event) || matches!(event, Event::DeployIssued { .. } | Event::DeployEnded { .. })
     }
 }
 
@@ -39,8 +41,13 @@ pub fn releases<'a>(events: impl IntoIterator<Item = &'a RecordedEvent>) -> Vec<
         match event {
             Event::DeployIntended { token, purpose, sha, images: _, saved_plan: _ } => {
                 let (sha, purpose, by) = (sha.clone(), Some(*purpose), by.clone());
-                releases.push(Release { sha, purpose, by, started: *at, ended: None });
+                releases.push(Release { sha, purpose, by, started: *at, issued: false, ended: None });
                 tokens.push(Some(token));
+            }
+            Event::DeployIssued { token, deployment: _ } => {
+                if let Some(last) = tokens.iter().rposition(|other| *other == Some(token)) {
+                    releases[last].issued = true;
+                }
             }
             Event::DeployEnded { token, outcome, revision: _ } => {
                 if let Some(last) = tokens.iter().rposition(|other| *other == Some(token)) {
@@ -50,7 +57,7 @@ pub fn releases<'a>(events: impl IntoIterator<Item = &'a RecordedEvent>) -> Vec<
             Event::Adopted { sha, images: _, revision: _ } => {
                 let ended = Some((*at, DeployOutcome::Deployed));
                 let (sha, by) = (sha.clone(), by.clone());
-                releases.push(Release { sha, purpose: None, by, started: *at, ended });
+                releases.push(Release { sha, purpose: None, by, started: *at, issued: true, ended });
                 tokens.push(None);
             }
             _ => {}

@@ -7,14 +7,16 @@ use jiff::Timestamp;
 
 use super::approvals;
 use super::civil::Instant;
-use super::definitions::{Definitions, NamedTable, unknown};
+use super::definitions::{Definitions, NamedTable, checked, unknown};
 use super::diagnostic::Diagnostic;
 use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{CalendarKeys, FreezeKeys, PolicyKeys, WindowKeys};
 use super::values::Text;
+use super::words::Ancestry;
 use crate::access::Access;
+use crate::domain::CalendarName;
 use crate::policy::{DailyLimit, Freeze, FreezeCause, Policy, SoakTime, Weekdays, Window, Zone};
 
 /// The hours of each calendar; `None` for a calendar with a mistake.
@@ -22,12 +24,27 @@ pub(super) type Calendars<'i> = BTreeMap<&'i str, Option<Window>>;
 
 /// The calendars of all files.
 pub(super) fn calendars<'i>(tables: &Definitions<'i, '_>) -> Calendars<'i> {
-    let hours = |it: &NamedTable<'i, '_>| {
-        let CalendarKeys { days, from, to, zone } = it.read()?;
-        let keys = WindowKeys { days, from, to, zone, ..WindowKeys::default() };
-        window(keys, it.key, &it.reader)
-    };
-    tables.iter().map(|(name, it)| (*name, hours(it))).collect()
+    tables.iter().map(|(name, it)| (*name, calendar(name, *it))).collect()
+}
+
+fn calendar(name: &str, it: NamedTable<'_, '_>) -> Option<Window> {
+    let CalendarKeys { days, from, to, zone } = it.read()?;
+    checked::<CalendarName>(name, &it)?;
+    let (Some(opens), Some(closes)) = (from.as_ref()?.value.0, to.as_ref()?.value.0) else { return None };
+    if opens == closes {
+        let message = format!("the calendar {} has no hours", quoted(name));
+        let help = "for every hour of a day, write `from = \"00:00\"` and `to = \"24:00\"`";
+        it.reader.error_with_help(it.key, message, "`from` and `to` are the same", help);
+        return None;
+    }
+    window(WindowKeys { days, from, to, zone, ..WindowKeys::default() }, it.key, &it.reader)
+}
+
+/// Whether a commit can soak in the hours of a calendar within half a year; the earliest time of holds is looked for over
+/// [`Policy::HORIZON_DAYS`], and the hours of two years differ a little.
+fn is_enough(hours: &Window, soak: u64) -> bool {
+    let days = |end: Timestamp| end.duration_since(Timestamp::UNIX_EPOCH).as_hours() / 24;
+    hours.after(Timestamp::UNIX_EPOCH, soak).is_some_and(|end| days(end) <= 183)
 }
 
 /// The policy of a table; `None` if it has a mistake.
@@ -37,7 +54,8 @@ pub(super) fn policy(
     access: &Access,
     calendars: &Calendars<'_>,
 ) -> Option<Arc<Policy>> {
-    let PolicyKeys { freeze, allow, max_per_day, soak, soak_hours, approvals, train } = it.read()?;
+    let PolicyKeys { freeze, allow, max_per_day, soak, soak_hours, ancestry, approvals, train } =
+        it.read()?;
     let rules = approvals.as_ref().map_or(0, |list| list.value.len());
     let approvals = approvals.into_iter().flat_map(|list| list.value);
     let approvals: Vec<_> = approvals.filter_map(|keys| approvals::rule(keys, access, &it.reader)).collect();
@@ -64,12 +82,14 @@ pub(super) fn policy(
     if declared != [freezes.len(), windows.len()] {
         return None;
     }
-    if let (None, Some(train)) = (&soak, &train) {
+    // A mistake in it was reported.
+    let names_soak = it.reader.table(it.raw)?.contains_key("soak");
+    if let (false, Some(train)) = (names_soak, &train) {
         let help = "say how long a commit soaks, like `soak = \"2h\"`";
         it.reader.error_with_help(train.span, "`train` without `soak`", "nothing soaks", help);
         return None;
     }
-    if let (None, Some(hours)) = (&soak, &soak_hours) {
+    if let (false, Some(hours)) = (names_soak, &soak_hours) {
         let help = "say how long a commit soaks, like `soak = \"8h\"`";
         it.reader.error_with_help(hours.span, "`soak-hours` without `soak`", "nothing soaks", help);
         return None;
@@ -82,7 +102,14 @@ pub(super) fn policy(
                 return None;
             };
             // Mistakes in a calendar were reported.
-            Some(hours.clone()?)
+            let hours = hours.clone()?;
+            if let Some(soak) = soak.as_ref().filter(|soak| !is_enough(&hours, soak.value.0.as_secs())) {
+                let message = format!("the calendar {} has too few hours for this soak", quoted(name.value));
+                let help = "a commit must be able to soak within half a year";
+                it.reader.error_with_help(soak.span, message, "takes more than half a year", help);
+                return None;
+            }
+            Some(hours)
         }
         None => None,
     };
@@ -98,7 +125,8 @@ pub(super) fn policy(
         }
         None => None,
     };
-    let policy = Policy { freezes, allow: windows, per_day, soak, approvals };
+    let on_branch = ancestry.is_some_and(|ancestry| ancestry.value == Ancestry::Branch);
+    let policy = Policy { freezes, allow: windows, on_branch, per_day, soak, approvals };
     if never_opens(&policy) {
         let message = format!("the policy {} never allows a deployment", quoted(name));
         let help = "leave a time of the week that no `freeze` covers and, if there is `allow`, one of its windows does";
@@ -163,7 +191,7 @@ fn window(keys: WindowKeys<'_>, at: Span, reader: &Reader<'_>) -> Option<Window>
         }
         None => Weekdays::parse("mon-sun")?,
     };
-    checked(Window::daily(days, from.value.0?, to.value.0?, zone), at, reader)
+    never_empty(Window::daily(days, from.value.0?, to.value.0?, zone), at, reader)
 }
 
 fn span(edges: (Instant, Instant), zone: Zone, at: Span, reader: &Reader<'_>) -> Option<Window> {
@@ -178,10 +206,10 @@ fn span(edges: (Instant, Instant), zone: Zone, at: Span, reader: &Reader<'_>) ->
             return None;
         }
     };
-    checked(window, at, reader)
+    never_empty(window, at, reader)
 }
 
-fn checked(
+fn never_empty(
     window: Result<Window, crate::policy::WindowError>,
     at: Span,
     reader: &Reader<'_>,

@@ -16,7 +16,7 @@ use super::root_tables::{AccessKeys, AuditKeys, BlobsKeys, CacheKeys, PersonKeys
 use super::source::Span;
 use super::values::{Count, Depth, Include, Script, Seconds, Text, Version};
 use super::variables::VariablePairs;
-use super::words::{Changes, CheckoutKind, LaunchType, PhaseType, PlatformKind};
+use super::words::{Ancestry, Changes, CheckoutKind, LaunchType, PhaseType, PlatformKind};
 use super::{commit::Branch, commit::Folder, image::Image};
 
 keys! {
@@ -178,6 +178,8 @@ keys! {
         soak: Seconds, "soak";
         /// The calendar of `[calendars]` whose hours alone count for `soak`. Default: every hour.
         soak_hours: Text<'i>, "soak-hours";
+        /// Where a commit must be: on the `branch` of its repository, and not older than what is live. Default: anywhere.
+        ancestry: Ancestry, "ancestry";
         /// The approvals that a commit needs before it runs.
         approvals: Vec<Located<ApprovalKeys<'i>>>, "approvals";
         /// Whether the stages before take no new commit while one is soaking there, so that one always soaks to the end.
@@ -190,7 +192,7 @@ keys! {
         days: Vec<Located<Days<'i>>>, "days";
         /// When the hours begin on each of the days.
         from: Clock, "from", required;
-        /// When they end: on the same day or, if that is not later than `from`, on the next.
+        /// When they end: on the same day or, if that is earlier than `from`, on the next.
         to: Clock, "to", required;
         /// The time zone of the hours, by its IANA name.
         zone: Zone, "zone", required;
@@ -228,7 +230,7 @@ keys! {
         days: Vec<Located<Days<'i>>>, "days";
         /// When it opens on each of the days.
         from: Clock, "from";
-        /// When it closes: on the same day or, if that is not later than `from`, on the next.
+        /// When it closes: on the same day or, if that is earlier than `from`, on the next.
         to: Clock, "to";
         /// When it opens: every week (`"fri 16:00"`) or once (`"2026-12-20 00:00"`).
         start: Edge, "start";

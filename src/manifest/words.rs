@@ -59,6 +59,12 @@ pub(super) enum Changes {
     Any,
 }
 
+/// The `ancestry` of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ancestry {
+    Branch,
+}
+
 macro_rules! words {
     ($($type:ident, $called:literal: $($word:literal => $variant:ident),+;)+) => {$(
         impl<'i> Value<'i> for $type {
@@ -86,6 +92,7 @@ words! {
     FleetKind, "kind of fleet": "process" => Process, "docker" => Docker, "ecs" => Ecs;
     Placement, "choice": "tenant" => Tenant, "build" => Build;
     Strategy, "strategy": "ordered" => Ordered, "together" => Together;
+    Ancestry, "choice": "branch" => Branch;
     Take, "choice": "newest" => Newest, "each" => Each;
     Part, "part": "author" => Author, "committer" => Committer, "merger" => Merger, "initiator" => Initiator;
     Gated, "choice": "run" => Run, "deployment" => Deployment;

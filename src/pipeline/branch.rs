@@ -76,6 +76,22 @@ impl BranchHistory {
         })
     }
 
+    /// Whether `sha` is older than `other`: contained in it, and another commit. `false` if that is not known, as between
+    /// two commits that came with the same merge.
+    pub fn is_older(&self, sha: &CommitSha, other: &CommitSha) -> bool {
+        let contained = match self.positions.get(sha) {
+            Some(Position::At(at)) => Some(*at),
+            Some(Position::Beside { merged_by, .. }) => *merged_by,
+            None => None,
+        };
+        let newest = match self.positions.get(other) {
+            Some(Position::At(at)) => Some(*at),
+            Some(Position::Beside { forked_from, .. }) => *forked_from,
+            None => None,
+        };
+        sha != other && contained.zip(newest).is_some_and(|(contained, newest)| contained >= newest)
+    }
+
     /// The first-parent commits that `sha` does not contain, newest first. All of them if nothing is known of `sha`.
     pub fn not_in(&self, sha: &CommitSha) -> &[CommitSha] {
         match self.positions.get(sha) {
@@ -83,5 +99,30 @@ impl BranchHistory {
             Some(Position::Beside { forked_from: Some(at), .. }) => &self.commits[..*at],
             Some(Position::Beside { forked_from: None, .. }) | None => &self.commits,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_is_what_another_commit_contains() {
+        let sha = |digit: char| CommitSha::new(digit.to_string().repeat(40)).unwrap();
+        let beside = |merged_by, forked_from| Position::Beside { merged_by, forked_from };
+        // `a` to `d` are on the branch. `b` merged `e`, which began at `d`; `f` began at `c` and is on another branch.
+        let others = [(sha('e'), beside(Some(1), Some(3))), (sha('f'), beside(None, Some(2)))];
+        let branch = BranchHistory::new(
+            "main".to_owned(),
+            ['a', 'b', 'c', 'd'].map(sha).to_vec(),
+            others.into_iter().collect(),
+        );
+        let older = [('b', 'a'), ('d', 'a'), ('e', 'a'), ('e', 'b'), ('d', 'e'), ('c', 'f'), ('d', 'f')];
+        for (one, other) in "abcdef".chars().flat_map(|one| "abcdef".chars().map(move |other| (one, other))) {
+            let on_branch = one < 'e' && other < 'e' && one > other;
+            let expected = on_branch || older.contains(&(one, other));
+            assert_eq!(branch.is_older(&sha(one), &sha(other)), expected, "{one} {other}");
+        }
+        assert!(!branch.is_older(&sha('9'), &sha('a')) && !branch.is_older(&sha('a'), &sha('9')));
     }
 }

@@ -62,7 +62,7 @@ impl VerifiedCommit {
         };
         let (mut counted, mut start) = (0, self.at);
         for Pause { from, to } in clock.pauses() {
-            counted += hours.seconds_in(Span { start, end: soak.now.min(*from) });
+            counted += hours.seconds_in(Span { start, end: soak.now.min(from) });
             start = start.max(to.unwrap_or(soak.now));
         }
         counted + hours.seconds_in(Span { start, end: soak.now })

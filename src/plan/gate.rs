@@ -29,7 +29,7 @@ pub struct Gates {
     /// The links that freezes by hand apply to.
     by_link: BTreeMap<LinkId, Arc<Gate>>,
     /// The links that have had as many deployments today as their policies allow.
-    limited: BTreeMap<LinkId, Option<ClosedGate>>,
+    limited: BTreeMap<LinkId, ClosedGate>,
     unattended: bool,
 }
 
@@ -39,18 +39,18 @@ struct Gate {
     rollback: Option<ClosedGate>,
 }
 
-/// A deployment that is to begin.
+/// A deployment that has not begun.
 #[derive(Clone, Copy, Debug)]
-pub struct Beginning<'a> {
+pub struct PendingDeployment<'a> {
     /// The link.
     pub link: &'a LinkId,
     /// Why it is deployed.
     pub purpose: DeployPurpose,
     /// The commit; `None` if it does not matter, since there are no consents.
     pub sha: Option<&'a CommitSha>,
-    /// When upgrades of the link began before: [`Head::upgrades`].
+    /// When upgrades of the link began that count: [`crate::domain::Head::settled_upgrades`].
     pub upgrades: &'a [Timestamp],
-    /// When it is to begin.
+    /// When it would begin.
     pub now: Timestamp,
     /// Whether a job or a schedule runs katkit.
     pub unattended: bool,
@@ -60,8 +60,8 @@ pub struct Beginning<'a> {
 ///
 /// A repair waits at freezes and windows if it is unattended, and passes if a user runs katkit. An override counts for
 /// the upgrade to its commit.
-pub fn gate(manifest: &Manifest, consents: &[Consent], beginning: Beginning<'_>) -> Option<ClosedGate> {
-    let Beginning { link, purpose, sha, upgrades, now, unattended } = beginning;
+pub fn gate(manifest: &Manifest, consents: &[Consent], pending: PendingDeployment<'_>) -> Option<ClosedGate> {
+    let PendingDeployment { link, purpose, sha, upgrades, now, unattended } = pending;
     let named = manifest.policy_of(link);
     let (name, policy) = (named.map(|(name, _)| name), named.map(|(_, policy)| policy));
     let policy = match policy.unwrap_or(&Policy::default()).with_freezes(consents, link) {
@@ -81,9 +81,7 @@ pub fn gate(manifest: &Manifest, consents: &[Consent], beginning: Beginning<'_>)
 }
 
 impl Gates {
-    /// The gates of `links` at `now`, each with the upgrades of [`Head::upgrades`].
-    ///
-    /// [`Head::upgrades`]: crate::domain::Head::upgrades
+    /// The gates of `links` at `now`, each with its [`crate::domain::Head::settled_upgrades`].
     pub fn at<'a>(
         manifest: &Manifest,
         consents: &[Consent],
@@ -133,11 +131,10 @@ impl Gates {
             let Some((name, policy)) = manifest.policy_of(link).filter(|_| !upgrades.is_empty()) else {
                 continue;
             };
-            if let Some(limited) = policy.with_daily_limit(upgrades, now) {
-                let frozen = limited.with_freezes(consents, link).unwrap_or(limited);
-                let closed = frozen.deployment(now).map(|closed| ClosedGate::of(Some(name), closed));
-                self.limited.insert(link.clone(), closed);
-            }
+            let frozen = policy.with_freezes(consents, link);
+            let limited = frozen.as_ref().unwrap_or(policy).with_daily_limit(upgrades, now);
+            let closed = limited.and_then(|limited| limited.deployment(now));
+            self.limited.extend(closed.map(|closed| (link.clone(), ClosedGate::of(Some(name), closed))));
         }
     }
 
@@ -146,7 +143,7 @@ impl Gates {
         let of_policy = || self.by_policy.get(manifest.policy_of(link)?.0);
         let gate = self.by_link.get(link).or_else(of_policy)?;
         match purpose {
-            DeployPurpose::Upgrade => self.limited.get(link).unwrap_or(&gate.deployment).as_ref(),
+            DeployPurpose::Upgrade => self.limited.get(link).or(gate.deployment.as_ref()),
             DeployPurpose::Repair => gate.deployment.as_ref().filter(|_| self.unattended),
             DeployPurpose::Rollback => gate.rollback.as_ref(),
         }
@@ -213,7 +210,9 @@ impl ClosedGate {
                 format!("run `katkit apply {link}` then; `katkit thaw {freeze}` ends the freeze")
             }
             (Some(freeze), None) => format!("`katkit thaw {freeze}` ends the freeze"),
-            (None, Some(_)) if self.reasons.iter().all(is_limit) => format!("run `katkit apply {link}` then"),
+            (None, Some(_)) if self.reasons.iter().all(is_limit) => format!(
+                "run `katkit apply {link}` then; `katkit override {link} COMMIT --gate max-per-day` lets it begin today"
+            ),
             (None, Some(_)) => {
                 format!("run `katkit apply {link}` then; `katkit calendar {link}` lists the windows")
             }

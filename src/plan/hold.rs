@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{HoldReason, Problem};
-use crate::domain::{CommitSha, PhaseName};
+use crate::domain::{CommitSha, PhaseName, PolicyName};
 use crate::policy::Moment;
 
 /// A link, or a part of it, that the plan leaves where it is.
@@ -97,5 +97,47 @@ impl HoldScope {
     /// Whether the whole run is held.
     pub fn is_link(&self) -> bool {
         *self == Self::Link
+    }
+}
+
+impl HoldReason {
+    /// When the condition itself is met, if the text tells it.
+    pub(super) fn ends(&self) -> Option<&Moment> {
+        match self {
+            Self::Frozen { until, .. } | Self::FrozenByHand { until, .. } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// The policy whose condition is not met.
+    pub fn policy(&self) -> Option<&PolicyName> {
+        match self {
+            Self::Frozen { policy, .. }
+            | Self::OutsideWindows { policy, .. }
+            | Self::DailyLimit { policy, .. }
+            | Self::Soaking { policy, .. }
+            | Self::Unapproved { policy, .. }
+            | Self::Ancestry { policy, .. }
+            | Self::Train { policy, .. } => Some(policy),
+            _ => None,
+        }
+    }
+
+    /// Whether a policy, or what an actor decided, is the reason.
+    pub(super) fn is_of_policy(&self) -> bool {
+        let is_consent =
+            matches!(self, Self::FrozenByHand { .. } | Self::Rejected { .. } | Self::Owed { .. });
+        // Nobody waits for a commit to come onto the branch: another is wanted.
+        is_consent || self.policy().is_some() && !matches!(self, Self::Ancestry { .. })
+    }
+
+    /// Whether the hold ends once another process is done with the link.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::LeaseHeld { .. })
+    }
+
+    /// Whether this is an error, so that the command exits with 1.
+    pub fn is_error(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
     }
 }

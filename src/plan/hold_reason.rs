@@ -155,6 +155,19 @@ pub enum HoldReason {
         /// The branch.
         branch: String,
     },
+    /// The commit that the manifest wants is not on the branch of its repository, or older than what is live, although
+    /// the policy of the tenant asks for more.
+    Ancestry {
+        /// The policy.
+        policy: PolicyName,
+        /// The commit.
+        sha: CommitSha,
+        /// The branch.
+        branch: String,
+        /// What is live, if the commit is older than that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        live: Option<CommitSha>,
+    },
     /// The pinned commit is older than the live one.
     OlderThanLive {
         /// The pinned commit.
@@ -278,6 +291,14 @@ impl HoldReason {
             Self::NotOnBranch { sha, branch } => {
                 format!("{} is not in the first-parent history of `{branch}`", sha.short())
             }
+            Self::Ancestry { policy, sha, branch, live: None } => {
+                format!("{} is not on the branch `{branch}`, as the policy `{policy}` requires", sha.short())
+            }
+            Self::Ancestry { policy, sha, branch: _, live: Some(live) } => format!(
+                "{} is older than {}, which is live, and the policy `{policy}` allows no way back but a rollback",
+                sha.short(),
+                live.short()
+            ),
             Self::OlderThanLive { sha, live } => {
                 format!("the link is pinned to {}, but {} is live, which is newer", sha.short(), live.short())
             }
@@ -293,13 +314,15 @@ impl HoldReason {
                 format!("{by} froze deployments until {until} (freeze {freeze}){why}")
             }
             Self::DailyLimit { policy, count, why } => {
-                let begun = if *count == 1 {
-                    "deployment a day, which has begun"
-                } else {
-                    "deployments a day, which have begun"
-                };
                 let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-                format!("the policy `{policy}` allows {count} {begun}{why}")
+                match count {
+                    1 => {
+                        format!("the policy `{policy}` allows 1 deployment a day, and today's has begun{why}")
+                    }
+                    _ => format!(
+                        "the policy `{policy}` allows {count} deployments a day, and all {count} have begun today{why}"
+                    ),
+                }
             }
             Self::OutsideWindows { policy, opens: Some(_) } => {
                 format!("no deployment window of the policy `{policy}` is open")
@@ -321,44 +344,6 @@ impl HoldReason {
             _ => return None,
         };
         Some(format!("katkit release {at} {}", sha.short()))
-    }
-
-    /// When the condition itself is met, if the text tells it.
-    pub(super) fn ends(&self) -> Option<&Moment> {
-        match self {
-            Self::Frozen { until, .. } | Self::FrozenByHand { until, .. } => Some(until),
-            _ => None,
-        }
-    }
-
-    /// The policy whose condition is not met.
-    pub fn policy(&self) -> Option<&PolicyName> {
-        match self {
-            Self::Frozen { policy, .. }
-            | Self::OutsideWindows { policy, .. }
-            | Self::DailyLimit { policy, .. }
-            | Self::Soaking { policy, .. }
-            | Self::Unapproved { policy, .. }
-            | Self::Train { policy, .. } => Some(policy),
-            _ => None,
-        }
-    }
-
-    /// Whether a policy, or what an actor decided, is the reason.
-    pub(super) fn is_of_policy(&self) -> bool {
-        let is_consent =
-            matches!(self, Self::FrozenByHand { .. } | Self::Rejected { .. } | Self::Owed { .. });
-        is_consent || self.policy().is_some()
-    }
-
-    /// Whether the hold ends once another process is done with the link.
-    pub fn is_elsewhere(&self) -> bool {
-        matches!(self, Self::LeaseHeld { .. })
-    }
-
-    /// Whether this is an error, so that the command exits with 1.
-    pub fn is_error(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
     }
 }
 

@@ -6,8 +6,8 @@ use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
 use super::{
-    ApprovalBasis, Beginning, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, Renamed, Step, debt,
-    deploy, gate, moved, quarantine, rejection, requests,
+    ApprovalBasis, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, PendingDeployment, Renamed,
+    Step, debt, deploy, gate, moved, quarantine, rejection, requests,
 };
 use crate::domain::{
     CommitSha, Consent, DeployPurpose, Event, GateName, Generation, Head, Phase, PhaseStatus, Request,
@@ -196,15 +196,15 @@ fn drafted<'a>(
     let gate = match plan.waived.is_empty() {
         true => gates.closed(manifest, &input.id, DeployPurpose::Upgrade).cloned(),
         false => {
-            let beginning = Beginning {
+            let pending = PendingDeployment {
                 link: &input.id,
                 purpose: DeployPurpose::Upgrade,
                 sha: plan.want.as_ref(),
-                upgrades: &head.upgrades,
+                upgrades: head.settled_upgrades(),
                 now,
                 unattended: all.unattended,
             };
-            gate(manifest, &all.consents, beginning)
+            gate(manifest, &all.consents, pending)
         }
     };
     let holds_run = unapproved.as_ref().is_some_and(|unapproved| unapproved.holds_run);

@@ -37,7 +37,7 @@ pub use arrival::{Arrival, Goal, arrival, is_repair, lasting, obstacle};
 pub use compare::difference;
 pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};
 pub use debt::{Debt, debt};
-pub use gate::{Beginning, ClosedGate, Gates, gate};
+pub use gate::{ClosedGate, Gates, PendingDeployment, gate};
 pub use hold::{Hold, HoldScope};
 pub use hold_reason::HoldReason;
 pub use input::{
@@ -53,7 +53,7 @@ pub use step::{CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step, StepRe
 /// Decides what must happen so that every link runs the commit that the manifest wants.
 pub fn plan(input: &PlanInput<'_>) -> Plan {
     let claims = claim::Claims::of(input);
-    let links = input.links.iter().map(|link| (&link.id, link.head.upgrades.as_slice()));
+    let links = input.links.iter().map(|link| (&link.id, link.head.settled_upgrades()));
     let gates = Gates::at(input.manifest, &input.consents, links, (input.now, input.unattended));
     let mut links = Vec::new();
     let mut up_to_date = 0;

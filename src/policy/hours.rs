@@ -1,4 +1,4 @@
-//! How many hours of a window have passed: times that count only in working hours, for example.
+//! Counts the hours of a window, for what goes on only in working hours.
 //!
 //! Across a change of clocks, a window is read as short as its times can mean, so that nothing counts too much.
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::moment::Moment;
 use super::span::{Reading, Span};
-use super::verdict::Policy;
+use super::verdict::{Freeze, FreezeCause, Policy};
 use super::window::Window;
 use super::zone::Zone;
 
@@ -50,11 +50,16 @@ impl Policy {
         next.min()
     }
 
-    /// The zone for times that concern the whole policy: that of its first window or else of its daily limit.
+    /// The zone for times that concern the whole policy: that of the first of its freezes, windows, daily limit and
+    /// calendar; otherwise that of a freeze by hand.
     pub fn zone(&self) -> Zone {
-        let windows = self.freezes.iter().map(|freeze| &freeze.window).chain(&self.allow);
-        let of_limit = self.per_day.iter().map(|limit| &limit.zone);
-        windows.map(Window::zone).chain(of_limit).next().cloned().unwrap_or(Zone::UTC)
+        let is_rule = |freeze: &&Freeze| freeze.cause == FreezeCause::Rule;
+        let rules = self.freezes.iter().filter(is_rule).map(|freeze| freeze.window.zone());
+        let own = rules.chain(self.allow.iter().map(Window::zone));
+        let own = own.chain(self.per_day.iter().map(|limit| &limit.zone));
+        let hours = self.soak.iter().filter_map(|soak| soak.hours.as_ref());
+        let all = own.chain(hours.map(Window::zone)).chain(self.freezes.iter().map(|it| it.window.zone()));
+        all.cloned().next().unwrap_or(Zone::UTC)
     }
 
     fn horizon(from: Timestamp) -> Option<Timestamp> {

@@ -18,6 +18,8 @@ pub struct Policy {
     pub freezes: Vec<Freeze>,
     /// When something may be deployed; at any time if there are none.
     pub allow: Vec<Window>,
+    /// Whether a commit must be on the branch of its repository, and not older than what is live.
+    pub on_branch: bool,
     /// How many deployments of a link may begin on one day.
     pub per_day: Option<DailyLimit>,
     /// How long a commit of a pipeline must have been live and verified in the stages before.
@@ -91,7 +93,7 @@ pub struct Closed {
     pub first: Condition,
     /// The other conditions that are not met.
     pub others: Vec<Condition>,
-    /// The earliest time at which all conditions are met, in the zone of the policy's first window. `None` if that is
+    /// The earliest time at which all conditions are met, in the zone of the policy. `None` if that is
     /// more than [`Policy::HORIZON_DAYS`] away, or never.
     pub opens: Option<Moment>,
 }

@@ -8,7 +8,7 @@ use super::history::{deployments, history};
 use super::journal_pages::EventRange;
 use crate::domain::{DeployPurpose, LinkId};
 use crate::estate::Estate;
-use crate::plan::{self, Beginning, HoldScope};
+use crate::plan::{self, HoldScope, PendingDeployment};
 use crate::state::StateError;
 use crate::views::{HeldRelease, Replay};
 
@@ -32,9 +32,9 @@ pub async fn replay(estate: &Estate, links: &[LinkId], since: Timestamp) -> Resu
         let Some(purpose) = release.purpose else { continue };
         let upgrades = began.entry(link.clone()).or_default();
         let (now, unattended) = (release.started, !release.by.is_person());
-        let beginning = Beginning { link: &link, purpose, sha: None, upgrades, now, unattended };
-        let gate = plan::gate(estate.manifest(), &[], beginning);
-        if purpose == DeployPurpose::Upgrade {
+        let pending = PendingDeployment { link: &link, purpose, sha: None, upgrades, now, unattended };
+        let gate = plan::gate(estate.manifest(), &[], pending);
+        if purpose == DeployPurpose::Upgrade && (release.issued || release.ended.is_none()) {
             upgrades.push(now);
         }
         if now < since {

@@ -157,7 +157,7 @@ impl RecordedLinks {
             StatusDepth::Record | StatusDepth::Branches => None,
             StatusDepth::Plan => Some(check(estate, targets, unattended).await?),
         };
-        let links = self.heads.iter().map(|(id, head)| (id, head.upgrades.as_slice()));
+        let links = self.heads.iter().map(|(id, head)| (id, head.settled_upgrades()));
         let now = estate.clock.now();
         let gates = Gates::at(estate.manifest(), &self.consents, links, (now, unattended));
         Ok(StatusFacts { record: self, contained, gates, checked, forgotten })

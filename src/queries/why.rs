@@ -163,7 +163,11 @@ impl WhyFacts {
         let repo = self.loaded.manifest.repos.get(&pipeline.repo)?;
         let further = match found.branch.knows(sha) {
             true => None,
-            false => inventory::branch_history(&*estate.git, repo, found.branch.tip()?, sha).await.ok(),
+            false => {
+                inventory::branch_history(&*estate.git, repo, found.branch.tip()?, std::slice::from_ref(sha))
+                    .await
+                    .ok()
+            }
         };
         let branch = further.as_ref().unwrap_or(&found.branch);
         let state = CommitState::of(self.head(), branch, want, sha);

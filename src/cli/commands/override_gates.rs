@@ -20,9 +20,9 @@ Examples:
   katkit override prod/shop 3f2a9c1 --gate freeze --until 2h --why incident
   katkit override prod/shop --withdraw   End it, unless its commit has run
 
-While the commit is live, it owes what was waived of verified, soak and
-approvals: no other commit runs there until that is met, or someone else
-forgives it.")]
+While the commit is live, it owes verified, soak and approvals if they were
+waived: no other commit runs there until that is met, or someone else forgives
+it.")]
 pub(in crate::cli) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]

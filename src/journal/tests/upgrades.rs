@@ -42,15 +42,18 @@ fn repairs_and_rollbacks_are_not_counted() {
 #[test]
 fn an_upgrade_counts_from_its_intent_unless_nothing_was_issued() {
     let built = JournalBuilder::default().run('a').attempt("build", 1, Outcome::Succeeded);
-    let failed = DeployOutcome::Failed { reason: "no room".to_owned() };
-    let journal = built.deploy('a', DeployPurpose::Upgrade, failed);
+    let failed = || DeployOutcome::Failed { reason: "no room".to_owned() };
+    let lost = || DeployOutcome::Lost { evidence: "nothing was issued".to_owned() };
+    let journal = built.deploy('a', DeployPurpose::Upgrade, failed());
     let intended = journal.0.len() - 2;
-    assert_eq!(fold(&journal.0[..intended]).unwrap().upgrades.len(), 1);
-    assert_eq!(journal.head().upgrades.len(), 1);
-    let lost = DeployOutcome::Lost { evidence: "nothing was issued".to_owned() };
-    let mut journal = JournalBuilder(journal.0[..intended].to_vec());
-    journal = journal.then(Event::DeployEnded { token: token("d"), outcome: lost, revision: String::new() });
-    assert!(journal.head().upgrades.is_empty());
+    let head = fold(&journal.0[..intended]).unwrap();
+    assert_eq!((head.upgrades.len(), head.settled_upgrades().len()), (1, 0));
+    assert_eq!(journal.head().settled_upgrades().len(), 1);
+    for (issued, outcome) in [(0, failed()), (0, lost()), (1, failed()), (1, lost())] {
+        let journal = JournalBuilder(journal.0[..intended + issued].to_vec());
+        let end = Event::DeployEnded { token: token("d"), outcome, revision: String::new() };
+        assert_eq!(journal.then(end).head().upgrades.len(), issued);
+    }
 }
 
 #[test]

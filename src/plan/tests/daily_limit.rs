@@ -18,7 +18,7 @@ fn the_deployment_waits_for_the_next_day_and_the_phases_before_it_run() {
     assert_snapshot!(spent().plan(), @"
     start b
     run build: NotRunYet
-    ! `deploy` waits: the policy `office` allows 1 deployment a day, which has begun; not before Mon 2026-01-05 08:00 UTC
+    ! `deploy` waits: the policy `office` allows 1 deployment a day, and today's has begun; not before Mon 2026-01-05 08:00 UTC
     ");
     let mut tomorrow = spent();
     tomorrow.now = "2026-01-03T00:00:00Z".parse().unwrap();
@@ -43,13 +43,25 @@ fn another_deployment_may_begin_if_the_limit_allows_it() {
 }
 
 #[test]
+fn a_deployment_in_flight_does_not_count_against_itself() {
+    let world = World::wants('b').live('a').with_a_daily_limit(1);
+    let world = world.started('b').attempted("build", 1, Outcome::Succeeded);
+    let assumed_lost = world.deployment_in_flight('b').left_by_the_dead();
+    assert_snapshot!(assumed_lost.plan(), @"
+    finalize b
+    Upgrade to b
+    run verify: NotRunYet
+    ");
+}
+
+#[test]
 fn a_repair_passes() {
     let world = spent().running('c').unattended();
     assert_snapshot!(world.plan(), @"
     start b
     run build: NotRunYet
     Repair to a
-    ! `deploy` waits: the policy `office` allows 1 deployment a day, which has begun; not before Mon 2026-01-05 08:00 UTC
+    ! `deploy` waits: the policy `office` allows 1 deployment a day, and today's has begun; not before Mon 2026-01-05 08:00 UTC
     ");
 }
 

@@ -106,7 +106,7 @@ fn verdict(policy: &PolicyCalendar<'_>, from: Timestamp, style: Style) -> String
     let limit = per_day.map(|DailyLimit { count, zone, why }| {
         let deployments = if *count == 1 { "deployment" } else { "deployments" };
         let why = why.as_ref().map(|why| format!(": {}", visible(why))).unwrap_or_default();
-        hang("  ", 2, &format!("at most {count} {deployments} of a link a day in {zone}{why}"), style)
+        hang("  ", 2, &format!("at most {count} {deployments} per link and day ({zone}){why}"), style)
     });
     verdict + &limit.unwrap_or_default()
 }

@@ -50,7 +50,7 @@ impl fmt::Display for DeploymentsText<'_> {
             writeln!(f, "{}", style.paint(TextStyle::Bold, &header))?;
         }
         for (id, release) in deployments {
-            let Release { sha, purpose, by, started, ended } = release;
+            let Release { sha, purpose, by, started, issued: _, ended } = release;
             let (mut id, by) = (id.to_string(), visible(&by.name));
             let outcome = match ended {
                 None => "in progress".to_owned(),

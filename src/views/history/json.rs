@@ -143,7 +143,7 @@ pub struct ReleaseJson<'a> {
 }
 
 impl<'a> From<&'a (LinkId, Release)> for ReleaseJson<'a> {
-    fn from((link, Release { sha, purpose, by, started, ended }): &'a (LinkId, Release)) -> Self {
+    fn from((link, Release { sha, purpose, by, started, issued: _, ended }): &'a (LinkId, Release)) -> Self {
         Self {
             link: link.to_string(),
             sha: sha.as_str(),

@@ -128,6 +128,8 @@ pub enum HoldKindJson {
     NotOnBranch,
     /// The pinned commit is older than the live one.
     OlderThanLive,
+    /// The commit is not on the branch, or older than what is live, and the policy of the tenant asks for more.
+    Ancestry,
     /// The record of the link's old name cannot be moved yet.
     MoveWaits,
     /// A freeze of the policy is in force.
@@ -232,6 +234,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
                 (Kind::LeftBranch, next.as_ref(), None, None)
             }
             HoldReason::NotOnBranch { sha, branch: _ } => (Kind::NotOnBranch, Some(sha), None, None),
+            HoldReason::Ancestry { sha, .. } => (Kind::Ancestry, Some(sha), None, None),
             HoldReason::OlderThanLive { sha, live: _ } => (Kind::OlderThanLive, Some(sha), None, None),
             HoldReason::MoveWaits { .. } => (Kind::MoveWaits, None, None, None),
             HoldReason::Frozen { .. } => (Kind::Frozen, None, None, None),

@@ -35,13 +35,13 @@ fn a_deployment_waits_for_the_next_day_after_its_build() {
     assert_snapshot!(shown(&world, ["apply", "--yes"]), @"
     dev/shop  <first> → <second>
       + run build  not run yet
-      ! held: `deploy` waits: the policy `calm` allows 1 deployment a day, which has begun: calm days; not before <day> <date> <hour> UTC
-          hint: run `katkit apply dev/shop` then
+      ! held: `deploy` waits: the policy `calm` allows 1 deployment a day, and today's has begun: calm days; not before <day> <date> <hour> UTC
+          hint: run `katkit apply dev/shop` then; `katkit override dev/shop COMMIT --gate max-per-day` lets it begin today
 
     Plan: 1 link to change (1 phase), 1 held, 0 up to date.
 
-    dev/shop  held: `deploy` waits: the policy `calm` allows 1 deployment a day, which has begun: calm days; not before <day> <date> <hour> UTC
-      hint: run `katkit apply dev/shop` then
+    dev/shop  held: `deploy` waits: the policy `calm` allows 1 deployment a day, and today's has begun: calm days; not before <day> <date> <hour> UTC
+      hint: run `katkit apply dev/shop` then; `katkit override dev/shop COMMIT --gate max-per-day` lets it begin today
 
     Applied: 0 links done, 1 held in <time>.
     ----- stderr -----
@@ -52,8 +52,8 @@ fn a_deployment_waits_for_the_next_day_after_its_build() {
     ");
     assert_snapshot!(shown(&world, ["why", "dev/shop"]), @"
     dev/shop
-    <second> is not live: `deploy` waits: the policy `calm` allows 1 deployment a day, which has begun: calm days; not before <day> <date> <hour> UTC.
-    hint: run `katkit apply dev/shop` then
+    <second> is not live: `deploy` waits: the policy `calm` allows 1 deployment a day, and today's has begun: calm days; not before <day> <date> <hour> UTC.
+    hint: run `katkit apply dev/shop` then; `katkit override dev/shop COMMIT --gate max-per-day` lets it begin today
 
       wanted      <second>, the tip of `main`
       deployed    <first> since <date> <hour> UTC, just now
@@ -65,7 +65,7 @@ fn a_deployment_waits_for_the_next_day_after_its_build() {
     ");
     assert_snapshot!(shown(&world, ["calendar", "--days", "1"]), @"
     calm (dev): open
-      at most 1 deployment of a link a day in UTC: calm days
+      at most 1 deployment per link and day (UTC): calm days
       no freezes or windows until <date> <hour> UTC
     ----- exit 0
     ");

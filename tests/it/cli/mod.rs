@@ -1,6 +1,7 @@
 //! Output and effects of each command, on real repositories.
 
 mod access;
+mod ancestry;
 mod approvals;
 mod asking;
 pub mod audit;

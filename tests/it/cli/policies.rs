@@ -342,6 +342,7 @@ allow = [{ days = ["mon-fri"], from = "09:00", to = "17:00", zone = "Europe/Berl
         ],
         "open": true,
         "opens": "2026-12-16T12:00:00Z",
+        "max_per_day": null,
         "entries": [
           {
             "kind": "window",

@@ -205,10 +205,28 @@ fn mistakes_in_calendars_are_reported() {
     katkit.toml:6: not a time of day
         write hours and minutes, from `"00:00"` to `"24:00"`
     "#);
-    assert_snapshot!(mistaken("from = '09:00'\nto = '09:00'\nzone = 'Berlin'\nstart = 'mon 08:00'"), @"
-    katkit.toml:8: unknown time zone `Berlin`, did you mean `Europe/Berlin`?
+    assert_snapshot!(mistaken("from = '09:00'\nzone = 'UTC'"), @"katkit.toml:5: missing key `to`");
+    assert_snapshot!(mistaken("from = '09:00'\nto = '09:00'\nzone = 'UTC'"), @r#"
+    katkit.toml:5: the calendar `working` has no hours
+        for every hour of a day, write `from = "00:00"` and `to = "24:00"`
+    "#);
+    assert_snapshot!(mistaken("days = ['sun']\nfrom = '09:00'\nto = '09:10'\nzone = 'UTC'"), @"
+    katkit.toml:3: the calendar `working` has too few hours for this soak
+        a commit must be able to soak within half a year
+    ");
+    assert_snapshot!(mistaken("from = '9'\nzone = 'Berlin'\nstart = 'mon 08:00'"), @r#"
+    katkit.toml:5: missing key `to`
+    katkit.toml:6: not a time of day
+        write hours and minutes, from `"00:00"` to `"24:00"`
+    katkit.toml:7: unknown time zone `Berlin`, did you mean `Europe/Berlin`?
         write its name in the IANA database, such as `Europe/Berlin` or `UTC`
-    katkit.toml:9: unknown key `start`
+    katkit.toml:8: unknown key `start`
         the keys of a calendar are `days`, `from`, `to` and `zone`
+    "#);
+    let soak = "soak = '400 d'\nsoak-hours = 'working hours'\n[calendars.'working hours']";
+    assert_snapshot!(policy(&format!("{soak}\nfrom = '09:00'\nto = '17:00'\nzone = 'UTC'")).complaints(), @"
+    katkit.toml:3: `400 d` is not a duration
+        a duration looks like `90s`, `20m` or `1h30m`
+    katkit.toml:5: `working hours` contains ' '; use letters, digits, `-`, `_` and `.`, starting with a letter or digit
     ");
 }

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use katkit::clock::Clock as _;
-use katkit::domain::{
-    Consent, DeployOutcome, DeployPurpose, Event, GateName, Head, LinkId, RecordedEvent, Token,
-};
+use katkit::domain::{Consent, DeployPurpose, Event, GateName, Head, LinkId, RecordedEvent, Token};
 
 use crate::decisions;
 use crate::world::World;
@@ -25,7 +23,7 @@ pub fn limit(seed: u64) -> Option<usize> {
 /// When the next day begins, if the limit for today is reached.
 pub fn ends(world: &World, head: &Head) -> Option<Timestamp> {
     let today = date(world.now());
-    let began = head.upgrades.iter().filter(|at| date(**at) == today).count();
+    let began = head.settled_upgrades().iter().filter(|at| date(**at) == today).count();
     let midnight = || today.tomorrow().ok()?.in_tz(ZONE).ok().map(|next| next.timestamp());
     limit(world.seed).filter(|limit| began >= *limit).and_then(|_| midnight())
 }
@@ -34,15 +32,15 @@ pub fn ends(world: &World, head: &Head) -> Option<Timestamp> {
 /// the head remembers of it.
 pub fn counts(world: &World, link: &LinkId, journal: &[RecordedEvent], consents: &[Consent]) {
     let Some(limit) = limit(world.seed) else { return };
-    // Nothing was issued under these.
-    let lost: BTreeSet<_> = journal.iter().filter_map(|recorded| lost(&recorded.event)).collect();
+    let ended: BTreeSet<_> = journal.iter().filter_map(|recorded| ended(&recorded.event)).collect();
+    let issued: BTreeSet<_> = journal.iter().filter_map(|recorded| issued(&recorded.event)).collect();
     let mut today = (Date::default(), 0);
     for RecordedEvent { at, event, .. } in journal {
         let Event::DeployIntended { token, purpose: DeployPurpose::Upgrade, sha, .. } = event else {
             continue;
         };
         let before = if today.0 == date(*at) { today.1 } else { 0 };
-        today = (date(*at), before + usize::from(!lost.contains(token)));
+        today = (date(*at), before + usize::from(issued.contains(token) || !ended.contains(token)));
         if before >= limit && !decisions::waives(consents, link, sha, *at, GateName::MaxPerDay) {
             let (sha, number) = (sha.short(), before + 1);
             world.violated(
@@ -53,9 +51,16 @@ pub fn counts(world: &World, link: &LinkId, journal: &[RecordedEvent], consents:
     }
 }
 
-fn lost(event: &Event) -> Option<&Token> {
+fn ended(event: &Event) -> Option<&Token> {
     match event {
-        Event::DeployEnded { token, outcome: DeployOutcome::Lost { .. }, .. } => Some(token),
+        Event::DeployEnded { token, .. } => Some(token),
+        _ => None,
+    }
+}
+
+fn issued(event: &Event) -> Option<&Token> {
+    match event {
+        Event::DeployIssued { token, .. } => Some(token),
         _ => None,
     }
 }

@@ -435,6 +435,7 @@ async fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                 | HoldReason::OutsideWindows { .. }
                 | HoldReason::LeftBranch { .. }
                 | HoldReason::NotOnBranch { .. }
+                | HoldReason::Ancestry { .. }
                 | HoldReason::OlderThanLive { .. }
                 | HoldReason::Unavailable(_) => false,
             };

@@ -13,11 +13,11 @@ const HOUR: u64 = 8;
 /// A day.
 const DAY: Duration = Duration::from_hours(24);
 
-/// The minutes after [`HOUR`] between which a soak counts, in every third scenario. With dice of its own, like the freeze.
+/// The minutes after [`HOUR`] between which a soak counts, in every second scenario. With dice of its own, like the freeze.
 fn minutes(seed: u64) -> Option<(u64, u64)> {
     let mut rng = fastrand::Rng::with_seed(seed ^ 0x0000_ca1e);
-    let start = rng.u64(0..15);
-    (rng.u32(0..3) == 0).then(|| (start, start + rng.u64(1..20)))
+    let start = rng.u64(0..10);
+    rng.bool().then(|| (start, start + rng.u64(5..40)))
 }
 
 /// The calendar in the manifest.
