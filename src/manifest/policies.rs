@@ -96,15 +96,14 @@ pub(super) fn policy(
     }
     let hours = match soak_hours {
         Some(named) => {
-            let name = Located { value: named.value.as_ref(), span: named.span };
-            let Some(hours) = calendars.get(name.value) else {
-                unknown("calendar", name, calendars.keys().copied(), &it.reader);
+            let Some(hours) = calendars.get(named.value) else {
+                unknown("calendar", named, calendars.keys().copied(), &it.reader);
                 return None;
             };
             // Mistakes in a calendar were reported.
             let hours = hours.clone()?;
             if let Some(soak) = soak.as_ref().filter(|soak| !is_enough(&hours, soak.value.0.as_secs())) {
-                let message = format!("the calendar {} has too few hours for this soak", quoted(name.value));
+                let message = format!("the calendar {} has too few hours for this soak", quoted(named.value));
                 let help = "a commit must be able to soak within half a year";
                 it.reader.error_with_help(soak.span, message, "takes more than half a year", help);
                 return None;

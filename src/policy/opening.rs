@@ -58,8 +58,9 @@ impl Policy {
         let own = rules.chain(self.allow.iter().map(Window::zone));
         let own = own.chain(self.per_day.iter().map(|limit| &limit.zone));
         let hours = self.soak.iter().filter_map(|soak| soak.hours.as_ref());
-        let all = own.chain(hours.map(Window::zone)).chain(self.freezes.iter().map(|it| it.window.zone()));
-        all.cloned().next().unwrap_or(Zone::UTC)
+        let mut all =
+            own.chain(hours.map(Window::zone)).chain(self.freezes.iter().map(|it| it.window.zone()));
+        all.next().cloned().unwrap_or(Zone::UTC)
     }
 
     fn horizon(from: Timestamp) -> Option<Timestamp> {
