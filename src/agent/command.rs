@@ -127,21 +127,21 @@ fn script(spec: &PhaseSpec, work: &WorkDirectory, folder: &Path) -> Result<Comma
     }
     match first_line(&path) {
         // Neither `#!` nor a binary: do what a shell would do.
-        PendingDeployment::Text => {
+        Beginning::Text => {
             let mut shell = Command::new("/bin/sh");
             shell.arg("./ci.sh");
             Ok(shell)
         }
-        PendingDeployment::Interpreter(name) if !Path::new(&name).exists() => {
+        Beginning::Interpreter(name) if !Path::new(&name).exists() => {
             let hint = if name.ends_with('\r') { "; the file has Windows line endings" } else { "" };
             let name = name.trim_end();
             Err(failed(format!("`{place}` needs the interpreter `{name}`, which does not exist here{hint}")))
         }
-        PendingDeployment::Interpreter(_) | PendingDeployment::Program => Ok(Command::new("./ci.sh")),
+        Beginning::Interpreter(_) | Beginning::Program => Ok(Command::new("./ci.sh")),
     }
 }
 
-enum PendingDeployment {
+enum Beginning {
     /// `#!` and this path.
     Interpreter(String),
     /// A binary.
@@ -149,19 +149,19 @@ enum PendingDeployment {
     Text,
 }
 
-fn first_line(path: &Path) -> PendingDeployment {
+fn first_line(path: &Path) -> Beginning {
     let mut head = Vec::new();
     // An unreadable file is run anyway: the system's error is clearer.
     if File::open(path).and_then(|file| file.take(256).read_to_end(&mut head)).is_err() {
-        return PendingDeployment::Program;
+        return Beginning::Program;
     }
     if let Some(rest) = head.strip_prefix(b"#!") {
         let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
         let path = line.trim_start_matches([' ', '\t']).split([' ', '\t']).next().unwrap_or_default();
-        return PendingDeployment::Interpreter(path.to_owned());
+        return Beginning::Interpreter(path.to_owned());
     }
-    if head.starts_with(b"\x7fELF") { PendingDeployment::Program } else { PendingDeployment::Text }
+    if head.starts_with(b"\x7fELF") { Beginning::Program } else { Beginning::Text }
 }
 
 /// The outcome of a command that the system refused to start.

@@ -59,7 +59,7 @@ pub enum Flaw {
         to: u64,
     },
     /// No prune explains where the journal begins.
-    PendingDeployment {
+    Beginning {
         /// The number of the first entry.
         entry: u64,
     },
@@ -134,7 +134,7 @@ impl fmt::Display for Flaw {
             Self::Cut { checkpoint, from, to } => {
                 write!(f, "entries {from} to {to} are missing, which checkpoint {checkpoint} covers")
             }
-            Self::PendingDeployment { entry } => {
+            Self::Beginning { entry } => {
                 write!(f, "it begins with entry {entry}, but no recorded prune cut what was before that")
             }
             Self::Moved { entry, from } => {

@@ -287,7 +287,7 @@ impl JournalCheck {
         if let Some(first) = self.first.filter(|first| !first.begins()) {
             // A prune that was killed may have left some of what it cut.
             match self.base.filter(|(through, _)| first.number <= through.saturating_add(1)) {
-                None => self.finding(Flaw::PendingDeployment { entry: first.number }),
+                None => self.finding(Flaw::Beginning { entry: first.number }),
                 Some((through, Some(chain)))
                     if first.number == through.saturating_add(1)
                         && first.previous.is_some_and(|previous| previous != chain) =>

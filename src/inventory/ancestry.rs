@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Sources;
 use super::pipelines::branch_history;
-use super::problem::{no_branch, problem};
+use super::problem::{problem, tip};
 use crate::domain::{CommitSha, LinkId, RepoName};
 use crate::git::{GitError, Tips};
 use crate::manifest::{Manifest, Repo, Wanted};
@@ -69,14 +69,7 @@ async fn branch(
     tips: &BTreeMap<&RepoName, Result<Tips, GitError>>,
     (want, live): (&CommitSha, Option<&CommitSha>),
 ) -> Branch {
-    let tip = match tips.get(name) {
-        Some(Ok(tips)) => match tips.get(&repo.branch) {
-            Some(tip) => tip.as_ref().map_err(problem)?,
-            None => return Err(no_branch(&repo.branch, name.as_str())),
-        },
-        Some(Err(error)) => return Err(problem(error)),
-        None => return Err(no_branch(&repo.branch, name.as_str())),
-    };
+    let tip = tip(tips, name, &repo.branch)?;
     let read = async {
         for sha in [tip, want] {
             sources.git.ensure(&repo.url, sha).await?;

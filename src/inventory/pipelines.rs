@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::Sources;
 use super::approvals;
 use super::candidates::Search;
-use super::problem::{no_branch, problem};
+use super::problem::{problem, tip};
 use crate::domain::{
     CommitSha, Consent, ConsentKind, Head, LinkId, Quarantine, RepoName, Request, RequestKind,
 };
@@ -74,17 +74,12 @@ pub(super) async fn resolve(
     }
     for (repo, members) in members {
         let Some(repository) = sources.manifest.repos.get(repo) else { continue };
-        let history = match tips.get(repo) {
-            Some(Ok(tips)) => match tips.get(&repository.branch) {
-                Some(Ok(tip)) => {
-                    let until = until(sources.manifest, links, &members, known);
-                    read(sources, repository, tip, until).await.map(Arc::new).map_err(|error| problem(&error))
-                }
-                Some(Err(error)) => Err(problem(error)),
-                None => Err(no_branch(&repository.branch, repo.as_str())),
-            },
-            Some(Err(error)) => Err(problem(error)),
-            None => Err(no_branch(&repository.branch, repo.as_str())),
+        let history = match tip(tips, repo, &repository.branch) {
+            Ok(tip) => {
+                let until = until(sources.manifest, links, &members, known);
+                read(sources, repository, tip, until).await.map(Arc::new).map_err(|error| problem(&error))
+            }
+            Err(problem) => Err(problem),
         };
         for at in members {
             let input = &mut links[at];

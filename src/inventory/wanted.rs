@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt};
 use super::Sources;
 use super::ancestry;
 use super::pipelines::{self, Known};
-use super::problem::{no_branch, problem};
+use super::problem::tip;
 use crate::domain::RepoName;
 use crate::git::{GitError, Repositories, Tips};
 use crate::manifest::{Manifest, Wanted};
@@ -42,14 +42,7 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], known
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
         let want = match &link.want {
             Wanted::Sha(sha) => Ok(sha.clone()),
-            Wanted::Branch(branch) => match answers.get(&link.repo) {
-                Some(Ok(tips)) => match tips.get(branch) {
-                    Some(tip) => tip.as_ref().cloned().map_err(problem),
-                    None => Err(no_branch(branch, link.repo.as_str())),
-                },
-                Some(Err(error)) => Err(problem(error)),
-                None => Err(no_branch(branch, link.repo.as_str())),
-            },
+            Wanted::Branch(branch) => tip(&answers, &link.repo, branch).cloned(),
             Wanted::Pipeline { .. } => continue,
         };
         input.want = Some(want.map_err(|problem| Box::new(problem.into())));

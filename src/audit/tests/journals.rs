@@ -113,7 +113,7 @@ fn each_removed_entry_is_named() {
         removed.remove(at);
         let number = at as u64 + 1;
         let expected = match number {
-            1 => Flaw::PendingDeployment { entry: 2 },
+            1 => Flaw::Beginning { entry: 2 },
             COUNT => Flaw::Cut { checkpoint: 3, from: COUNT, to: COUNT },
             _ => Flaw::Missing { from: number, to: number },
         };
@@ -190,7 +190,7 @@ fn what_a_recorded_prune_cut_is_not_missing() {
     assert_eq!(check.finish().pruned, 4, "entries that a checkpoint covers");
     assert_eq!(flaws(&cut(None), &promises[..2]), [], "an older katkit recorded no digest");
     assert_eq!(flaws(&cut(Some(digest("other"))), &[]), [Flaw::Changed { entry: 4, by: 5 }]);
-    assert_eq!(flaws(&cut(chain)[1..], &[]), [Flaw::PendingDeployment { entry: 6 }]);
+    assert_eq!(flaws(&cut(chain)[1..], &[]), [Flaw::Beginning { entry: 6 }]);
 }
 
 /// An attacker who can write to the record, but has no key, cannot explain away what a checkpoint covers.

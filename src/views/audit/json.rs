@@ -198,7 +198,7 @@ impl<'a> From<&'a Finding> for FlawJson<'a> {
             Flaw::Unchained { entry } => ("unchained", Some(*entry)),
             Flaw::Rewritten { from, .. } => ("rewritten", Some(*from)),
             Flaw::Cut { from, .. } => ("cut", Some(*from)),
-            Flaw::PendingDeployment { entry } => ("pending", Some(*entry)),
+            Flaw::Beginning { entry } => ("beginning", Some(*entry)),
             Flaw::Moved { entry, .. } => ("moved", Some(*entry)),
             Flaw::Head => ("head", None),
             Flaw::Beyond { entry } => ("beyond", Some(*entry)),
