@@ -1,6 +1,8 @@
 //! Applies with ports in memory. Links proceed while a fleet cannot remove its services.
 
 mod held_deployment;
+mod in_flight;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Hold, HoldReason, HoldScope, Unapproved};
-use crate::domain::{CommitSha, Consent, ConsentId, DeployPurpose, LinkId, PolicyName};
+use crate::domain::{CommitSha, Consent, ConsentId, DeployPurpose, Head, LinkId, PolicyName};
 use crate::manifest::Manifest;
 use crate::policy::{self, ByHand, Closed, Condition, FreezeCause, Moment, Policy};
 
@@ -48,7 +48,7 @@ pub struct PendingDeployment<'a> {
     pub purpose: DeployPurpose,
     /// The commit; `None` if it does not matter, since there are no consents.
     pub sha: Option<&'a CommitSha>,
-    /// When upgrades of the link began that count: [`crate::domain::Head::settled_upgrades`].
+    /// When upgrades of the link began that count: [`Head::settled_upgrades`].
     pub upgrades: &'a [Timestamp],
     /// When it would begin.
     pub now: Timestamp,
@@ -81,7 +81,7 @@ pub fn gate(manifest: &Manifest, consents: &[Consent], pending: PendingDeploymen
 }
 
 impl Gates {
-    /// The gates of `links` at `now`, each with its [`crate::domain::Head::settled_upgrades`].
+    /// The gates of `links` at `now`, each with its [`Head::settled_upgrades`].
     pub fn at<'a>(
         manifest: &Manifest,
         consents: &[Consent],
@@ -148,6 +148,26 @@ impl Gates {
             DeployPurpose::Rollback => gate.rollback.as_ref(),
         }
     }
+}
+
+/// Whether an override lets the open run of a link begin its deployment now.
+pub fn is_overridden(
+    manifest: &Manifest,
+    consents: &[Consent],
+    (link, head): (&LinkId, &Head),
+    (now, unattended): (Timestamp, bool),
+) -> bool {
+    let Some(sha) = head.open_run().map(|run| &run.sha) else { return false };
+    let pending = PendingDeployment {
+        link,
+        purpose: DeployPurpose::Upgrade,
+        sha: Some(sha),
+        upgrades: head.settled_upgrades(),
+        now,
+        unattended,
+    };
+    let is_waived = || !policy::waived(&manifest.access, consents, (link, sha), now).is_empty();
+    !consents.is_empty() && is_waived() && gate(manifest, consents, pending).is_none()
 }
 
 impl Gate {

@@ -295,7 +295,7 @@ impl HoldReason {
                 format!("{} is not on the branch `{branch}`, as the policy `{policy}` requires", sha.short())
             }
             Self::Ancestry { policy, sha, branch: _, live: Some(live) } => format!(
-                "{} is older than {}, which is live, and the policy `{policy}` allows no way back but a rollback",
+                "{} is older than {}, which is live, and the policy `{policy}` allows older commits only by a rollback",
                 sha.short(),
                 live.short()
             ),

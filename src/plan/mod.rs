@@ -37,7 +37,7 @@ pub use arrival::{Arrival, Goal, arrival, is_repair, lasting, obstacle};
 pub use compare::difference;
 pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};
 pub use debt::{Debt, debt};
-pub use gate::{ClosedGate, Gates, PendingDeployment, gate};
+pub use gate::{ClosedGate, Gates, PendingDeployment, gate, is_overridden};
 pub use hold::{Hold, HoldScope};
 pub use hold_reason::HoldReason;
 pub use input::{

@@ -74,6 +74,8 @@ pub struct StatusFacts {
     contained: BTreeMap<LinkId, Contained>,
     /// What holds deployments now.
     gates: Gates,
+    /// The links whose open runs are let through by overrides.
+    overridden: BTreeSet<LinkId>,
     /// What repositories and platforms add; only with [`StatusDepth::Plan`].
     pub checked: Option<Checked>,
     /// The number of forgotten links that were left out.
@@ -160,7 +162,12 @@ impl RecordedLinks {
         let links = self.heads.iter().map(|(id, head)| (id, head.settled_upgrades()));
         let now = estate.clock.now();
         let gates = Gates::at(estate.manifest(), &self.consents, links, (now, unattended));
-        Ok(StatusFacts { record: self, contained, gates, checked, forgotten })
+        let is_overridden = |id: &LinkId, head: &Head| {
+            plan::is_overridden(estate.manifest(), &self.consents, (id, head), (now, unattended))
+        };
+        let overridden = self.heads.iter().filter(|(id, head)| is_overridden(id, head));
+        let overridden = overridden.map(|(id, _)| id.clone()).collect();
+        Ok(StatusFacts { record: self, contained, gates, overridden, checked, forgotten })
     }
 
     /// Drops the links that left the manifest and are recorded as forgotten, except those in `named`.
@@ -177,6 +184,7 @@ impl StatusFacts {
         let RecordedLinks { loaded, heads, recorded_as, holders, requests, damage, .. } = &self.record;
         let links = heads.iter().map(|(id, head)| {
             let gate = self.gates.closed(&loaded.manifest, id, DeployPurpose::Upgrade);
+            let gate = gate.filter(|_| !self.overridden.contains(id));
             let asks = loaded.manifest.link(id).map(|(_, link)| &link.want);
             let resolved = self.checked.as_ref().and_then(|checked| checked.wants.get(id));
             let name = recorded_as.get(id).unwrap_or(id);

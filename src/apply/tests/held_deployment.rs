@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::session;
-use crate::apply::{HeldLease, Record, Session};
+use crate::apply::Session;
 use crate::blobs::{BlobKey, Blobs};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{
-    Check, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, Event, Handle, Head, LinkId, Outcome,
-    PhaseStatus, ReplicaStatus, RunOutcome, Token,
+    Check, CommitSha, DeployOutcome, DeploymentName, Handle, Head, LinkId, Outcome, PhaseStatus,
+    ReplicaStatus, RunOutcome,
 };
 use crate::estate::Estate;
 use crate::fleet::{Fleet, FleetError, Launch, ListedService, ServiceState};
@@ -65,8 +65,8 @@ impl Clock for Calendar {
 }
 
 /// During the freeze.
-const SATURDAY: &str = "2026-01-03T12:00:00Z";
-const TUESDAY: &str = "2026-01-06T12:00:00Z";
+pub(super) const SATURDAY: &str = "2026-01-03T12:00:00Z";
+pub(super) const TUESDAY: &str = "2026-01-06T12:00:00Z";
 
 /// Every phase succeeds at once.
 #[derive(Debug)]
@@ -159,18 +159,18 @@ impl Platform for InstantPlatform {
 }
 
 /// A session with a clock that the test sets.
-struct Office {
-    session: Arc<Session>,
+pub(super) struct Office {
+    pub(super) session: Arc<Session>,
     clock: Arc<Calendar>,
 }
 
 impl Office {
-    fn on(&self, day: &str) {
+    pub(super) fn on(&self, day: &str) {
         *self.clock.now.lock().unwrap() = day.parse().unwrap();
     }
 }
 
-fn office(resumed: DeployOutcome) -> Office {
+pub(super) fn office(resumed: DeployOutcome) -> Office {
     let estate = Estate::in_memory(MANIFEST);
     let (name, tenant) = estate.manifest().tenants.first_key_value().unwrap();
     let fleet: Arc<dyn Fleet> = Arc::new(InstantFleet(Arc::clone(&estate.blobs)));
@@ -185,21 +185,31 @@ fn office(resumed: DeployOutcome) -> Office {
     Office { session: session(estate, Arc::default()), clock }
 }
 
-fn link() -> LinkId {
+pub(super) fn link() -> LinkId {
     "dev/web".parse().unwrap()
 }
 
-fn sha() -> CommitSha {
+pub(super) fn sha() -> CommitSha {
     CommitSha::new("a".repeat(40)).unwrap()
 }
 
-async fn head(session: &Session) -> Head {
+pub(super) async fn head(session: &Session) -> Head {
     let heads = session.estate().state.heads(None).await.unwrap();
     heads.into_iter().next().map(|(_, head)| head).unwrap_or_default()
 }
 
 /// The plan for the recorded state.
-async fn planned(session: &Session) -> Plan {
+pub(super) async fn planned(session: &Session) -> Plan {
+    let runs = |head: &Head| if head.deployed.is_some() { Observed::AsDeployed } else { Observed::Absent };
+    planned_for(session, sha(), runs).await
+}
+
+/// The same for another commit, and with something else that runs.
+pub(super) async fn planned_for(
+    session: &Session,
+    want: CommitSha,
+    runs: impl Fn(&Head) -> Observed,
+) -> Plan {
     let (head, manifest) = (head(session).await, session.estate().manifest());
     let facts = CommitFacts {
         workflow: Arc::clone(&manifest.workflows["standard"]),
@@ -218,7 +228,7 @@ async fn planned(session: &Session) -> Plan {
         pipeline: None,
         waits: None,
         id: link(),
-        observed: if head.deployed.is_some() { Observed::AsDeployed } else { Observed::Absent },
+        observed: runs(&head),
         head: Box::new(head),
         renamed: None,
         damage: None,
@@ -226,7 +236,7 @@ async fn planned(session: &Session) -> Plan {
         lease: None,
         requests: Vec::new(),
         forbidden: Vec::new(),
-        want: Some(Ok(sha())),
+        want: Some(Ok(want)),
         watched: None,
         facts: Some(Ok(Arc::new(facts))),
     };
@@ -242,14 +252,14 @@ async fn planned(session: &Session) -> Plan {
     })
 }
 
-async fn apply(session: &Arc<Session>, plan: Plan) -> LinkResult {
+pub(super) async fn apply(session: &Arc<Session>, plan: Plan) -> LinkResult {
     let mut summary = crate::apply::apply(session, plan, 1).await;
     assert_eq!((summary.links.len(), &summary.broken), (1, &Vec::new()), "{summary:?}");
     summary.links.remove(0).result
 }
 
 /// The status of each phase of the run, and how it ended.
-fn statuses(head: &Head) -> (Vec<PhaseStatus>, Option<RunOutcome>) {
+pub(super) fn statuses(head: &Head) -> (Vec<PhaseStatus>, Option<RunOutcome>) {
     let run = head.run.as_ref().unwrap();
     (run.phases.iter().map(|phase| phase.status).collect(), run.ended.map(|(_, outcome)| outcome))
 }
@@ -327,57 +337,4 @@ async fn no_phase_runs_behind_a_deployment_that_the_gate_refused_for_a_moment() 
         assert!(matches!(&result, LinkResult::Done { deployed: Some(live) } if *live == sha()), "{result:?}");
     }
     assert!(refused > 0, "the gate was never closed at the intent alone");
-}
-
-/// Another process issued the deployment before the freeze began, and died.
-async fn in_flight(resumed: DeployOutcome) -> Office {
-    let office = office(resumed);
-    let session = &office.session;
-    apply(session, planned(session).await).await;
-    let estate = session.estate();
-    let held = HeldLease::acquire(&estate.state, &link(), &session.executor.owner, None).await.unwrap();
-    let (state, clock) = (Arc::clone(&estate.state), Arc::clone(&estate.clock));
-    let mut record =
-        Record::open(state, clock, link(), held.epoch, "ana".into(), head(session).await).await.unwrap();
-    let intended = Event::DeployIntended {
-        token: Token("t".to_owned()),
-        purpose: DeployPurpose::Upgrade,
-        sha: sha(),
-        images: [("web".to_owned(), format!("acme/web:{}", sha()))].into_iter().collect(),
-        saved_plan: None,
-    };
-    record.record(intended).await.unwrap();
-    held.release().await;
-    office
-}
-
-#[tokio::test]
-async fn a_deployment_in_flight_that_failed_ends_the_run_although_it_is_held() {
-    use PhaseStatus::{Failed, Pending, Succeeded};
-    let office = in_flight(DeployOutcome::Failed { reason: "no such image".to_owned() }).await;
-    let session = &office.session;
-    let result = apply(session, planned(session).await).await;
-    let LinkResult::Failed(failure) = result else { panic!("{result:?}") };
-    assert_eq!((failure.step.as_str(), failure.reason.as_str()), ("deploy", "no such image"));
-    let failed = head(session).await;
-    assert_eq!(statuses(&failed), (vec![Succeeded, Failed, Pending], Some(RunOutcome::Failed)));
-    assert!(!planned(session).await.has_steps());
-}
-
-#[tokio::test]
-async fn after_a_deployment_in_flight_that_succeeded_the_next_apply_runs_the_phases_behind_it() {
-    use PhaseStatus::{Pending, Succeeded};
-    let office = in_flight(DeployOutcome::Deployed).await;
-    let session = &office.session;
-    let result = apply(session, planned(session).await).await;
-    let LinkResult::Held { deployed: Some(live), reason, hint: Some(hint) } = &result else {
-        panic!("{result:?}")
-    };
-    assert_eq!(*live, sha());
-    assert_eq!(reason, "the phases after the deployment have not run");
-    assert_eq!(hint, "`katkit apply dev/web` runs them");
-    assert_eq!(statuses(&head(session).await), (vec![Succeeded, Succeeded, Pending], None));
-    let result = apply(session, planned(session).await).await;
-    assert!(matches!(result, LinkResult::Done { .. }), "{result:?}");
-    assert_eq!(statuses(&head(session).await), (vec![Succeeded; 3], Some(RunOutcome::Succeeded)));
 }

@@ -54,7 +54,7 @@ fn an_older_commit_is_held_and_a_rollback_to_it_is_not() {
     name(&world, "first");
     assert_snapshot!(world.run(["apply", "--yes"]), @"
     dev/shop  at <second>
-      ! held: <first> is older than <second>, which is live, and the policy `strict` allows no way back but a rollback
+      ! held: <first> is older than <second>, which is live, and the policy `strict` allows older commits only by a rollback
           hint: name a newer commit, or go back: `katkit rollback dev/shop`
 
     Plan: nothing to change, 1 held, 0 up to date.
@@ -70,7 +70,7 @@ fn a_branch_that_was_moved_back_is_not_followed() {
     world.change("shop", |repo| repo.git(&["reset", "-q", "--hard", "HEAD~1"]));
     assert_snapshot!(world.run(["plan"]), @"
     dev/shop  at <second>
-      ! held: <first> is older than <second>, which is live, and the policy `strict` allows no way back but a rollback
+      ! held: <first> is older than <second>, which is live, and the policy `strict` allows older commits only by a rollback
           hint: push a commit to `main` that contains <second>, or go back: `katkit rollback dev/shop`
 
     Plan: nothing to change, 1 held, 0 up to date.

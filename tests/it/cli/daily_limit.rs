@@ -75,7 +75,9 @@ fn a_deployment_waits_for_the_next_day_after_its_build() {
     assert!(!tomorrow.stdout.contains("held"), "{tomorrow}");
     let overridden =
         ["override", "dev/shop", "main", "--gate", "max-per-day", "--until", "2h", "--why", "outage"];
+    assert!(world.run(["status"]).stdout.contains("allows 1 deployment a day"));
     assert_eq!(world.run(overridden).code, 0);
+    assert!(!world.run(["status"]).stdout.contains("allows 1 deployment a day"));
     world.apply();
     assert!(world.deployed("dev/shop").contains("<third>"));
     // A waived limit leaves no debt.
