@@ -141,10 +141,6 @@ impl LinkExecutor<'_> {
                 record.stage(Event::PhaseRestored { phase: phase.clone() })?;
                 format!("`{phase}` is no longer skipped by the manifest")
             }
-            // The deployment that was in flight, which the plan took for lost, has replaced it.
-            Step::Deploy(step) if step.purpose == DeployPurpose::Repair && !record.head().runs(&step.to) => {
-                format!("{} needs no repair: it is no longer what is deployed", step.to.short())
-            }
             Step::Deploy(step) => {
                 record.flush().await?;
                 drop(record);

@@ -279,7 +279,8 @@ impl Head {
     /// How many upgrades a head remembers, which limits how many a policy can allow a day.
     pub const UPGRADES: u32 = 50;
 
-    /// [`Head::upgrades`] without the one in flight: a plan takes it for one that was never issued.
+    /// The upgrades that count now: [`Head::upgrades`] without an upgrade in flight. A plan assumes that nothing was issued
+    /// for that, so it must not count against itself.
     pub fn settled_upgrades(&self) -> &[Timestamp] {
         let in_flight = self.deploying.as_ref().map(|deploying| deploying.started);
         match self.upgrades.split_last() {

@@ -16,9 +16,16 @@ use crate::plan::{Hold, HoldReason, HoldScope, LinkInput, Problem};
 type Branch = Result<BranchHistory, Problem>;
 
 /// Whether the policy of a link that follows no pipeline has the condition.
-pub(super) fn is_required(manifest: &Manifest, link: &LinkId) -> bool {
+fn is_required(manifest: &Manifest, link: &LinkId) -> bool {
     let follows_pipeline = || manifest.pipeline_of(link).is_some();
     manifest.policy_of(link).is_some_and(|(_, policy)| policy.on_branch) && !follows_pipeline()
+}
+
+/// Whether the branch must be known: not if the link names the commit that is live.
+pub(super) fn needs_branch(manifest: &Manifest, input: &LinkInput) -> bool {
+    let named = manifest.link(&input.id).and_then(|(_, link)| link.want.sha());
+    let is_live = named.is_some() && named == pipeline::base(&input.head);
+    !is_live && is_required(manifest, &input.id)
 }
 
 /// Holds the links whose wanted commit is somewhere else. `tips` has the branches of their repositories. Links with the

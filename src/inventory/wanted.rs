@@ -21,7 +21,7 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], known
     let mut branches: BTreeMap<&RepoName, BTreeSet<&str>> = BTreeMap::new();
     for input in &*links {
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
-        if ancestry::is_required(sources.manifest, &input.id)
+        if ancestry::needs_branch(sources.manifest, input)
             && let Some(repo) = sources.manifest.repos.get(&link.repo)
         {
             branches.entry(&link.repo).or_default().insert(&repo.branch);

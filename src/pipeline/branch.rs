@@ -60,11 +60,7 @@ impl BranchHistory {
 
     /// Whether the branch contains a commit.
     pub fn contains(&self, sha: &CommitSha) -> bool {
-        match self.positions.get(sha) {
-            Some(Position::At(_)) => true,
-            Some(Position::Beside { merged_by, .. }) => merged_by.is_some(),
-            None => false,
-        }
+        self.arrived(sha).is_some()
     }
 
     /// The first-parent commits that contain `sha` and are not `sha`, newest first; `None` if the branch does not
@@ -79,25 +75,28 @@ impl BranchHistory {
     /// Whether `sha` is older than `other`: contained in it, and another commit. `false` if that is not known, as between
     /// two commits that came with the same merge.
     pub fn is_older(&self, sha: &CommitSha, other: &CommitSha) -> bool {
-        let contained = match self.positions.get(sha) {
-            Some(Position::At(at)) => Some(*at),
-            Some(Position::Beside { merged_by, .. }) => *merged_by,
-            None => None,
-        };
-        let newest = match self.positions.get(other) {
-            Some(Position::At(at)) => Some(*at),
-            Some(Position::Beside { forked_from, .. }) => *forked_from,
-            None => None,
-        };
-        sha != other && contained.zip(newest).is_some_and(|(contained, newest)| contained >= newest)
+        let both = self.arrived(sha).zip(self.newest_in(other));
+        sha != other && both.is_some_and(|(arrived, newest)| arrived >= newest)
     }
 
     /// The first-parent commits that `sha` does not contain, newest first. All of them if nothing is known of `sha`.
     pub fn not_in(&self, sha: &CommitSha) -> &[CommitSha] {
-        match self.positions.get(sha) {
-            Some(Position::At(at)) => &self.commits[..*at],
-            Some(Position::Beside { forked_from: Some(at), .. }) => &self.commits[..*at],
-            Some(Position::Beside { forked_from: None, .. }) | None => &self.commits,
+        &self.commits[..self.newest_in(sha).unwrap_or(self.commits.len())]
+    }
+
+    /// The number of the oldest first-parent commit that contains `sha`; `None` if the branch does not contain it.
+    fn arrived(&self, sha: &CommitSha) -> Option<usize> {
+        match self.positions.get(sha)? {
+            Position::At(at) => Some(*at),
+            Position::Beside { merged_by, .. } => *merged_by,
+        }
+    }
+
+    /// The number of the newest first-parent commit that `sha` contains, if there is one.
+    fn newest_in(&self, sha: &CommitSha) -> Option<usize> {
+        match self.positions.get(sha)? {
+            Position::At(at) => Some(*at),
+            Position::Beside { forked_from, .. } => *forked_from,
         }
     }
 }

@@ -165,9 +165,13 @@ pub(super) fn restore(draft: &mut PlanDraft<'_>) {
     }
 }
 
-/// Redeploys the recorded images if something else runs, unless deployments are held.
+/// Redeploys the recorded images if something else runs, unless deployments are held. While another commit was in flight,
+/// what runs may be that: only the record of its outcome tells.
 pub(super) fn repair(draft: &mut PlanDraft<'_>) {
     let Some(deployed) = draft.head.deployed.clone() else { return };
+    if draft.input.head.deploying.as_ref().is_some_and(|deploying| deploying.sha != deployed.sha) {
+        return;
+    }
     let drifted = match &draft.input.observed {
         Observed::AsDeployed | Observed::Unknown(_) => false,
         Observed::Absent => true,

@@ -56,6 +56,18 @@ pub struct PendingDeployment<'a> {
     pub unattended: bool,
 }
 
+impl<'a> PendingDeployment<'a> {
+    /// An upgrade of a link to this commit.
+    pub fn upgrade(
+        (link, head): (&'a LinkId, &'a Head),
+        sha: Option<&'a CommitSha>,
+        (now, unattended): (Timestamp, bool),
+    ) -> Self {
+        let (purpose, upgrades) = (DeployPurpose::Upgrade, head.settled_upgrades());
+        Self { link, purpose, sha, upgrades, now, unattended }
+    }
+}
+
 /// Whether a deployment may begin; if not, why. The planner decides by the same judgement.
 ///
 /// A repair waits at freezes and windows if it is unattended, and passes if a user runs katkit. An override counts for
@@ -155,19 +167,12 @@ pub fn is_overridden(
     manifest: &Manifest,
     consents: &[Consent],
     (link, head): (&LinkId, &Head),
-    (now, unattended): (Timestamp, bool),
+    when: (Timestamp, bool),
 ) -> bool {
     let Some(sha) = head.open_run().map(|run| &run.sha) else { return false };
-    let pending = PendingDeployment {
-        link,
-        purpose: DeployPurpose::Upgrade,
-        sha: Some(sha),
-        upgrades: head.settled_upgrades(),
-        now,
-        unattended,
-    };
-    let is_waived = || !policy::waived(&manifest.access, consents, (link, sha), now).is_empty();
-    !consents.is_empty() && is_waived() && gate(manifest, consents, pending).is_none()
+    let is_waived = !policy::waived(&manifest.access, consents, (link, sha), when.0).is_empty();
+    let pending = PendingDeployment::upgrade((link, head), Some(sha), when);
+    is_waived && gate(manifest, consents, pending).is_none()
 }
 
 impl Gate {

@@ -196,14 +196,8 @@ fn drafted<'a>(
     let gate = match plan.waived.is_empty() {
         true => gates.closed(manifest, &input.id, DeployPurpose::Upgrade).cloned(),
         false => {
-            let pending = PendingDeployment {
-                link: &input.id,
-                purpose: DeployPurpose::Upgrade,
-                sha: plan.want.as_ref(),
-                upgrades: head.settled_upgrades(),
-                now,
-                unattended: all.unattended,
-            };
+            let when = (now, all.unattended);
+            let pending = PendingDeployment::upgrade((&input.id, &head), plan.want.as_ref(), when);
             gate(manifest, &all.consents, pending)
         }
     };

@@ -83,6 +83,15 @@ fn a_branch_that_was_moved_back_is_not_followed() {
 }
 
 #[test]
+fn a_link_that_runs_the_commit_it_names_asks_nothing_of_its_repository() {
+    let world = strict();
+    name(&world, "second");
+    std::fs::rename(world.path("repos/shop"), world.path("repos/gone")).unwrap();
+    let plan = world.run(["plan", "--detailed-exitcode"]);
+    assert_eq!(plan.code, 0, "{plan}");
+}
+
+#[test]
 fn without_the_condition_any_commit_runs() {
     let world = strict();
     world.edit("ancestry = \"branch\"\n", "");
