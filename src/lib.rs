@@ -36,6 +36,7 @@ pub mod blobs;
 pub mod fleet;
 pub mod git;
 pub mod platform;
+pub mod registry;
 pub mod state;
 
 // Use cases: use pure modules, ports and the clock.

@@ -16,6 +16,7 @@ pub mod backoff;
 pub mod batch;
 pub mod caller;
 mod calls;
+pub mod ecr;
 pub mod ecs;
 mod error;
 mod inspect;

@@ -34,6 +34,7 @@ use crate::causes;
 use crate::domain::Check;
 
 pub use self::credentials::Credentials;
+pub use self::pull::registry_of;
 
 /// The default engine address.
 pub const SOCKET: &str = "unix:///var/run/docker.sock";

@@ -38,7 +38,7 @@ impl Engine {
     pub(super) async fn pull(&self, image: &str) -> Result<(), EngineError> {
         let began = Instant::now();
         tracing::info!(image, host = self.host, "pulling an image");
-        let credentials = self.credentials.of(registry(image)).await;
+        let credentials = self.credentials.of(registry_of(image)).await;
         let options = CreateImageOptionsBuilder::new().from_image(&with_tag(image)).build();
         let call = self.begin_within("pull an image", PULL).await?;
         let mut answers = std::pin::pin!(call.docker.create_image(Some(options), None, credentials));
@@ -81,7 +81,7 @@ fn with_tag(image: &str) -> String {
 }
 
 /// The registry of an image, as named in Docker's configuration.
-fn registry(image: &str) -> &str {
+pub fn registry_of(image: &str) -> &str {
     match image.split_once('/') {
         Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
         _ => "https://index.docker.io/v1/",
@@ -102,7 +102,7 @@ mod tests {
             ("ghcr.io/acme/web@sha256:00", "ghcr.io"),
             ("registry:5000/web", "registry:5000"),
         ] {
-            assert_eq!(registry(image), expected, "{image}");
+            assert_eq!(registry_of(image), expected, "{image}");
         }
     }
 

@@ -48,7 +48,7 @@ pub use head::{
     AttemptState, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Rollout, RunState,
 };
 pub use ids::{AttemptNumber, DeploymentName, Epoch, Generation, Handle, RequestId, RunId, Token};
-pub use images::Images;
+pub use images::{DigestSource, ImageDigest, ImageDigests, Images, PhaseDigests, without_digest};
 pub use live_clock::{LiveClock, Pause};
 pub use name::{
     COMMITS, CalendarName, FleetName, GroupName, LinkId, LinkName, NameError, PROBE, PersonName, PhaseName,

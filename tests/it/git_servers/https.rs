@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Environment, Server, program, serve};
+use super::Environment;
+use crate::servers::{Server, program, serve};
 
 /// A lighttpd on loopback with its own certificate authority and one user: `ada`, password `lovelace`.
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Environment, Server, program, serve};
+use super::Environment;
+use crate::servers::{Server, program, serve};
 
 /// An sshd on loopback with its own host key and authorized key.
 #[derive(Debug)]
