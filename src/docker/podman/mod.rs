@@ -103,7 +103,14 @@ pub fn familiar(image: &str) -> &str {
 
 /// Whether `shown` is Podman's name for `image`. Podman puts images without a registry under `localhost/`.
 pub fn shows(shown: &str, image: &str) -> bool {
-    familiar(shown) == familiar(image) || shown.strip_prefix("localhost/") == Some(image)
+    let is_shown =
+        |image: &str| familiar(shown) == familiar(image) || shown.strip_prefix("localhost/") == Some(image);
+    // Of a tag and a digest, it shows one.
+    let either = |(name, digest): (&str, &str)| {
+        let tag = name.rfind(':').filter(|colon| !name[*colon..].contains('/'));
+        is_shown(name) || is_shown(&format!("{}@{digest}", &name[..tag.unwrap_or(name.len())]))
+    };
+    is_shown(image) || image.split_once('@').is_some_and(either)
 }
 
 #[cfg(test)]
@@ -140,6 +147,20 @@ mod tests {
             assert_eq!(status(500, message), expected, "{message}");
         }
         assert_eq!(status(400, "no such container"), 400);
+    }
+
+    #[test]
+    fn an_image_is_shown_with_its_tag_or_with_its_digest() {
+        let pinned = "host:5000/acme/web:1@sha256:ab";
+        for shown in [pinned, "host:5000/acme/web:1", "host:5000/acme/web@sha256:ab"] {
+            assert!(shows(shown, pinned), "{shown}");
+        }
+        for other in ["host:5000/acme/web:2", "host:5000/acme/web@sha256:cd", "host:5000/acme/web"] {
+            assert!(!shows(other, pinned), "{other}");
+        }
+        assert!(shows("docker.io/library/redis:7", "redis:7@sha256:ab"));
+        assert!(shows("host:5000/web@sha256:ab", "host:5000/web@sha256:ab"));
+        assert!(!shows("host@sha256:ab", "host:5000/web@sha256:ab"));
     }
 
     #[test]
