@@ -276,6 +276,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<RecordedEvent
         deployment,
         skipped: false,
         kept: false,
+        reused: None,
     };
     let workflow: katkit::domain::Workflow = workflow();
     let attempt = |text: &str| {

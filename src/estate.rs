@@ -16,6 +16,7 @@ use crate::inventory::{self, LeaseObserver, ObservedLease, Scope, Sources};
 use crate::manifest::{Loaded, Manifest};
 use crate::plan::PlanInput;
 use crate::platform::Platform;
+use crate::registry::Registry;
 use crate::state::{State, StateError, Survey};
 
 /// The wiring of one manifest revision. Cheap to share behind an [`Arc`].
@@ -33,6 +34,8 @@ pub struct Estate {
     pub fleets: BTreeMap<FleetName, Arc<dyn Fleet>>,
     /// The platforms that this build supports, by tenant.
     pub platforms: BTreeMap<TenantName, Arc<dyn Platform>>,
+    /// The registries of images.
+    pub registry: Arc<dyn Registry>,
     /// What this process has seen of the record's leases.
     pub leases: Arc<LeaseObserver>,
     /// The process's clock.
@@ -85,6 +88,7 @@ impl Estate {
             git: &*self.git,
             fleets: &self.fleets,
             platforms: &self.platforms,
+            registry: &*self.registry,
             leases: &self.leases,
             clock: &*self.clock,
         }
@@ -103,6 +107,7 @@ impl Estate {
             git: Arc::new(crate::git::Mirrors::new(nowhere.clone())),
             fleets: BTreeMap::new(),
             platforms: BTreeMap::new(),
+            registry: Arc::new(crate::registry::MemoryRegistry::default()),
             leases: Arc::default(),
             clock: Arc::new(crate::clock::SystemClock::new()),
             scratch: nowhere,

@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 
 use crate::blobs::{BlobKey, Blobs};
 use crate::causes::in_one_line;
-use crate::domain::shortened;
+use crate::domain::{ImageDigests, shortened};
 
 use super::backoff::Outage;
 use super::log::Log;
@@ -34,6 +34,8 @@ pub struct StoredArtifacts {
     pub files: u32,
     /// Names of files that contain the value of a secret, at most `NAMED`.
     pub exposed: Vec<String>,
+    /// The images that the phase built.
+    pub images: ImageDigests,
     /// The first error in reading or storing a file.
     pub problem: Option<String>,
 }
@@ -147,7 +149,7 @@ pub async fn keep(
         log.note(&format!("artifacts: warning: {} more files contain one", exposed.len() - NAMED));
         exposed.truncate(NAMED);
     }
-    StoredArtifacts { files: kept, exposed, problem }
+    StoredArtifacts { files: kept, exposed, images: ImageDigests::new(), problem }
 }
 
 /// Whether a stored file contains the value of a secret.

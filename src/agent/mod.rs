@@ -17,6 +17,7 @@ mod backlog;
 mod backoff;
 mod code;
 mod command;
+mod images;
 mod log;
 mod mask;
 mod memory;
@@ -293,7 +294,12 @@ impl Phase<'_> {
     async fn keep(&mut self, blobs: &dyn Blobs, replica: &BlobKey, outage: &mut Outage) -> StoredArtifacts {
         let folder = command::folder(self.spec, self.work).map_err(|outcome| outcome.describe());
         let found = artifacts::find(folder, self.spec.artifacts.clone(), self.work.artifacts()).await;
-        artifacts::keep(blobs, replica, found, self.log, outage).await
+        let mut kept = artifacts::keep(blobs, replica, found, self.log, outage).await;
+        match images::read(&self.work.artifacts(), self.log) {
+            Ok(images) => kept.images = images,
+            Err(why) => drop(kept.problem.get_or_insert(why)),
+        }
+        kept
     }
 }
 

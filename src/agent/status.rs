@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::blobs::{BlobError, BlobKey, Blobs};
-use crate::domain::{Outcome, ReplicaStatus};
+use crate::domain::{ImageDigests, Outcome, ReplicaStatus};
 use crate::liveness;
 
 use super::artifacts::StoredArtifacts;
@@ -53,6 +53,7 @@ impl Status {
             outcome: None,
             artifacts: 0,
             exposed: Vec::new(),
+            images: ImageDigests::new(),
         };
         Self { blobs, key: replica.status_json(), now, heartbeat: None }
     }
@@ -115,9 +116,19 @@ impl Status {
         let ReplicaStatus { version, started, .. } = self.now;
         let agent = self.now.agent.take();
         let (heartbeat, outcome, ended) = (ended, Some(outcome), Some(ended));
-        let StoredArtifacts { files: artifacts, exposed, problem: _ } = kept;
-        self.now =
-            ReplicaStatus { version, agent, started, heartbeat, chunks, ended, outcome, artifacts, exposed };
+        let StoredArtifacts { files: artifacts, exposed, images, problem: _ } = kept;
+        self.now = ReplicaStatus {
+            version,
+            agent,
+            started,
+            heartbeat,
+            chunks,
+            ended,
+            outcome,
+            artifacts,
+            exposed,
+            images,
+        };
         let mut tries = 1;
         loop {
             let begun = Instant::now();

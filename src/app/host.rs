@@ -13,10 +13,17 @@ use super::{Access, OpenError, Opened, actor, load, load_proposal, processes};
 use crate::aws::Aws;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+#[cfg(feature = "docker")]
+use crate::docker::Credentials;
 use crate::domain::Owner;
 use crate::estate::Estate;
 use crate::git::Mirrors;
 use crate::liveness;
+#[cfg(feature = "aws")]
+use crate::registry::EcrRegistry;
+#[cfg(feature = "docker")]
+use crate::registry::OciRegistry;
+use crate::registry::{Registries, Registry};
 
 /// Opens manifests, and shares clients, mirrors and adapters between their estates.
 ///
@@ -30,6 +37,7 @@ pub struct Host {
     stores: Stores,
     mirrors: Shared<PathBuf, Mirrors>,
     adapters: Adapters,
+    registries: Arc<Registries>,
 }
 
 impl Host {
@@ -46,6 +54,12 @@ impl Host {
                 aws.clone(),
             ),
             mirrors: Shared::default(),
+            registries: Arc::new(Registries {
+                #[cfg(feature = "aws")]
+                ecr: EcrRegistry { aws: aws.clone() },
+                #[cfg(feature = "docker")]
+                oci: OciRegistry::new(Credentials { file: config.docker_login.clone() }),
+            }),
             adapters: Adapters::new(
                 config.clone(),
                 #[cfg(feature = "aws")]
@@ -98,6 +112,7 @@ impl Host {
             git,
             fleets: backends.fleets,
             platforms: backends.platforms,
+            registry: Arc::clone(&self.registries) as Arc<dyn Registry>,
             leases,
             clock: Arc::clone(&self.clock),
             scratch: paths.scratch(),

@@ -13,8 +13,8 @@ use super::watch::{FinalStatuses, StopRequested, WatchEnd};
 use super::{ApplyError, heartbeat, launch, watch};
 use crate::blobs::BlobKey;
 use crate::domain::{
-    AttemptNumber, AttemptState, Checkout, Event, FormerName, Handle, LostCause, Outcome, PhaseState,
-    PhaseStatus, Source, Token,
+    AttemptNumber, AttemptState, Checkout, DigestSource, Event, FormerName, Handle, LostCause, Outcome,
+    PhaseState, PhaseStatus, Source, Token,
 };
 use crate::fleet::{Fleet, FleetError, Launch, ServiceState};
 use crate::journal;
@@ -68,7 +68,7 @@ impl PhaseRun {
                 Err(_) if self.stop.is_set() && !self.stop.lost_lease() => WatchEnd::Stopped,
                 Err(error) => WatchEnd::NotLaunched(launch::not_launched(error)?),
             };
-            let FinalStatuses { outcome, exposed } = if let WatchEnd::NotLaunched(outcome) = end {
+            let FinalStatuses { outcome, exposed, images: _ } = if let WatchEnd::NotLaunched(outcome) = end {
                 // Record the end before removing the launched replicas: the attempt must not be launched again.
                 self.record.lock().await.record(self.ended(&attempt, &outcome)).await?;
                 attempt.remove().await?;
@@ -81,7 +81,10 @@ impl PhaseRun {
                 // Only now: until it is gone, an agent may still write its final status.
                 let (blobs, key) = (&*self.session.estate().blobs, &attempt.key);
                 let statuses = watch::outcome(blobs, key, attempt.replicas, end).await?;
-                self.record.lock().await.stage(self.ended(&attempt, &statuses.outcome))?;
+                self.record.lock().await.stage_together(|record| {
+                    record.stage(self.ended(&attempt, &statuses.outcome))?;
+                    self.built(&statuses).map_or(Ok(()), |built| record.stage(built))
+                })?;
                 statuses
             };
             self.warn(&exposed);
@@ -102,6 +105,14 @@ impl PhaseRun {
                 () = self.stop.wait() => return Ok(()),
             }
         }
+    }
+
+    /// The event that the phase built images, if it did.
+    fn built(&self, statuses: &FinalStatuses) -> Option<Event> {
+        let FinalStatuses { outcome, images, .. } = statuses;
+        let (phase, source) = (self.phase.name.clone(), DigestSource::Phase);
+        let has_built = outcome.is_success() && !images.is_empty();
+        has_built.then(|| Event::ImagesRecorded { phase, source, images: images.clone() })
     }
 
     async fn state(&self) -> Result<PhaseState, ApplyError> {

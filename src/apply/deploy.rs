@@ -28,8 +28,10 @@ pub(super) async fn deploy(
     step: &DeployStep,
 ) -> Result<Option<DeployOutcome>, ApplyError> {
     let link = &plan.link;
-    let (token, formerly, done, known) = {
+    let (token, formerly, done, known, step) = {
         let record = record.lock().await;
+        let recorded = |image: &str| record.head().run.as_ref()?.digest_of(image).cloned();
+        let step = &if plan.pins() { step.clone().with_digests(recorded) } else { step.clone() };
         let run = record.head().run.as_ref();
         let phase = step.phase.as_ref().and_then(|name| run?.phase(name));
         let done = phase.is_some_and(|phase| phase.status == PhaseStatus::Succeeded)
@@ -41,7 +43,7 @@ pub(super) async fn deploy(
         let mut known = record.head().deployed.iter().chain(verified);
         let known = known.find(|it| it.images.iter().eq(images.clone()));
         let known = known.map(|it| it.revision.clone());
-        (token, record.head().formerly.clone(), done, known)
+        (token, record.head().formerly.clone(), done, known, step.clone())
     };
     if done {
         // It was in flight when its process died, and turned out to have succeeded.

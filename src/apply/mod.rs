@@ -18,6 +18,7 @@ mod executor;
 mod failure;
 mod gated;
 mod heartbeat;
+mod images;
 mod launch;
 mod lease;
 mod lease_guard;

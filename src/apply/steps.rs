@@ -43,7 +43,11 @@ impl LinkExecutor<'_> {
                 if let Some(held) = self.held_before(group).await? {
                     return Ok(held);
                 }
+                if let Some(refused) = self.refused_images(group).await? {
+                    return Ok(refused);
+                }
                 self.phases(group).await?;
+                self.record_images(group).await?;
                 if let Some(held) = self.held_after(group).await? {
                     return Ok(held);
                 }

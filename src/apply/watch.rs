@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::ApplyError;
 use super::phase_run::PhaseRun;
 use crate::blobs::{BlobKey, Blobs, LogReader, StatusFile, as_shown};
-use crate::domain::{LostCause, Outcome, ReplicaStatus};
+use crate::domain::{ImageDigests, LostCause, Outcome, ReplicaStatus};
 use crate::fleet::ServiceState;
 use crate::report::Progress;
 
@@ -64,11 +64,13 @@ pub(super) struct FinalStatuses {
     pub(super) outcome: Outcome,
     /// The names of some stored artifacts that contain the value of a secret.
     pub(super) exposed: Vec<String>,
+    /// The images that they built.
+    pub(super) images: ImageDigests,
 }
 
 impl From<Outcome> for FinalStatuses {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, exposed: Vec::new() }
+        Self { outcome, exposed: Vec::new(), images: ImageDigests::new() }
     }
 }
 
@@ -83,14 +85,20 @@ pub(super) async fn outcome(
     if let WatchEnd::NotLaunched(outcome) = end {
         return Ok(outcome.into());
     }
-    let (mut worst, mut exposed) = (Outcome::Succeeded, Vec::new());
+    let (mut worst, mut exposed, mut images) = (Outcome::Succeeded, Vec::new(), ImageDigests::new());
     for replica in 0..replicas {
         let status = final_status(blobs, &attempt.replica(replica)).await?;
         let outcome = match &status {
             StatusFile::Read(status) => {
                 let apart = if replicas > 1 { format!("replica-{replica}/") } else { String::new() };
                 exposed.extend(status.exposed.iter().map(|name| format!("{apart}{name}")));
-                status.outcome.clone()
+                match merge(&mut images, &status.images) {
+                    Some(image) if status.outcome == Some(Outcome::Succeeded) => {
+                        let reason = format!("another replica built other contents of `{image}`");
+                        Some(Outcome::Failed { exit_code: None, reason })
+                    }
+                    _ => status.outcome.clone(),
+                }
             }
             StatusFile::Nothing | StatusFile::Unusable(_) => None,
         };
@@ -106,7 +114,18 @@ pub(super) async fn outcome(
             worst = outcome;
         }
     }
-    Ok(FinalStatuses { outcome: worst, exposed })
+    Ok(FinalStatuses { outcome: worst, exposed, images })
+}
+
+/// Adds the images of a replica. Returns an image that another replica gave another digest.
+fn merge(images: &mut ImageDigests, others: &ImageDigests) -> Option<String> {
+    let mut contested = None;
+    for (image, digest) in others {
+        if images.insert(image.clone(), digest.clone()).is_some_and(|before| before != *digest) {
+            contested = Some(image.clone());
+        }
+    }
+    contested
 }
 
 /// The status of a replica; `None` if there is none or it is invalid.

@@ -14,7 +14,7 @@ pub enum AuditEntry {
 }
 
 /// The kinds of entries.
-pub const KINDS: [&str; 32] = [
+pub const KINDS: [&str; 33] = [
     "adopted",
     "approval",
     "attempt-ended",
@@ -26,6 +26,7 @@ pub const KINDS: [&str; 32] = [
     "forgiveness",
     "forgotten",
     "freeze",
+    "images-recorded",
     "moved-from",
     "moved-to",
     "override",

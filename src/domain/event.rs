@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, AttemptNumber, CommitSha, DeployOutcome, DeploymentName, EntryDigest, FleetName, Generation,
-    Handle, HistoryCut, Images, LinkId, Outcome, PhaseName, PlanDigest, RequestKind, RunId, RunOutcome,
-    Token,
+    Actor, AttemptNumber, CommitSha, DeployOutcome, DeploymentName, DigestSource, EntryDigest, FleetName,
+    Generation, Handle, HistoryCut, ImageDigests, Images, LinkId, Outcome, PhaseName, PlanDigest,
+    RequestKind, RunId, RunOutcome, Token,
 };
 
 /// An event with its author and time. A link's journal is a gapless list of these.
@@ -66,6 +66,17 @@ pub struct RunPhase {
     /// Not repeated: it succeeded in the previous run, which was for the same commit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
+    /// Not run: the images that it builds are those that this link, in an earlier stage, verified for the same commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<LinkId>,
+}
+
+#[cfg(test)]
+impl RunPhase {
+    /// A phase that is to run.
+    pub(crate) fn of(name: PhaseName, order: i64, deployment: bool) -> Self {
+        Self { name, order, deployment, skipped: false, kept: false, reused: None }
+    }
 }
 
 /// One transition of a link.
@@ -172,6 +183,15 @@ pub enum Event {
         phase: PhaseName,
         /// From 1, per phase.
         attempt: AttemptNumber,
+    },
+    /// The digests of images became known.
+    ImagesRecorded {
+        /// The phase that built them, or after which they were found; the deployment, if they were found before it.
+        phase: PhaseName,
+        /// Where the digests come from.
+        source: DigestSource,
+        /// The digest of each image.
+        images: ImageDigests,
     },
     /// A deployment is about to be issued.
     DeployIntended {
@@ -312,6 +332,7 @@ impl Event {
             Self::AttemptLaunched { .. } => "attempt-launched",
             Self::AttemptEnded { .. } => "attempt-ended",
             Self::ServiceRemoved { .. } => "service-removed",
+            Self::ImagesRecorded { .. } => "images-recorded",
             Self::DeployIntended { .. } => "deploy-intended",
             Self::DeployIssued { .. } => "deploy-issued",
             Self::DeployEnded { .. } => "deploy-ended",

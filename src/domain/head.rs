@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Actor, AttemptNumber, Cancellation, CommitSha, DeployOutcome, DeployPurpose, DeploymentName, EntryDigest,
-    FleetName, FormerName, Generation, Handle, Images, LinkId, LiveClock, Outcome, PhaseName, Promotion,
-    Pruned, Quarantine, RunId, RunOutcome, Token,
+    FleetName, FormerName, Generation, Handle, ImageDigest, Images, LinkId, LiveClock, Outcome, PhaseDigests,
+    PhaseName, Promotion, Pruned, Quarantine, RunId, RunOutcome, Token,
 };
 
 /// The fold of a link's journal.
@@ -95,6 +95,9 @@ pub struct Evidence {
     /// What [`Head::live_clock`] showed then.
     #[serde(default, skip_serializing_if = "is_zero_seconds")]
     pub clock: u64,
+    /// The phases of the run that built images, or whose images were reused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
+    pub built_by: Vec<PhaseName>,
 }
 
 /// A deployment in flight.
@@ -163,6 +166,12 @@ pub struct PhaseState {
     /// Who waived it, although it was skipped on request: then it counts as success, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived_by: Option<Box<Actor>>,
+    /// Not run: its images come from this link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<Box<LinkId>>,
+    /// The digests that were recorded with it since it was last requested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digests: Option<Box<PhaseDigests>>,
     /// Its last attempt; `None` for a deployment phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Box<AttemptState>>,
@@ -372,6 +381,13 @@ impl RunState {
     /// The phase with this name.
     pub fn phase(&self, name: &PhaseName) -> Option<&PhaseState> {
         self.phases.iter().find(|phase| phase.name == *name)
+    }
+
+    /// The recorded digest of an image. What the phase that built it told takes precedence over what a registry had.
+    pub fn digest_of(&self, image: &str) -> Option<&ImageDigest> {
+        let recorded = || self.phases.iter().rev().filter_map(|phase| phase.digests.as_deref());
+        let built = recorded().find_map(|digests| digests.built.get(image));
+        built.or_else(|| recorded().find_map(|digests| digests.found.get(image)))
     }
 
     /// Whether the run ended with every phase done or skipped.

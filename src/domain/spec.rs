@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CommitSha, LinkId, Outcome, PhaseName, seconds};
+use super::{CommitSha, ImageDigests, LinkId, Outcome, PhaseName, seconds};
 
 /// `phase.json`: what a phase checks out and runs. Written by the controller, read by the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +102,9 @@ pub struct ReplicaStatus {
     /// The names of some kept files that contain the value of a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exposed: Vec<String>,
+    /// The images that the phase built.
+    #[serde(default, skip_serializing_if = "ImageDigests::is_empty")]
+    pub images: ImageDigests,
 }
 
 impl PhaseSpec {

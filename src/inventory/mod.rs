@@ -9,6 +9,7 @@ mod approvals;
 mod candidates;
 mod commit;
 mod contained;
+mod images;
 mod lease_observer;
 mod observe;
 mod pipelines;
@@ -42,6 +43,7 @@ use crate::manifest::Manifest;
 use crate::pipeline::Records;
 use crate::plan::{self, Hold, LinkInput, OrphanedService, PlanInput, Problem};
 use crate::platform::Platform;
+use crate::registry::Registry;
 use crate::state::{State, StateError, Survey};
 
 /// The sources of a plan.
@@ -57,6 +59,8 @@ pub struct Sources<'a> {
     pub fleets: &'a BTreeMap<FleetName, Arc<dyn Fleet>>,
     /// The platforms that this build supports, by tenant.
     pub platforms: &'a BTreeMap<TenantName, Arc<dyn Platform>>,
+    /// The registries of images.
+    pub registry: &'a dyn Registry,
     /// What earlier passes saw of the leases.
     pub leases: &'a LeaseObserver,
     /// The time to plan at, and the clock that leases are judged by.
@@ -115,6 +119,7 @@ pub async fn gather_beside<'a>(
     approvals::find(sources, &mut links).await;
     observe::observe(sources, &mut links, None).await;
     commit::gather(sources, &mut links, &consents).await;
+    images::ask(sources, &mut links).await;
     let digests = sources.manifest.workflows.iter().map(|(name, workflow)| (name.clone(), workflow.digest()));
     Ok(PlanInput {
         manifest: sources.manifest,
@@ -238,6 +243,7 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<R
             want: None,
             observed: plan::Observed::Absent,
             facts: None,
+            registry: None,
             damage: damaged.remove(&id).map(|error| problem::problem_of(&error, error.hint())),
             id,
             head,

@@ -126,7 +126,10 @@ pub(super) fn adopted(
     if head.deployed.is_none() {
         // It served before katkit adopted the link, so it is a rollback target.
         let deployment = Some(now.clone());
-        evidence::remember(head, Evidence { sha: sha.clone(), at, run: None, deployment, clock: 0 });
+        evidence::remember(
+            head,
+            Evidence { sha: sha.clone(), at, run: None, deployment, clock: 0, built_by: Vec::new() },
+        );
     }
     head.deployed = Some(now);
     head.forgotten = false;

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use super::{Move, ensure};
-use crate::domain::{CommitSha, Deployment, Event, Evidence, Head, PhaseStatus, RunId, RunState, Token};
+use crate::domain::{
+    CommitSha, Deployment, Event, Evidence, Head, PhaseState, PhaseStatus, RunId, RunState, Token,
+};
 
 /// The event that a run which just succeeded verified its commit; `None` if it did not, because an actor skipped one of
 /// its phases.
@@ -32,7 +34,11 @@ pub(super) fn verified(
     ensure(live == token, || "another deployment is live".to_owned())?;
     head.promoted = None;
     let clock = head.live_clock.as_ref().map_or(0, |clock| clock.read(at));
-    remember(head, Evidence { sha: sha.clone(), at, run: Some(id.clone()), deployment, clock });
+    let builds = |phase: &&PhaseState| {
+        phase.reused.is_some() || phase.digests.as_ref().is_some_and(|digests| !digests.built.is_empty())
+    };
+    let built_by = run.phases.iter().filter(builds).map(|phase| phase.name.clone()).collect();
+    remember(head, Evidence { sha: sha.clone(), at, run: Some(id.clone()), deployment, clock, built_by });
     // The fault of an earlier commit is not in this one.
     for quarantine in &mut head.quarantined {
         quarantine.clear(sha);
@@ -56,8 +62,7 @@ fn deployed_by<'a>(head: &'a Head, run: &RunState) -> Result<Option<&'a Deployme
     if let Some(phase) = run.phases.iter().find(|phase| !phase.is_well()) {
         return Err(format!("`{}` was skipped on request", phase.name));
     }
-    let deploys =
-        |phase: &&crate::domain::PhaseState| phase.deployment && phase.status == PhaseStatus::Succeeded;
+    let deploys = |phase: &&PhaseState| phase.deployment && phase.status == PhaseStatus::Succeeded;
     match run.phases.iter().find(deploys) {
         None => Ok(None),
         Some(_) if head.runs(&run.sha) => Ok(head.deployed.as_ref()),

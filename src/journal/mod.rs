@@ -127,6 +127,7 @@ fn transition(head: &mut Head, recorded: &RecordedEvent) -> Move {
         }
         Event::AttemptEnded { phase, attempt, outcome } => phases::ended(head, phase, *attempt, outcome, at),
         Event::ServiceRemoved { phase, attempt } => phases::removed(head, phase, *attempt),
+        Event::ImagesRecorded { phase, source, images } => phases::recorded(head, phase, *source, images),
         Event::DeployIntended { token, purpose, sha, images, saved_plan: _ } => {
             deployment::intend(head, token, *purpose, sha, images, at)
         }

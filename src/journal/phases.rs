@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::{Move, ensure};
 use crate::domain::{
-    AttemptNumber, AttemptState, FleetName, Handle, Head, Outcome, PhaseName, PhaseState, PhaseStatus, Token,
+    AttemptNumber, AttemptState, DigestSource, FleetName, Handle, Head, ImageDigests, Outcome, PhaseName,
+    PhaseState, PhaseStatus, Token,
 };
 
 pub(super) fn intend(
@@ -77,6 +78,27 @@ pub(super) fn ended(
             PhaseStatus::Failed
         }
     };
+    Ok(())
+}
+
+/// Remembers digests with the phase until it is repeated.
+pub(super) fn recorded(
+    head: &mut Head,
+    name: &PhaseName,
+    source: DigestSource,
+    images: &ImageDigests,
+) -> Move {
+    ensure(head.open_run().is_some(), || "no run is open".to_owned())?;
+    let phase = find(head, name)?;
+    let is_done = phase.status == PhaseStatus::Succeeded;
+    ensure(is_done || phase.deployment && source == DigestSource::Registry, || {
+        format!("`{name}` is {:?}", phase.status)
+    })?;
+    let digests = phase.digests.get_or_insert_default();
+    match source {
+        DigestSource::Phase => digests.built.extend(images.clone()),
+        DigestSource::Registry => digests.found.extend(images.clone()),
+    }
     Ok(())
 }
 

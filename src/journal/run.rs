@@ -36,7 +36,11 @@ pub(super) fn start(
     if let Some(phase) = phases.iter().filter(|phase| phase.kept).find(|phase| !keeps(phase)) {
         return Err(format!("`{}` is kept, but did not succeed in the previous run", phase.name));
     }
-    let first = phases.iter().filter(|phase| !phase.kept && !phase.skipped).map(|phase| phase.order).min();
+    let is_done = |phase: &RunPhase| phase.kept || phase.skipped || phase.reused.is_some();
+    if let Some(phase) = phases.iter().find(|phase| phase.reused.is_some() && phase.deployment) {
+        return Err(format!("`{}` is reused, but a deployment", phase.name));
+    }
+    let first = phases.iter().filter(|phase| !is_done(phase)).map(|phase| phase.order).min();
     if let Some(phase) =
         phases.iter().find(|phase| phase.kept && first.is_some_and(|first| phase.order > first))
     {
@@ -48,7 +52,7 @@ pub(super) fn start(
     }
     let status = |phase: &RunPhase| match phase {
         RunPhase { skipped: true, .. } => PhaseStatus::Skipped,
-        RunPhase { kept: true, .. } => PhaseStatus::Succeeded,
+        RunPhase { kept: true, .. } | RunPhase { reused: Some(_), .. } => PhaseStatus::Succeeded,
         _ => PhaseStatus::Pending,
     };
     let phases = phases.iter().map(|phase| PhaseState {
@@ -58,6 +62,11 @@ pub(super) fn start(
         status: status(phase),
         waived: phase.skipped,
         waived_by: None,
+        reused: phase.reused.clone().map(Box::new),
+        digests: before
+            .filter(|_| phase.kept)
+            .and_then(|run| run.phase(&phase.name))
+            .and_then(|phase| phase.digests.clone()),
         attempt: None,
         rollout: None,
         failures: 0,
@@ -162,6 +171,8 @@ fn again(phase: &mut PhaseState) {
     phase.status = PhaseStatus::Pending;
     phase.waived = false;
     phase.waived_by = None;
+    phase.reused = None;
+    phase.digests = None;
     phase.failures = 0;
     phase.losses = 0;
 }

@@ -187,6 +187,7 @@ impl PastRun {
             | Event::AttemptLaunched { .. }
             | Event::ServiceRemoved { .. }
             | Event::ServiceSwept { .. }
+            | Event::ImagesRecorded { .. }
             | Event::DeployIssued { .. }
             | Event::Adopted { .. }
             | Event::Quarantined { .. }

@@ -271,6 +271,7 @@ pub(super) fn check(
     for (name, id, span) in places {
         if let Some(pipeline) = manifest.pipelines.get(name) {
             warn_of_folders(manifest, pipeline, id, *span, report);
+            warn_of_tags(manifest, pipeline, id, *span, report);
         }
     }
 }
@@ -292,5 +293,19 @@ fn warn_of_folders(manifest: &Manifest, pipeline: &Pipeline, id: &LinkId, span: 
         let help = "a commit that changes only one of the folders is not verified in all of them; write one pipeline for \
                     each service";
         report.add(item.label("another folder").help(help));
+    }
+}
+
+/// Warns of a link that deploys by digest after a link that deploys by tag: nobody knows what was verified there.
+fn warn_of_tags(manifest: &Manifest, pipeline: &Pipeline, id: &LinkId, span: Span, report: &Report) {
+    let pins = |link: &LinkId| manifest.policy_of(link).is_some_and(|(_, policy)| policy.pinned);
+    let by_tag = pipeline.upstream(id).into_iter().find(|link| !pins(link)).filter(|_| pins(id));
+    if let Some(before) = by_tag {
+        let item = Diagnostic::warning(
+            span,
+            format!("`{before}` does not deploy by digest, and `{id}` after it does"),
+        );
+        let help = format!("give the tenant `{}` a policy with `digest = \"pinned\"`, too", before.tenant);
+        report.add(item.label("deploys what its tag stands for, not what was verified").help(help));
     }
 }

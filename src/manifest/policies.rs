@@ -14,7 +14,7 @@ use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{CalendarKeys, FreezeKeys, PolicyKeys, WindowKeys};
 use super::values::Text;
-use super::words::Ancestry;
+use super::words::{Ancestry, DigestRule};
 use crate::access::Access;
 use crate::domain::CalendarName;
 use crate::policy::{DailyLimit, Freeze, FreezeCause, Policy, SoakTime, Weekdays, Window, Zone};
@@ -54,7 +54,7 @@ pub(super) fn policy(
     access: &Access,
     calendars: &Calendars<'_>,
 ) -> Option<Arc<Policy>> {
-    let PolicyKeys { freeze, allow, max_per_day, soak, soak_hours, ancestry, approvals, train } =
+    let PolicyKeys { freeze, allow, max_per_day, soak, soak_hours, ancestry, digest, approvals, train } =
         it.read()?;
     let rules = approvals.as_ref().map_or(0, |list| list.value.len());
     let approvals = approvals.into_iter().flat_map(|list| list.value);
@@ -125,7 +125,8 @@ pub(super) fn policy(
         None => None,
     };
     let on_branch = ancestry.is_some_and(|ancestry| ancestry.value == Ancestry::Branch);
-    let policy = Policy { freezes, allow: windows, on_branch, per_day, soak, approvals };
+    let pinned = digest.is_some_and(|digest| digest.value == DigestRule::Pinned);
+    let policy = Policy { freezes, allow: windows, on_branch, pinned, per_day, soak, approvals };
     if never_opens(&policy) {
         let message = format!("the policy {} never allows a deployment", quoted(name));
         let help = "leave a time of the week that no `freeze` covers and, if there is `allow`, one of its windows does";

@@ -16,7 +16,7 @@ use super::root_tables::{AccessKeys, AuditKeys, BlobsKeys, CacheKeys, PersonKeys
 use super::source::Span;
 use super::values::{Count, Depth, Include, Script, Seconds, Text, Version};
 use super::variables::VariablePairs;
-use super::words::{Ancestry, Changes, CheckoutKind, LaunchType, PhaseType, PlatformKind};
+use super::words::{Ancestry, Changes, CheckoutKind, DigestRule, LaunchType, PhaseType, PlatformKind};
 use super::{commit::Branch, commit::Folder, image::Image};
 
 keys! {
@@ -180,6 +180,9 @@ keys! {
         soak_hours: Text<'i>, "soak-hours";
         /// Where a commit must be: on the `branch` of its repository, and not older than what is live. Default: anywhere.
         ancestry: Ancestry, "ancestry";
+        /// How images are deployed: `pinned`, by the digest that an earlier stage verified or the run recorded; refused if
+        /// the tag has moved since. Default: by tag.
+        digest: DigestRule, "digest";
         /// The approvals that a commit needs before it runs.
         approvals: Vec<Located<ApprovalKeys<'i>>>, "approvals";
         /// Whether the stages before take no new commit while one is soaking there, so that one always soaks to the end.

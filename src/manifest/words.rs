@@ -59,6 +59,12 @@ pub(super) enum Changes {
     Any,
 }
 
+/// The `digest` of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DigestRule {
+    Pinned,
+}
+
 /// The `ancestry` of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ancestry {
@@ -93,6 +99,7 @@ words! {
     Placement, "choice": "tenant" => Tenant, "build" => Build;
     Strategy, "strategy": "ordered" => Ordered, "together" => Together;
     Ancestry, "choice": "branch" => Branch;
+    DigestRule, "choice": "pinned" => Pinned;
     Take, "choice": "newest" => Newest, "each" => Each;
     Part, "part": "author" => Author, "committer" => Committer, "merger" => Merger, "initiator" => Initiator;
     Gated, "choice": "run" => Run, "deployment" => Deployment;

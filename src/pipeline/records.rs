@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
-    CommitSha, Evidence, Head, LinkId, LiveClock, Pause, PhaseName, Quarantine, Request, RequestKind,
+    CommitSha, Evidence, Head, ImageDigest, Images, LinkId, LiveClock, Pause, PhaseName, Quarantine, Request,
+    RequestKind,
 };
 use crate::policy::{SoakTime, Span};
 
@@ -39,6 +40,10 @@ pub struct VerifiedCommit {
     pub at: Timestamp,
     /// What the clock of the link showed then.
     pub clock: u64,
+    /// The images that were deployed by digest then.
+    pub images: Images,
+    /// The phases that built images, or whose images were reused.
+    pub built_by: Vec<PhaseName>,
 }
 
 /// How long a commit must have soaked, and the time of the judgement.
@@ -52,7 +57,10 @@ pub struct Soak<'a> {
 
 impl VerifiedCommit {
     fn of(evidence: &Evidence) -> Self {
-        Self { sha: evidence.sha.clone(), at: evidence.at, clock: evidence.clock }
+        let Evidence { sha, at, deployment, clock, built_by, .. } = evidence.clone();
+        let images = deployment.into_iter().flat_map(|deployment| deployment.images);
+        let images = images.filter(|(_, image)| ImageDigest::of(image).is_some()).collect();
+        Self { sha, at, clock, images, built_by }
     }
 
     /// How long it, or a later verified commit, has been live in the hours that count, in seconds.

@@ -60,6 +60,7 @@ fn head(live: Option<usize>, verified: &[usize]) -> Head {
         run: Some(RunId(number.to_string())),
         deployment: Some(deployment(commit(number))),
         clock: 0,
+        built_by: Vec::new(),
     };
     Head {
         deployed: live.map(|live| deployment(commit(live))),

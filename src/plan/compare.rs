@@ -31,6 +31,8 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
         rejections: _,
         waived: _,
         approval: _,
+        // Which images are to be deployed is in the steps.
+        unpinned: _,
     } = reviewed;
     if *base != generation {
         return Some(format!("the record has changed since (from generation {base} to {generation})"));

@@ -2,10 +2,12 @@
 
 use super::draft::PlanDraft;
 use super::input::{CommitFacts, Observed, Problem};
+use super::pinning::Pins;
 use super::{DeployStep, ImageChange, Step};
 use crate::description::{self, FILE, Rebased, ServiceDescription};
 use crate::domain::{
     CommitSha, Deploy, DeployPurpose, Deployment, Event, Images, OnFailure, Phase, Quarantine, Strategy,
+    without_digest,
 };
 use crate::lenient_json::FormatError;
 use crate::manifest::PlatformConfig;
@@ -16,7 +18,7 @@ pub(super) fn upgrade(
     phase: &Phase,
     settings: &Deploy,
     facts: &CommitFacts,
-    want: &CommitSha,
+    (want, pins): (&CommitSha, &Pins),
 ) -> Result<DeployStep, Problem> {
     let text = facts.description.as_deref().ok_or_else(|| Problem {
         what: format!("`{}` is a deployment, but there is no `{FILE}` at {}", phase.name, want.short()),
@@ -31,10 +33,12 @@ pub(super) fn upgrade(
             hint: Some("write the image as `name:<hubtag>`".to_owned()),
         });
     }
-    let images: Images = retagged.images.iter().cloned().collect();
+    let pinned = |image: &String| pins.digests.get(image).map_or_else(|| image.clone(), |it| it.pin(image));
+    let images: Vec<_> = retagged.images.iter().map(|(role, image)| (role.clone(), pinned(image))).collect();
+    let by_role: Images = images.iter().cloned().collect();
     let live = live_text(draft);
     let edited = match &live {
-        Some(live) => rebased(live, &images)?,
+        Some(live) => rebased(live, &by_role)?,
         None => None,
     };
     let new = edited.unwrap_or_else(|| {
@@ -44,7 +48,7 @@ pub(super) fn upgrade(
                 .notes
                 .push(format!("the roles changed: `{FILE}` at {} replaces what is deployed", want.short()));
         }
-        retagged.text.clone()
+        rebased(&retagged.text, &by_role).ok().flatten().unwrap_or_else(|| retagged.text.clone())
     });
     let base = live.or_else(|| deployed_text(draft, facts)).unwrap_or_else(|| text.to_owned());
     Ok(DeployStep {
@@ -53,7 +57,8 @@ pub(super) fn upgrade(
         purpose: DeployPurpose::Upgrade,
         from: draft.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
         to: want.clone(),
-        images: changes(draft, &retagged.images),
+        images: changes(draft, &images),
+        pinned: pins.required,
         diff: diff(&base, &new),
         description: new,
         commits: facts.commits.clone(),
@@ -88,6 +93,7 @@ pub(super) fn rollback_step(draft: &mut PlanDraft<'_>, step: &DeployStep) -> Opt
     Some(DeployStep {
         phase: None,
         purpose: DeployPurpose::Rollback,
+        pinned: false,
         from: Some(step.to.clone()),
         to: good.sha.clone(),
         images: images.collect(),
@@ -281,6 +287,7 @@ fn redeploy(
         from: draft.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
         to: to.clone(),
         images: changes(draft, &images),
+        pinned: false,
         diff: diff(if live.is_some() { &base } else { "" }, &new),
         description: new,
         commits: Vec::new(),
@@ -343,7 +350,7 @@ fn diff(old: &str, new: &str) -> String {
 
 /// The commit in an image's tag: exactly forty consecutive hex digits.
 fn sha_in(image: &str) -> Option<CommitSha> {
-    let tag = image.rsplit_once(':')?.1;
+    let tag = without_digest(image).rsplit_once(':')?.1;
     tag.split(|c: char| !c.is_ascii_hexdigit()).find_map(|part| CommitSha::new(part).ok())
 }
 

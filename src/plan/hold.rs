@@ -118,6 +118,8 @@ impl HoldReason {
             | Self::Soaking { policy, .. }
             | Self::Unapproved { policy, .. }
             | Self::Ancestry { policy, .. }
+            | Self::ImageMoved { policy, .. }
+            | Self::ImageMissing { policy, .. }
             | Self::Train { policy, .. } => Some(policy),
             _ => None,
         }
@@ -127,8 +129,10 @@ impl HoldReason {
     pub(super) fn is_of_policy(&self) -> bool {
         let is_consent =
             matches!(self, Self::FrozenByHand { .. } | Self::Rejected { .. } | Self::Owed { .. });
-        // Nobody waits for a commit to come onto the branch: another is wanted.
-        is_consent || self.policy().is_some() && !matches!(self, Self::Ancestry { .. })
+        // Nobody waits for a commit to come onto the branch, or for an image: someone has to act.
+        let needs_action =
+            matches!(self, Self::Ancestry { .. } | Self::ImageMoved { .. } | Self::ImageMissing { .. });
+        is_consent || self.policy().is_some() && !needs_action
     }
 
     /// Whether the hold ends once another process is done with the link.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::input::Problem;
-use crate::domain::{CommitSha, ConsentId, GateName, LinkId, PhaseName, PolicyName};
+use crate::domain::{CommitSha, ConsentId, GateName, ImageDigest, LinkId, PhaseName, PolicyName};
 use crate::pipeline::Missing;
 use crate::policy::{MissingApprovals, Moment};
 
@@ -222,6 +222,24 @@ pub enum HoldReason {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         opens: Option<Moment>,
     },
+    /// The policy demands deployment by digest, and the tag of an image no longer stands for the recorded digest.
+    ImageMoved {
+        /// The policy.
+        policy: PolicyName,
+        /// The image with its tag.
+        image: String,
+        /// The digest that was recorded.
+        recorded: ImageDigest,
+        /// The digest that the tag stands for now.
+        found: ImageDigest,
+    },
+    /// The policy demands deployment by digest, and the registry does not have the image.
+    ImageMissing {
+        /// The policy.
+        policy: PolicyName,
+        /// The image with its tag.
+        image: String,
+    },
     /// Information that the plan needs is unavailable.
     Unavailable(Problem),
 }
@@ -315,20 +333,25 @@ impl HoldReason {
             }
             Self::DailyLimit { policy, count, why } => {
                 let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-                match count {
-                    1 => {
-                        format!("the policy `{policy}` allows 1 deployment a day, and today's has begun{why}")
-                    }
-                    _ => format!(
-                        "the policy `{policy}` allows {count} deployments a day, and all {count} have begun today{why}"
-                    ),
-                }
+                let begun = match count {
+                    1 => "deployment a day, and today's has begun".to_owned(),
+                    _ => format!("deployments a day, and {count} have begun today"),
+                };
+                format!("the policy `{policy}` allows {count} {begun}{why}")
             }
             Self::OutsideWindows { policy, opens: Some(_) } => {
                 format!("no deployment window of the policy `{policy}` is open")
             }
             Self::OutsideWindows { policy, opens: None } => {
                 format!("the last deployment window of the policy `{policy}` has passed")
+            }
+            Self::ImageMoved { policy, image, recorded, found } => format!(
+                "`{image}` stands for {} now, and the policy `{policy}` deploys what was recorded, {}",
+                found.short(),
+                recorded.short()
+            ),
+            Self::ImageMissing { policy, image } => {
+                format!("`{image}` is not in its registry, and the policy `{policy}` deploys by digest")
             }
             Self::Unavailable(problem) => problem.what.clone(),
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CommitLine, Hold, Renamed, WatchComparison};
+use super::{CommitLine, Hold, RegistryAnswers, Renamed, WatchComparison};
 use crate::description;
 use crate::domain::{
     Changes, CommitSha, Consent, FleetName, Handle, Head, Images, Lease, LinkId, Owner, Quarantine, Request,
@@ -71,6 +71,9 @@ pub struct LinkInput {
     pub observed: Observed,
     /// The content of the wanted commit; gathered only if [`super::needs_commit`].
     pub facts: Option<Result<Arc<CommitFacts>, Problem>>,
+    /// What registries have of the images that are to be deployed next; gathered only if the link's policy demands
+    /// deployment by digest.
+    pub registry: Option<Box<RegistryAnswers>>,
 }
 
 impl LinkInput {

@@ -93,6 +93,7 @@ pub(super) fn plan_link(
         rejections: rejection::known(all.manifest, &all.consents, &input.id),
         waived,
         approval: ApprovalBasis::of(all.manifest, &all.consents, input).map(Box::new),
+        unpinned: Vec::new(),
     };
     // The common case first, without copying anything.
     if let Some(Ok(want)) = &input.want

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::draft::PlanDraft;
 use super::input::CommitFacts;
+use super::pinning::{self, Pins};
 use super::recover::{end_leftover_of, end_run, remove_ended, supersede};
-use super::{HoldReason, Step, StepReason, deploy, requests};
+use super::{HoldReason, HoldScope, Step, StepReason, deploy, requests};
 use crate::domain::{
     Cancellation, CommitSha, DeployPurpose, Event, Execution, Head, LinkId, OnFailure, Outcome, Phase,
     PhaseKind, PhaseName, PhaseState, PhaseStatus, RunId, RunOutcome, RunPhase, RunReason, RunState,
@@ -19,16 +20,23 @@ pub(super) fn start(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     let Some(facts) = facts(draft) else { return };
     let skip = skipped_by_manifest(draft);
     let kept = kept(&draft.head, want, &facts.workflow, &skip);
-    let phase = |phase: &Phase| RunPhase {
-        name: phase.name.clone(),
-        order: phase.order,
-        deployment: phase.is_deployment(),
-        skipped: skip.contains(&phase.name),
-        kept: !skip.contains(&phase.name) && kept.contains(&phase.name),
+    let reused = pinning::reused(draft.manifest, draft.input, want);
+    let phase = |phase: &Phase| {
+        let (skipped, kept) = (skip.contains(&phase.name), kept.contains(&phase.name));
+        let reused = reused.as_ref().filter(|(_, phases)| phases.contains(&phase.name) && !skipped && !kept);
+        RunPhase {
+            name: phase.name.clone(),
+            order: phase.order,
+            deployment: phase.is_deployment(),
+            skipped,
+            kept: kept && !skipped,
+            reused: reused.map(|(link, _)| link.clone()),
+        }
     };
     let phases: Vec<_> = facts.workflow.phases().iter().map(phase).collect();
-    if waits_at_once(draft, &phases) {
-        return plan_deployment(draft, &facts, want);
+    let pins = pinning::pins(draft, &facts, want);
+    if waits_at_once(draft, &phases, &pins) {
+        return plan_deployment(draft, &facts, want, pins);
     }
     let workflow = facts.workflow.digest();
     let is_retry = |run: &RunState| run.sha == *want && (!run.succeeded() || run.goes_on_with.is_some());
@@ -54,19 +62,40 @@ pub(super) fn start(draft: &mut PlanDraft<'_>, want: &CommitSha) {
 
 /// Whether a new run would do nothing but wait: its first phase is the deployment, which is held. Another commit may be
 /// wanted once the gate opens, so the run does not start. A request for it must be decided, so then it does.
-fn waits_at_once(draft: &PlanDraft<'_>, phases: &[RunPhase]) -> bool {
-    let first = phases.iter().find(|phase| !phase.skipped && !phase.kept).map(|phase| phase.order);
-    let is_first =
-        |phase: &RunPhase| phase.deployment && !phase.skipped && !phase.kept && Some(phase.order) == first;
-    draft.closed_gate(DeployPurpose::Upgrade).is_some()
+fn waits_at_once(draft: &PlanDraft<'_>, phases: &[RunPhase], pins: &Result<Pins, HoldReason>) -> bool {
+    let is_left = |phase: &&RunPhase| !phase.skipped && !phase.kept && phase.reused.is_none();
+    let first = phases.iter().find(is_left).map(|phase| phase.order);
+    let is_first = |phase: &RunPhase| phase.deployment && is_left(&phase) && Some(phase.order) == first;
+    (draft.closed_gate(DeployPurpose::Upgrade).is_some() || pins.is_err())
         && phases.iter().any(is_first)
         && requests::all_decided(draft)
 }
 
 /// Plans the deployment of the run, or its hold.
-fn plan_deployment(draft: &mut PlanDraft<'_>, facts: &CommitFacts, want: &CommitSha) {
+fn plan_deployment(
+    draft: &mut PlanDraft<'_>,
+    facts: &CommitFacts,
+    want: &CommitSha,
+    pins: Result<Pins, HoldReason>,
+) {
     let Some((phase, settings)) = facts.workflow.deployment() else { return };
-    match deploy::upgrade(draft, phase, settings, facts, want) {
+    let pins = match pins {
+        Ok(pins) => pins,
+        Err(reason) => {
+            let hint = reason.hint_for_image(&draft.input.id);
+            draft.hold(reason, hint);
+            draft.hold_at_gate(&HoldScope::Phase { name: phase.name.clone() });
+            return deploy::repair(draft);
+        }
+    };
+    let upgrade = deploy::upgrade(draft, phase, settings, facts, (want, &pins));
+    draft.plan.notes.extend(
+        pins.unknown
+            .iter()
+            .map(|image| format!("the digest of `{image}` is recorded once a phase has built it")),
+    );
+    draft.plan.unpinned = pins.unknown;
+    match upgrade {
         Ok(step) => {
             if draft.closed_gate(DeployPurpose::Upgrade).is_none() {
                 draft.plan.on_failure = deploy::rollback_step(draft, &step);
@@ -103,7 +132,12 @@ pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     let phases = draft.head.open_run().map(|run| run.phases.clone()).unwrap_or_default();
     let failed = phases.iter().find(|state| is_failed_for_good(state, &facts.workflow));
     let waits = |state: &&PhaseState| state.deployment && !state.status.is_done();
-    let held = phases.iter().find(waits).filter(|_| draft.closed_gate(DeployPurpose::Upgrade).is_some());
+    let mut pins = Some(pinning::pins(draft, &facts, want));
+    let is_held = |pins: &Option<Result<_, _>>| matches!(pins, Some(Err(_)));
+    let held = phases
+        .iter()
+        .find(waits)
+        .filter(|_| draft.closed_gate(DeployPurpose::Upgrade).is_some() || is_held(&pins));
     for state in &phases {
         let Some(phase) = facts.workflow.phase(&state.name) else { continue };
         // Phases that already run beside a failed phase finish before the run ends; no other phase starts.
@@ -128,7 +162,8 @@ pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
                 }
             }
             PhaseKind::Deployment(_) => {
-                plan_deployment(draft, &facts, want);
+                let pins = pins.take().unwrap_or_else(|| Ok(Pins::default()));
+                plan_deployment(draft, &facts, want, pins);
                 if draft.broken.is_some() {
                     return;
                 }

@@ -63,6 +63,9 @@ pub struct LinkPlan {
     /// The approvals that the commit needs and has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Box<ApprovalBasis>>,
+    /// The images that a phase has to build before they are deployed by digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unpinned: Vec<String>,
 }
 
 #[cfg(test)]
@@ -84,6 +87,7 @@ impl LinkPlan {
             rejections: Vec::new(),
             waived: Vec::new(),
             approval: None,
+            unpinned: Vec::new(),
         }
     }
 }
@@ -241,6 +245,9 @@ pub struct DeployStep {
     pub to: CommitSha,
     /// The roles that are rolled, in the file's order.
     pub images: Vec<ImageChange>,
+    /// Whether it is by digest: an image without one gets it when the deployment begins.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
     /// The whole new service description.
     pub description: String,
     /// The unified diff from what runs now.
@@ -319,6 +326,11 @@ impl LinkPlan {
     /// Whether there are no steps, holds or notes.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.holds.is_empty() && self.notes.is_empty()
+    }
+
+    /// Whether its deployment is by digest.
+    pub fn pins(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Deploy(step) if step.pinned))
     }
 
     /// The hold of a deployment: that of the run, whose later phases wait for it, or that of a repair.

@@ -20,6 +20,8 @@ pub struct Policy {
     pub allow: Vec<Window>,
     /// Whether a commit must be on the branch of its repository, and not older than what is live.
     pub on_branch: bool,
+    /// Whether images are deployed by digest: what an earlier stage verified or the run recorded.
+    pub pinned: bool,
     /// How many deployments of a link may begin on one day.
     pub per_day: Option<DailyLimit>,
     /// How long a commit of a pipeline must have been live and verified in the stages before.

@@ -40,6 +40,8 @@ fn failed(digit: char) -> Head {
         status,
         waived: false,
         waived_by: None,
+        reused: None,
+        digests: None,
         attempt: None,
         rollout: None,
         failures: 0,

@@ -50,13 +50,7 @@ impl JournalBuilder {
     /// Starts a run with `build`, `deploy` and `verify`.
     pub(super) fn run(self, digit: char) -> Self {
         let phases = [("build", false), ("deploy", true), ("verify", false)].into_iter().zip(0_i64..);
-        let phases = phases.map(|((phase, deployment), order)| RunPhase {
-            name: name(phase),
-            order,
-            deployment,
-            skipped: false,
-            kept: false,
-        });
+        let phases = phases.map(|((phase, deployment), order)| RunPhase::of(name(phase), order, deployment));
         let run = RunId((self.events.len() + 1).to_string());
         let (reason, workflow) = (RunReason::NewSha, "digest".to_owned());
         self.then(Event::RunStarted {

@@ -88,6 +88,7 @@ impl Fleet for InstantFleet {
             outcome: Some(Outcome::Succeeded),
             artifacts: 0,
             exposed: Vec::new(),
+            images: Default::default(),
         };
         self.0.put(&replica.status_json(), &serde_json::to_vec(&status).unwrap()).await.unwrap();
         Ok(Handle(launch.token.to_string()))
@@ -239,6 +240,7 @@ pub(super) async fn planned_for(
         want: Some(Ok(want)),
         watched: None,
         facts: Some(Ok(Arc::new(facts))),
+        registry: None,
     };
     plan::plan(&PlanInput {
         consents: Vec::new(),

@@ -58,11 +58,8 @@ fn an_older_commit_deployed_again_rolls_back_to_the_commit_it_replaced() {
 #[test]
 fn a_phase_added_to_the_workflow_runs_in_another_run_that_keeps_the_rest() {
     let phase = |text: &str, order, deployment, kept| RunPhase {
-        name: name(text),
-        order,
-        deployment,
-        skipped: false,
         kept,
+        ..RunPhase::of(name(text), order, deployment)
     };
     let start = |story: JournalBuilder, phases| {
         let run = RunId((story.0.len() + 1).to_string());

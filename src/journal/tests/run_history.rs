@@ -37,11 +37,8 @@ impl Link {
         for digit in ['a', 'b', 'c'] {
             let skipped = next.is_multiple_of(3);
             let phase = |text, order, deployment, skipped| RunPhase {
-                name: name(text),
-                order,
-                deployment,
                 skipped,
-                kept: false,
+                ..RunPhase::of(name(text), order, deployment)
             };
             let phases = vec![
                 phase("build", 0, false, false),

@@ -30,13 +30,7 @@ impl JournalBuilder {
     }
 
     pub(super) fn run(self, digit: char) -> Self {
-        let phase = |text, order, deployment| RunPhase {
-            name: name(text),
-            order,
-            deployment,
-            skipped: false,
-            kept: false,
-        };
+        let phase = |text, order, deployment| RunPhase::of(name(text), order, deployment);
         let run = RunId((self.0.len() + 1).to_string());
         let phases = vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)];
         let (reason, workflow) = (RunReason::NewSha, "w".to_owned());

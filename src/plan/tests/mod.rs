@@ -7,6 +7,7 @@ mod contained;
 mod daily_limit;
 mod held_deployment;
 mod moved;
+mod pinning;
 mod requests;
 mod world;
 

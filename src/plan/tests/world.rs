@@ -8,8 +8,9 @@ use jiff::Timestamp;
 
 use crate::domain::{
     AttemptNumber, CommitSha, Deploy, DeployOutcome, DeployPurpose, DeploymentName, Epoch, Event, Execution,
-    Generation, Handle, Head, Images, Lease, OnFailure, Outcome, Owner, Phase, PhaseKind, PhaseName,
-    RecordedEvent, Request, RequestId, RequestKind, RunId, RunOutcome, RunPhase, RunReason, Token, Workflow,
+    Generation, Handle, Head, ImageDigest, Images, Lease, OnFailure, Outcome, Owner, Phase, PhaseKind,
+    PhaseName, RecordedEvent, Request, RequestId, RequestKind, RunId, RunOutcome, RunPhase, RunReason, Token,
+    Workflow,
 };
 use crate::journal;
 use crate::manifest::{Loaded, one_file};
@@ -34,6 +35,8 @@ pub(super) struct World {
     pub(super) broken: Option<Problem>,
     /// The service description of the wanted commit.
     pub(super) description: &'static str,
+    /// What the registry has of the image of the wanted commit, if it was asked.
+    pub(super) registry: Option<Result<Option<ImageDigest>, Problem>>,
     /// Whether the git host can be reached.
     pub(super) git: bool,
     /// Whether no person runs katkit.
@@ -100,6 +103,7 @@ impl World {
             taints: Vec::new(),
             broken: None,
             description: DESCRIPTION,
+            registry: None,
             git: true,
             unattended: false,
             now: "2026-01-02T03:04:05Z".parse().unwrap(),
@@ -114,13 +118,7 @@ impl World {
     }
 
     pub(super) fn started(self, digit: char) -> Self {
-        let phase = |phase: &Phase| RunPhase {
-            name: phase.name.clone(),
-            order: phase.order,
-            deployment: phase.is_deployment(),
-            skipped: false,
-            kept: false,
-        };
+        let phase = |phase: &Phase| RunPhase::of(phase.name.clone(), phase.order, phase.is_deployment());
         let phases = self.workflow.phases().iter().map(phase).collect();
         let run = RunId((self.journal.len() + 1).to_string());
         let workflow = self.workflow.digest();
@@ -232,6 +230,12 @@ impl World {
         self
     }
 
+    /// The policy demands deployments by digest.
+    pub(super) fn pinned(mut self) -> Self {
+        self.loaded.manifest.policies.values_mut().for_each(|policy| Arc::make_mut(policy).pinned = true);
+        self
+    }
+
     pub(super) fn unattended(mut self) -> Self {
         self.unattended = true;
         self
@@ -324,6 +328,10 @@ impl World {
             want: Some(if self.git { Ok(sha(self.wants)) } else { Err(Box::new(unreachable().into())) }),
             observed,
             facts: self.git.then(|| self.broken.clone().map_or(Ok(facts), Err)),
+            registry: self.registry.clone().map(|answer| {
+                let image = image(self.wants).into_iter().map(|(_, image)| image);
+                Box::new(image.map(|image| (image, answer.clone())).collect())
+            }),
         };
         let digests = [("standard".parse().unwrap(), self.workflow.digest())].into();
         PlanInput {

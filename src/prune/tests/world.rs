@@ -89,13 +89,7 @@ impl World {
     /// A run for a commit, with a phase that leaves four blobs, and a deployment. It ends with `outcome`.
     pub(super) async fn run(&self, link: &LinkId, digit: char, outcome: RunOutcome) {
         let name = |text: &str| PhaseName::new(text).unwrap();
-        let phase = |text: &str, order, deployment| RunPhase {
-            name: name(text),
-            order,
-            deployment,
-            skipped: false,
-            kept: false,
-        };
+        let phase = |text: &str, order, deployment| RunPhase::of(name(text), order, deployment);
         let run = RunId(format!("{}-abcdef", self.head(link).await.generation.0 + 1));
         let (sha, attempt, good) = (sha(digit), AttemptNumber(1), outcome == RunOutcome::Succeeded);
         let token = Token::of_attempt(link, &run, &name("build"), attempt);

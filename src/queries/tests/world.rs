@@ -130,13 +130,7 @@ pub(super) fn taken_over() -> Event {
 /// Starts a run for a commit and launches its first phase, `build`, on one replica.
 pub(super) async fn start_build(estate: &Estate, link: &str, digit: char) -> RunId {
     let run = RunId(format!("{}-abcdef", head(estate, link).await.generation.0 + 1));
-    let in_run = |name, order, deployment| RunPhase {
-        name: phase(name),
-        order,
-        deployment,
-        skipped: false,
-        kept: false,
-    };
+    let in_run = |name, order, deployment| RunPhase::of(phase(name), order, deployment);
     let phases = vec![in_run("build", 0, false), in_run("deploy", 1, true), in_run("verify", 2, false)];
     let started = Event::RunStarted {
         run: run.clone(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{CommitSha, Event, Handle, Images, PlanDigest, Token};
+use crate::domain::{CommitSha, DigestSource, Event, Handle, ImageDigests, Images, PlanDigest, Token};
 use crate::views::json::ActorJson;
 use crate::views::{
     DeployOutcomeJson, OutcomeJson, PurposeJson, RequestedJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
@@ -137,6 +137,16 @@ pub enum EventJson<'a> {
         /// The number of the attempt.
         attempt: u32,
     },
+    /// The digests of images became known.
+    ImagesRecorded {
+        /// The phase that built them, or after which they were found; the deployment, if they were found before it.
+        phase: &'a str,
+        /// Where the digests come from.
+        source: DigestSourceJson,
+        /// The digest of each image, by its name with the tag.
+        #[schemars(with = "BTreeMap<String, String>")]
+        images: &'a ImageDigests,
+    },
     /// A deployment is about to be issued.
     DeployIntended {
         /// The token of the deployment; makes issuing it twice harmless.
@@ -240,6 +250,16 @@ pub struct CutJson<'a> {
     pub record: &'a str,
 }
 
+/// Where the digest of an image comes from.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DigestSourceJson {
+    /// The phase that built the image told it.
+    Phase,
+    /// The image's registry was asked.
+    Registry,
+}
+
 impl<'a> From<&'a Event> for EventJson<'a> {
     fn from(event: &'a Event) -> Self {
         match event {
@@ -296,6 +316,14 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             Event::ServiceRemoved { phase, attempt } => {
                 Self::ServiceRemoved { phase: phase.as_str(), attempt: attempt.0 }
             }
+            Event::ImagesRecorded { phase, source, images } => Self::ImagesRecorded {
+                phase: phase.as_str(),
+                source: match source {
+                    DigestSource::Phase => DigestSourceJson::Phase,
+                    DigestSource::Registry => DigestSourceJson::Registry,
+                },
+                images,
+            },
             Event::DeployIntended { token, purpose, sha, images, saved_plan } => Self::DeployIntended {
                 token: token.as_str(),
                 reason: purpose.into(),

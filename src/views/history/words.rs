@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PlanDigest, RecordedEvent, RunId, RunPhase,
-    RunReason, Token,
+    CommitSha, DeployOutcome, DeployPurpose, DigestSource, Event, Outcome, PlanDigest, RecordedEvent, RunId,
+    RunPhase, RunReason, Token,
 };
 use crate::views::moment::minute;
 use crate::views::words::{asked, ended};
@@ -91,6 +91,15 @@ pub(in crate::views) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -
         Event::ServiceRemoved { phase, attempt } => {
             format!("`{phase}` attempt {attempt}: its service was removed")
         }
+        Event::ImagesRecorded { phase, source, images } => {
+            let how = match source {
+                DigestSource::Phase => format!("`{phase}` built"),
+                DigestSource::Registry => "the registry has".to_owned(),
+            };
+            let images = images.iter().map(|(image, digest)| format!("`{image}` as {}", digest.short()));
+            let images: Vec<_> = images.collect();
+            format!("{how} {}", images.join(", "))
+        }
         Event::DeployIntended { token: _, purpose, sha, images, saved_plan } => {
             let roles: Vec<_> = images.keys().map(|role| format!("`{role}`")).collect();
             let doing = match purpose {
@@ -150,6 +159,7 @@ fn named(phase: &RunPhase) -> String {
     match phase {
         RunPhase { name, skipped: true, .. } => format!("`{name}` (skipped)"),
         RunPhase { name, kept: true, .. } => format!("`{name}` (kept)"),
+        RunPhase { name, reused: Some(link), .. } => format!("`{name}` (reused from `{link}`)"),
         RunPhase { name, .. } => format!("`{name}`"),
     }
 }

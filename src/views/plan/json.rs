@@ -140,6 +140,10 @@ pub enum HoldKindJson {
     OutsideWindows,
     /// As many deployments began today as the policy of the tenant allows.
     DailyLimit,
+    /// The policy pins digests, and the tag of an image no longer stands for the recorded digest.
+    ImageMoved,
+    /// The policy pins digests, and the registry does not have an image.
+    ImageMissing,
     /// Something that the plan needs could not be determined.
     Unavailable,
 }
@@ -159,7 +163,7 @@ pub struct SweepJson<'a> {
 
 impl PlanJson<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.6";
+    pub const FORMAT_VERSION: &'static str = "2.7";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {
@@ -194,6 +198,7 @@ impl<'a> From<&'a LinkPlan> for LinkJson<'a> {
             rejections: _,
             waived: _,
             approval: _,
+            unpinned: _,
         } = plan;
         Self {
             link: link.to_string(),
@@ -241,6 +246,8 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::FrozenByHand { .. } => (Kind::FrozenByHand, None, None, None),
             HoldReason::OutsideWindows { .. } => (Kind::OutsideWindows, None, None, None),
             HoldReason::DailyLimit { .. } => (Kind::DailyLimit, None, None, None),
+            HoldReason::ImageMoved { .. } => (Kind::ImageMoved, None, None, None),
+            HoldReason::ImageMissing { .. } => (Kind::ImageMissing, None, None, None),
             HoldReason::Unavailable(_) => (Kind::Unavailable, None, None, None),
         };
         let to = match scope {

@@ -150,6 +150,8 @@ pub struct DeployJson<'a> {
     pub to: &'a str,
     /// The roles to roll, in the order of the service description.
     pub images: Vec<ImageJson<'a>>,
+    /// Whether it is by digest: an image without one gets it when the deployment begins.
+    pub pinned: bool,
     /// The unified diff of the service description.
     pub diff: &'a str,
     /// The commits between `from` and `to`, newest first.
@@ -199,6 +201,8 @@ pub struct RunPhaseJson<'a> {
     pub skipped: bool,
     /// Whether it is not repeated because it succeeded in the previous run.
     pub kept: bool,
+    /// The link that built its images, so that it does not run; null if it runs.
+    pub reused: Option<String>,
 }
 
 impl<'a> From<&'a Step> for StepJson<'a> {
@@ -263,6 +267,7 @@ impl<'a> From<&'a DeployStep> for DeployJson<'a> {
             from,
             to,
             images,
+            pinned,
             // Too long; the diff shows what changes in it.
             description: _,
             diff,
@@ -279,6 +284,7 @@ impl<'a> From<&'a DeployStep> for DeployJson<'a> {
             from: from.as_ref().map(CommitSha::as_str),
             to: to.as_str(),
             images: images.iter().map(ImageJson::from).collect(),
+            pinned: *pinned,
             diff,
             commits: commits.iter().map(CommitJson::from).collect(),
             more_commits: *more_commits,
@@ -302,8 +308,9 @@ impl<'a> From<&'a CommitLine> for CommitJson<'a> {
 }
 
 impl<'a> From<&'a RunPhase> for RunPhaseJson<'a> {
-    fn from(RunPhase { name, order, deployment, skipped, kept }: &'a RunPhase) -> Self {
+    fn from(RunPhase { name, order, deployment, skipped, kept, reused }: &'a RunPhase) -> Self {
         let (order, deployment, skipped, kept) = (*order, *deployment, *skipped, *kept);
-        Self { name: name.as_str(), order, deployment, skipped, kept }
+        let reused = reused.as_ref().map(ToString::to_string);
+        Self { name: name.as_str(), order, deployment, skipped, kept, reused }
     }
 }

@@ -169,6 +169,7 @@ fn details(link: &LinkPlan, called: &str) -> String {
         rejections: _,
         waived: _,
         approval: _,
+        unpinned: _,
     } = link;
     let mut body = match course(link) {
         course if course.is_empty() => course,
@@ -208,6 +209,8 @@ fn deployment(deploy: &DeployStep) -> String {
         strategy: _,
         on_failure: _,
         images,
+        // The policy's; the images show it.
+        pinned: _,
         // The diff shows what matters of it.
         description: _,
         diff,

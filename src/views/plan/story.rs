@@ -114,15 +114,13 @@ fn place(step: &Step) -> Option<(i64, &str)> {
 }
 
 fn left_out<'a>(phases: &'a [RunPhase], entries: &mut Vec<Entry<'a>>) {
-    for RunPhase { name, order: _, deployment: _, skipped, kept: _ } in phases {
-        if *skipped {
-            entries.push(plain(
-                ChangeMark::Nothing,
-                "skip",
-                Some(name.as_str()),
-                "by the manifest".to_owned(),
-            ));
-        }
+    for RunPhase { name, order: _, deployment: _, skipped, kept: _, reused } in phases {
+        let (verb, detail) = match reused {
+            _ if *skipped => ("skip", "by the manifest".to_owned()),
+            Some(link) => ("reuse", format!("the images of {link}")),
+            None => continue,
+        };
+        entries.push(plain(ChangeMark::Nothing, verb, Some(name.as_str()), detail));
     }
 }
 

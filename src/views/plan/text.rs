@@ -67,6 +67,7 @@ impl PlanText<'_> {
             rejections: _,
             waived: _,
             approval: _,
+            unpinned: _,
         } = link;
         let heading = match (course(link), commits(link)) {
             (course, 0) => course,
@@ -150,6 +151,8 @@ impl PlanText<'_> {
             strategy: _,
             on_failure: _,
             images,
+            // The policy's; the images show it.
+            pinned: _,
             // The diff shows what matters of it.
             description: _,
             diff,

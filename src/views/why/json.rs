@@ -158,7 +158,7 @@ pub struct PastRunJson<'a> {
 
 impl<'a> WhyJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.6";
+    pub const FORMAT_VERSION: &'static str = "2.7";
 
     /// The document for this answer.
     pub fn of(why: &Why<'a>) -> Self {

@@ -20,7 +20,7 @@ fn a_commit_on_its_way_through_a_workflow() {
     json["links"][0]["steps"][3]["commits"].as_array_mut().unwrap().truncate(1);
     assert_snapshot!(serde_json::to_string_pretty(&json).unwrap().replace(&"m".repeat(64), "MANIFEST"), @r#"
     {
-      "format_version": "2.6",
+      "format_version": "2.7",
       "katkit_version": "0",
       "manifest": "MANIFEST",
       "summary": {
@@ -53,35 +53,40 @@ fn a_commit_on_its_way_through_a_workflow() {
                   "order": 0,
                   "deployment": false,
                   "skipped": false,
-                  "kept": false
+                  "kept": false,
+                  "reused": null
                 },
                 {
                   "name": "lint",
                   "order": 0,
                   "deployment": false,
                   "skipped": false,
-                  "kept": false
+                  "kept": false,
+                  "reused": null
                 },
                 {
                   "name": "scan",
                   "order": 0,
                   "deployment": false,
                   "skipped": true,
-                  "kept": false
+                  "kept": false,
+                  "reused": null
                 },
                 {
                   "name": "deploy",
                   "order": 1,
                   "deployment": true,
                   "skipped": false,
-                  "kept": false
+                  "kept": false,
+                  "reused": null
                 },
                 {
                   "name": "verify",
                   "order": 2,
                   "deployment": false,
                   "skipped": false,
-                  "kept": false
+                  "kept": false,
+                  "reused": null
                 }
               ],
               "workflow": "w1"
@@ -122,6 +127,7 @@ fn a_commit_on_its_way_through_a_workflow() {
                   "to": "acme/web:2222222222222222222222222222222222222222"
                 }
               ],
+              "pinned": false,
               "diff": "--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:1111111111111111111111111111111111111111\",\n+      \"DockerImage\": \"acme/web:2222222222222222222222222222222222222222\",\n",
               "commits": [
                 {
@@ -177,15 +183,15 @@ fn every_kind_of_step_in_a_line() {
     {"kind":"release_lease","owner":"ana (process 7 on h)"}
     {"kind":"end_run","run":"6","sha":"SHA1","outcome":"superseded"}
     {"kind":"adopt","sha":"SHA3","images":{"web":"acme/web:SHA3"},"revision":"rev-3"}
-    {"kind":"start_run","sha":"SHA2","reason":"retry","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"smoke","order":3,"deployment":false,"skipped":true,"kept":false}],"workflow":"w1"}
+    {"kind":"start_run","sha":"SHA2","reason":"retry","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false,"reused":null},{"name":"smoke","order":3,"deployment":false,"skipped":true,"kept":false,"reused":null}],"workflow":"w1"}
     {"kind":"skip","phase":"verify","sha":"SHA2"}
     {"kind":"run","phase":"build","order":0,"reason":"retry","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
     {"kind":"run","phase":"unit","order":1,"reason":"lost","attempt":null,"replicas":2,"image":null,"timeout_seconds":3600,"retries":0}
     {"kind":"run","phase":"integration","order":2,"reason":"interrupted","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
     {"kind":"run","phase":"browser","order":3,"reason":"in_flight","attempt":2,"replicas":16,"image":null,"timeout_seconds":3600,"retries":0}
-    {"kind":"deploy","phase":null,"order":1,"reason":"repair","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
+    {"kind":"deploy","phase":null,"order":1,"reason":"repair","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"pinned":false,"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
     {"kind":"quarantine","sha":"SHA2","why":"it lost orders","restored":null,"with_descendants":true}
-    {"kind":"deploy","phase":null,"order":1,"reason":"rollback","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
+    {"kind":"deploy","phase":null,"order":1,"reason":"rollback","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"pinned":false,"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
     {"kind":"forget"}
     {"kind":"move","from":"old/shop"}
     "#);
@@ -265,7 +271,7 @@ fn undescribed_values_do_not_fit_the_schema() {
     assert_snapshot!(spoil(&|json| json["summary"]["held"] = "two".into()), @r#"summary: held: "two" is string, not "integer""#);
     assert_snapshot!(spoil(&|json| json["surprise"] = 1.into()), @"`surprise` is not described");
     assert_snapshot!(spoil(&|json| drop(json.as_object_mut().unwrap().remove("sweeps"))), @"`sweeps` is missing");
-    assert_snapshot!(spoil(&|json| json["links"][0]["steps"][0]["kind"] = "dance".into()), @r#"links: steps: {"kind":"dance","sha":"2222222222222222222222222222222222222222","reason":"new_sha","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"lint","order":0,"deployment":false,"skipped":false,"kept":false},{"name":"scan","order":0,"deployment":false,"skipped":true,"kept":false},{"name":"deploy","order":1,"deployment":true,"skipped":false,"kept":false},{"name":"verify","order":2,"deployment":false,"skipped":false,"kept":false}],"workflow":"w1"} fits 0 of oneOf"#);
+    assert_snapshot!(spoil(&|json| json["links"][0]["steps"][0]["kind"] = "dance".into()), @r#"links: steps: {"kind":"dance","sha":"2222222222222222222222222222222222222222","reason":"new_sha","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false,"reused":null},{"name":"lint","order":0,"deployment":false,"skipped":false,"kept":false,"reused":null},{"name":"scan","order":0,"deployment":false,"skipped":true,"kept":false,"reused":null},{"name":"deploy","order":1,"deployment":true,"skipped":false,"kept":false,"reused":null},{"name":"verify","order":2,"deployment":false,"skipped":false,"kept":false,"reused":null}],"workflow":"w1"} fits 0 of oneOf"#);
 }
 
 /// Validates with the part of JSON Schema that our schemas use. Stricter in one point: every key must be described.

@@ -45,11 +45,8 @@ fn link(id: &str, steps: Vec<Step>) -> LinkPlan {
 
 fn start(reason: RunReason, phases: &[(&str, i64, bool)]) -> Step {
     let phase = |&(name, order, skipped): &(&str, i64, bool)| RunPhase {
-        name: phase_name(name),
-        order,
-        deployment: name == "deploy",
         skipped,
-        kept: false,
+        ..RunPhase::of(phase_name(name), order, name == "deploy")
     };
     Step::StartRun {
         sha: sha('2'),
@@ -73,6 +70,7 @@ fn deployment(purpose: DeployPurpose) -> DeployStep {
         from: Some(sha('1')),
         to: sha('2'),
         images: vec![ImageChange { role: "web".to_owned(), from: Some(image('1')), to: image('2') }],
+        pinned: false,
         description: "THE WHOLE DESCRIPTION".to_owned(),
         diff: format!(
             "--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"{}\",\n+      \"DockerImage\": \"{}\",\n",
