@@ -52,6 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fleet", &["aws", "causes", "docker", "domain", "hardening", "hints", "liveness"]),
     ("git", &["causes", "domain"]),
     ("platform", &["aws", "causes", "docker", "domain", "hints"]),
+    ("registry", &["aws", "docker", "domain", "hints"]),
     ("state", &["aws", "causes", "domain", "telemetry"]),
     // Use cases.
     ("agent", &["blobs", "causes", "config", "domain", "fleet", "git", "hardening", "liveness"]),
@@ -73,6 +74,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plan",
             "platform",
             "policy",
+            "registry",
+            "registry",
             "report",
             "state",
             "telemetry",
@@ -88,7 +91,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // One manifest revision, wired: knows ports, not adapters.
     (
         "estate",
-        &["blobs", "clock", "domain", "fleet", "git", "inventory", "manifest", "plan", "platform", "state"],
+        &[
+            "blobs",
+            "clock",
+            "domain",
+            "fleet",
+            "git",
+            "inventory",
+            "manifest",
+            "plan",
+            "platform",
+            "registry",
+            "state",
+        ],
     ),
     (
         "inventory",
@@ -106,6 +121,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plan",
             "platform",
             "policy",
+            "registry",
             "state",
             "workflow",
         ],

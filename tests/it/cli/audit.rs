@@ -340,7 +340,7 @@ fn entries_are_found_by_actor_kind_and_link() {
     assert_snapshot!(world.run(["audit", "--kind", "frozen"]), @"
     ----- stderr -----
     error: invalid value 'frozen' for '--kind <KIND>'
-      [possible values: adopted, approval, attempt-ended, attempt-intended, attempt-launched, deploy-ended, deploy-intended, deploy-issued, forgiveness, forgotten, freeze, moved-from, moved-to, override, phase-restored, phase-skipped, pruned, quarantined, refused, rejection, release, requested, run-ended, run-started, service-removed, service-swept, taken-over, thaw, unlocked, verified, withdrawal, withdrawn]
+      [possible values: adopted, approval, attempt-ended, attempt-intended, attempt-launched, deploy-ended, deploy-intended, deploy-issued, forgiveness, forgotten, freeze, images-recorded, moved-from, moved-to, override, phase-restored, phase-skipped, pruned, quarantined, refused, rejection, release, requested, run-ended, run-started, service-removed, service-swept, taken-over, thaw, unlocked, verified, withdrawal, withdrawn]
 
       tip: a similar value exists: 'forgotten'
 

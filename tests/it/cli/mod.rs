@@ -30,6 +30,7 @@ mod on_a_terminal;
 mod order;
 mod overriding;
 mod phases;
+mod pinning;
 mod pipelines;
 mod policies;
 mod prune;

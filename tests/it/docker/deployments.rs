@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use crate::engines::{Host, on_hosts};
+use crate::image_registry::ImageRegistry;
 use crate::world::eventually;
 
 use super::{SERVICE, Yard};
@@ -32,6 +33,7 @@ on_hosts! {
         an_apply_that_slept_through_a_takeover_leaves_the_new_deployment_alone
         a_missing_image_stops_no_container
         only_the_stopped_one_of_two_roles_is_recreated
+        an_image_is_pulled_by_its_digest_whatever_its_tag_stands_for
     }
     // Not on Podman: which link owns a container does not depend on the engine.
     podman(Podman) {
@@ -46,6 +48,7 @@ on_hosts! {
         a_deployment_whose_process_is_killed_is_finished_or_undone_by_the_next
         a_missing_image_stops_no_container
         only_the_stopped_one_of_two_roles_is_recreated
+        an_image_is_pulled_by_its_digest_whatever_its_tag_stands_for
     }
 }
 
@@ -78,6 +81,45 @@ fn a_commit_is_built_through_the_socket_and_runs_as_a_container_under_its_sha(ho
     let second = yard.serves();
     assert_ne!(first, second);
     assert_eq!(yard.inspect(&second, "{{.Config.Image}}"), format!("{name}:{}", yard.sha("third")));
+    assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
+    yard.phases_are_gone();
+}
+
+fn an_image_is_pulled_by_its_digest_whatever_its_tag_stands_for(host: Host) {
+    let registry = ImageRegistry::start();
+    let name = format!("{}/acme/web", registry.host());
+    let ci = format!(
+        "set -e\nimage={name}:$GIT_SHA\n\
+         docker build --quiet --tag $image . && docker push --quiet $image && docker rmi --no-prune $image\n\
+         docker pull --quiet $image >/dev/null\n\
+         pushed=$(docker image inspect --format '{{{{index .RepoDigests 0}}}}' $image)\n\
+         echo $image@${{pushed#*@}} > $KATKIT_ARTIFACTS/katkit-images.txt\n"
+    );
+    let phases =
+        "  { name = \"build\", order = 0 },\n  { name = \"deploy\", order = 1, kind = \"deployment\" },";
+    let mut yard = Yard::on(host, "true", phases, "docker-socket = true");
+    yard.images.push(name.clone());
+    let policy = "[policies.pinned]\ndigest = \"pinned\"\n\n[tenants.dev]\npolicy = \"pinned\"";
+    yard.edit("[tenants.dev]", policy);
+    yard.change("shop", |repo| {
+        repo.ci(&ci).file("Dockerfile", SERVES).description(&format!("{name}:<hubtag>")).commit("second")
+    });
+    yard.applied();
+    let second = yard.serves();
+    let runs = |id: &str| yard.inspect(id, r#"{{index .Config.Labels "katkit.image"}} {{.Image}}"#);
+    let shown = runs(&second);
+    let image = shown.split(' ').next().unwrap();
+    let tagged = format!("{name}:{}", yard.sha("second"));
+    assert!(image.starts_with(&format!("{tagged}@sha256:")), "{image}");
+    assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
+
+    // The tag moves, and the engine forgets the image.
+    let sha = yard.sha("second").to_owned();
+    registry.push("acme/web", &sha, "other");
+    yard.docker(&["rm", "--force", &second]);
+    yard.docker(&["rmi", "--force", image]);
+    yard.applied();
+    assert_eq!(runs(&yard.serves()), shown);
     assert_eq!(yard.run(["plan", "--detailed-exitcode"]).code, 0);
     yard.phases_are_gone();
 }

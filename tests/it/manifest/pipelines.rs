@@ -211,3 +211,43 @@ stages = [
     1 warning
     ");
 }
+
+#[test]
+fn a_stage_that_deploys_by_digest_after_tags_is_warned_of() {
+    let pinned = |beta: &str| {
+        Files::new(&format!(
+            "version = 1
+[repos]
+shop.url = 'shop'
+[workflows]
+standard.phases = [{{ name = 'build', order = 0 }}]
+[policies]
+pinned = {{ digest = 'pinned' }}
+[templates]
+shop = {{ repo = 'shop', workflow = 'standard', pipeline = 'shop' }}
+[tenants]
+beta = {{ use = ['shop']{beta} }}
+prod = {{ use = ['shop'], policy = 'pinned' }}
+[pipelines.shop]
+repo = 'shop'
+stages = [{{ name = 'beta', links = ['beta/shop'] }}, {{ name = 'prod', links = ['prod/shop'] }}]
+"
+        ))
+    };
+    let by_tag = pinned("");
+    assert_snapshot!(by_tag.text(&by_tag.load().warnings), @r#"
+      ⚠ `beta/shop` does not deploy by digest, and `prod/shop` after it does
+        ╭─[katkit.toml:15:79]
+     14 │ repo = 'shop'
+     15 │ … 'beta', links = ['beta/shop'] }, { name = 'prod', links = ['prod/shop'] }]
+        ·                                                              ─────┬─────
+        ·                                                                   ╰── deploys what its tag stands for, not what was verified
+        ╰────
+      help: give the tenant `beta` a policy with `digest = "pinned"`, too
+
+    1 warning
+    "#);
+    let by_digest = pinned(", policy = 'pinned'").load();
+    assert!(by_digest.warnings.is_empty());
+    assert!(by_digest.manifest.policies.values().all(|policy| policy.pinned));
+}
