@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use katkit::blobs::{BlobError, BlobKey, Blobs};
 use katkit::clock::Clock;
-use katkit::domain::{Handle, LostCause, Outcome, PhaseSpec, ReplicaStatus};
+use katkit::domain::{Handle, ImageDigests, LostCause, Outcome, PhaseSpec, ReplicaStatus};
 use katkit::fleet::Launch;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::dice;
+use crate::pinning;
 use crate::world::World;
 
 /// What happens to a service, apart from the outcome of its code.
@@ -63,6 +64,7 @@ async fn replica(
         outcome: None,
         artifacts: 0,
         exposed: Vec::new(),
+        images: ImageDigests::new(),
     };
     let told = blobs.get(&attempt.phase_json()).await?;
     let told = told.and_then(|text| serde_json::from_slice::<PhaseSpec>(&text).ok());
@@ -87,6 +89,7 @@ async fn replica(
     blobs.put(&replica.artifacts().join("report.txt")?, b"kept").await?;
     if outcome.is_success() {
         world.facts().succeeded.insert(launch.token.clone());
+        status.images = pinning::build(world, &attempt, &launch.token);
     }
     status.artifacts = 1;
     status.ended = Some(world.now());

@@ -1,4 +1,4 @@
-//! The nineteen invariants. Some are checked at the event that could break them, the rest once everything is idle.
+//! The twenty invariants. Some are checked at the event that could break them, the rest once everything is idle.
 //!
 //! 1. A deployment is issued once per run, for a wanted sha, by an owner that holds the lease.
 //! 2. No attempt runs twice under one token.
@@ -20,6 +20,8 @@
 //! 17. Nothing begins for a commit that contains a rejected one, unless that one was fixed.
 //! 18. While the live commit owes what an override waived, nothing begins for another.
 //! 19. No more deployments of commits begin on one day than the policy allows.
+//! 20. Where a policy demands it, every deployment is by digest: that of a commit by the digest that its tag stands for,
+//!     and that the first stage verified.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -43,6 +45,7 @@ use crate::daily;
 use crate::decisions;
 use crate::freezes;
 use crate::order;
+use crate::pinning;
 use crate::repositories;
 use crate::requests;
 use crate::working_hours;
@@ -430,6 +433,8 @@ async fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                 HoldReason::Owed { live, consent, .. } => {
                     head.runs(live) && consents.iter().any(|it| it.id == *consent)
                 }
+                HoldReason::ImageMoved { image, recorded, .. } => pinning::has_moved(world, image, recorded),
+                HoldReason::ImageMissing { image, .. } => pinning::is_missing(world, image),
                 HoldReason::LeaseHeld { .. }
                 | HoldReason::MoveWaits { .. }
                 | HoldReason::OutsideWindows { .. }

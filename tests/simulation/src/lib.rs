@@ -27,6 +27,7 @@ pub mod invariants;
 pub mod lease;
 pub mod order;
 pub mod people;
+mod pinning;
 pub mod platform;
 pub mod process;
 pub mod report;

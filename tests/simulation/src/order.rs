@@ -107,6 +107,7 @@ impl Reader {
             Event::Adopted { .. }
             | Event::Quarantined { .. }
             | Event::ServiceSwept { .. }
+            | Event::ImagesRecorded { .. }
             | Event::Forgotten
             | Event::MovedFrom { .. }
             | Event::MovedTo { .. }

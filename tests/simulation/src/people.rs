@@ -12,6 +12,7 @@ use katkit::state::{Consents, Leases, Links, NewConsent, NewRequest, Requests};
 use crate::approvals;
 use crate::decisions;
 use crate::dice;
+use crate::pinning;
 use crate::repositories;
 use crate::scenario::Event;
 use crate::world::World;
@@ -48,6 +49,13 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
             let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
             let number = dice::of(&[world.seed, now]);
             push(world, link, number);
+        }
+        Event::Repush(_) => {
+            let branch = stages.as_ref().map_or(link.clone(), |(first, _)| first.clone());
+            let newest = world.facts().tips.get(&branch).cloned();
+            if let Some(sha) = newest {
+                pinning::push(world, sha.as_str(), &format!("by hand {:?}", world.elapsed()));
+            }
         }
         Event::Drift(_) => {
             let mut facts = world.facts();

@@ -25,6 +25,7 @@ use crate::blobs::GatedBlobs;
 use crate::daily;
 use crate::fleet::GatedFleet;
 use crate::gate::Gate;
+use crate::pinning::{self, GatedRegistry};
 use crate::platform::GatedPlatform;
 use crate::repositories::GatedRepositories;
 use crate::state::GatedState;
@@ -55,6 +56,7 @@ pub fn manifest(
     (pipeline, soak): (Option<&(LinkId, LinkId)>, Option<Duration>),
     approvals: bool,
     (limit, calendar): (Option<usize>, Option<String>),
+    pinned: bool,
 ) -> String {
     let mut text = String::from(
         r#"
@@ -100,6 +102,9 @@ phases = [
     if let Some(count) = limit {
         let zone = daily::ZONE;
         conditions.push_str(&format!("max-per-day = {{ count = {count}, zone = \"{zone}\" }}\n"));
+    }
+    if pinned {
+        conditions.push_str("digest = \"pinned\"\n");
     }
     let policy = if conditions.is_empty() { "" } else { "policy = \"office\"\n" };
     let second = pipeline.map(|(_, second)| &second.tenant).filter(|_| approvals);
@@ -168,6 +173,7 @@ impl Process {
                 (gate.world.pipeline.as_ref(), gate.world.soak),
                 approvals::required(gate.world.seed),
                 (daily::limit(gate.world.seed), working_hours::calendar(gate.world.seed)),
+                pinning::is_required(gate.world.seed),
             )),
         );
         if gate.world.pipeline.is_some() && links.len() == 2 {
@@ -183,6 +189,7 @@ impl Process {
             git: Arc::new(GatedRepositories(gate.clone())),
             fleets: fleets.map(|name| (name.clone(), Arc::clone(&fleet))).collect(),
             platforms: tenants.map(|name| (name.clone(), Arc::clone(&platform))).collect(),
+            registry: Arc::new(GatedRegistry(gate.clone())),
             leases: Arc::default(),
             clock: Arc::clone(&gate.world) as Arc<dyn Clock>,
             scratch: std::env::temp_dir().join("katkit-simulation"),

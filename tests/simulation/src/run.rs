@@ -121,6 +121,7 @@ async fn play(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec<Li
             | Event::Approve(link)
             | Event::Freeze(link)
             | Event::Thaw(link)
+            | Event::Repush(link)
             | Event::Drift(link)
             | Event::Unlock(link) => people::act(world, &ids[link % ids.len()], *event).await,
         }

@@ -8,6 +8,7 @@ use katkit::domain::LinkId;
 
 use crate::approvals;
 use crate::gate::Fault;
+use crate::pinning;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
@@ -90,6 +91,8 @@ pub enum Event {
     Release(usize),
     /// A user overrides some conditions of the second stage for the newest commit.
     Override(usize),
+    /// A user lets the tags of the newest commit's images stand for others.
+    Repush(usize),
     /// A user changes the deployment by hand.
     Drift(usize),
     /// A user removes the link from the manifest, or adds it back.
@@ -133,6 +136,7 @@ impl Scenario {
         let pipeline = pipeline(seed, links, &mut events);
         by_hand(seed, links, &mut events);
         decisions(seed, (links, pipeline), &mut events);
+        repushes(seed, links, &mut events);
         events.sort_by_key(|(at, _)| *at);
         let mut faults = BTreeMap::new();
         for process in 0..processes {
@@ -221,6 +225,16 @@ fn decisions(seed: u64, (links, pipeline): (usize, bool), events: &mut Vec<(Dura
         for _ in 0..rng.u32(1..4) {
             events.push((2 * moment(&mut rng), Event::Override(1)));
             events.push((2 * moment(&mut rng), Event::Apply));
+        }
+    }
+}
+
+/// In every third scenario with deployments by digest. With dice of its own, like the freeze.
+fn repushes(seed: u64, links: usize, events: &mut Vec<(Duration, Event)>) {
+    let mut rng = fastrand::Rng::with_seed(seed ^ 0x0000_4e95);
+    if pinning::is_required(seed) && rng.u32(0..3) == 0 {
+        for _ in 0..rng.u32(1..3) {
+            events.push((moment(&mut rng), Event::Repush(rng.usize(0..links))));
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::decisions;
 use crate::freezes;
 use crate::gate::Gate;
 use crate::invariants;
+use crate::pinning;
 use crate::world::World;
 
 /// The record through a gate.
@@ -66,6 +67,7 @@ impl Write {
         freezes::by_hand(world, link, events, &standing);
         approvals::within(world, link, &before, events, &standing);
         decisions::respected(world, (*process, link), &before, events, &standing);
+        pinning::deploys(world, (*process, link), events);
         let words: Vec<_> = events.iter().map(|recorded| recorded.event.word()).collect();
         world.tell(|| format!("   {link} {} {}", head.generation, words.join(", ")));
         self.check(world, &standing);

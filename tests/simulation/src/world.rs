@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use katkit::blobs::MemoryBlobs;
 use katkit::clock::Clock;
-use katkit::domain::{CommitSha, Epoch, Handle, Head, Images, LinkId, Request, Token};
+use katkit::domain::{CommitSha, Epoch, Handle, Head, ImageDigest, Images, LinkId, Request, Token};
 use katkit::state::MemoryState;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -79,6 +79,8 @@ pub struct Facts {
     pub succeeded: BTreeSet<Token>,
     /// What is deployed, per link.
     pub deployed: BTreeMap<LinkId, Live>,
+    /// What the tag of each image stands for, and since when; last the present.
+    pub tags: BTreeMap<String, Vec<(Instant, ImageDigest)>>,
     /// Every deployment that took effect.
     pub rollouts: Vec<Rollout>,
     /// Branch tip per link.
