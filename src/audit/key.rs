@@ -1,4 +1,4 @@
-//! Keys of signed notes: Ed25519, in the text form of C2SP.
+//! Ed25519 keys, in the text form that C2SP gives to the keys of signed notes, and in PEM.
 //!
 //! Source: <https://c2sp.org/signed-note>
 
@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 
 /// The signature type of Ed25519 in a key and in its id.
 const ED25519_TYPE: u8 = 1;
+
+/// What comes before the 32 bytes of the key in a `SubjectPublicKeyInfo` (RFC 8410, section 4).
+const ED25519_INFO: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// Why a text is not a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +45,7 @@ pub struct VerifierKey {
     key: [u8; 32],
 }
 
-/// A private key that signs notes.
+/// A private key that signs notes and attestations.
 pub struct SigningKey {
     verifier: VerifierKey,
     pair: Ed25519KeyPair,
@@ -62,6 +65,21 @@ impl VerifierKey {
             .chain_update(self.key)
             .finalize();
         [digest[0], digest[1], digest[2], digest[3]]
+    }
+
+    /// The key as a `SubjectPublicKeyInfo` in DER.
+    fn info(&self) -> Vec<u8> {
+        [&ED25519_INFO[..], &self.key].concat()
+    }
+
+    /// The key in PEM, for other tools.
+    pub fn pem(&self) -> String {
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", BASE64.encode(self.info()))
+    }
+
+    /// The SHA-256 of its `SubjectPublicKeyInfo`, by which other tools find a key: 64 hex digits.
+    pub fn fingerprint(&self) -> String {
+        Sha256::digest(self.info()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     pub(super) fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
@@ -115,13 +133,15 @@ impl SigningKey {
         Ok(Self { verifier: VerifierKey { name: name.to_owned(), key }, pair })
     }
 
-    /// What verifies its notes.
+    /// What verifies its signatures.
     pub fn verifier(&self) -> &VerifierKey {
         &self.verifier
     }
 
-    pub(super) fn sign(&self, text: &[u8]) -> Vec<u8> {
-        self.pair.sign(text).as_ref().to_vec()
+    /// Signs a message. Each kind of message must begin differently, so that none can be passed off as another: a note
+    /// begins with the name of the key, which has no spaces.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.pair.sign(message).as_ref().to_vec()
     }
 }
 

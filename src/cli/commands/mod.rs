@@ -33,6 +33,7 @@ pub(super) mod rollback;
 pub(super) mod saved;
 pub(super) mod schema;
 pub(super) mod set;
+mod signing;
 pub(super) mod simulate;
 pub(super) mod skip;
 pub(super) mod status;

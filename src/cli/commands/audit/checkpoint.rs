@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{kept, signing_key};
+use super::kept;
 use crate::app::Host;
 use crate::audit::Checkpoint;
 use crate::auditing::{self, NewCheckpoint};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Format, Global};
+use crate::cli::commands::signing::signing_key;
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::views::CheckpointJson;
@@ -37,7 +38,7 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> Result<ExitStatus, CommandError> {
     let opened = global.open(host).await?;
-    let key = signing_key(&opened).await?;
+    let key = signing_key(&opened, "checkpoints").await?;
     let keys = [key.verifier().clone()];
     let kept = arguments.after.iter().map(|path| kept(path, &keys)).collect::<Result<Vec<_>, _>>()?;
     let estate = &*opened.estate;

@@ -10,13 +10,12 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
-use crate::app::{Host, Opened};
-use crate::audit::{Checkpoint, KeyError, SigningKey, VerifierKey};
+use crate::app::Host;
+use crate::audit::{Checkpoint, KeyError, VerifierKey};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::Global;
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::secrets;
 
 /// Show who did and decided what, and verify the record
 #[derive(Debug, Args)]
@@ -58,29 +57,6 @@ pub(in crate::cli) async fn run(
         Some(Proof::Export(arguments)) => export::run(arguments, global, host, output).await,
         Some(Proof::Key(arguments)) => key::run(arguments, global, host, output).await,
     }
-}
-
-/// The key that signs checkpoints.
-async fn signing_key(opened: &Opened) -> Result<SigningKey, CommandError> {
-    let Some(config) = &opened.estate.manifest().audit else {
-        let hint = "create a key with `openssl genpkey -algorithm ed25519 -out audit.pem`, and add `[audit]` with \
-                    `origin` and `signing-key = \"file:audit.pem\"`";
-        return Err(CommandError::refused(
-            "the manifest does not say what signs checkpoints",
-            hint.to_owned(),
-        ));
-    };
-    let pem = secrets::signing_key(&config.signing_key).await.map_err(|error| {
-        let hint = "set the variable or write the file on the machine that makes checkpoints".to_owned();
-        CommandError::refused(error.to_string(), hint)
-    })?;
-    SigningKey::from_pem(&config.origin, &pem).map_err(|error| {
-        let hint = "`openssl genpkey -algorithm ed25519 -out audit.pem` creates one".to_owned();
-        CommandError::refused(
-            format!("the signing key in {} cannot be used: {error}", config.signing_key),
-            hint,
-        )
-    })
 }
 
 /// The public keys in a file. Never shows its content, which may be a private key by mistake.
