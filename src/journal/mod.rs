@@ -5,6 +5,7 @@
 //! before it is recorded. The planner uses the same function to see where a request would lead.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod commit_history;
 mod deployment;
 mod evidence;
 mod moved;
@@ -18,6 +19,7 @@ mod usual_duration;
 #[cfg(test)]
 mod tests;
 
+pub use commit_history::{Build, CommitHistory, Withdrawal};
 pub use evidence::verification;
 pub use releases::{Release, releases};
 pub use run_history::{PastAttempt, PastDeployment, PastPhase, PastRun, PastRuns};
