@@ -102,7 +102,7 @@ pub use pack::Packed;
 pub use remote_problem::{GitOutput, RemoteProblem};
 pub use repack::RepackSchedule;
 pub use repositories::{Repositories, Tips};
-pub use repository_location::{owner_and_name, redacted, repository_name};
+pub use repository_location::{owner_and_name, public_url, redacted, repository_name};
 pub use revision::Revision;
 pub use tags::add_tags;
 pub use taint::{Rollback, Tainted};

@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use super::GitError;
+use crate::domain::percent_encoded;
 
 /// Where a repository is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +160,17 @@ pub fn redacted(text: &str) -> String {
     shown
 }
 
+/// The URL of a repository for others: without credentials, and of a repository on this machine its whole path.
+pub fn public_url(url: &str) -> String {
+    match RepositoryLocation::parse(url) {
+        Ok(RepositoryLocation::Local(path)) => {
+            let path = plain(&std::path::absolute(&path).unwrap_or(path));
+            format!("file://{}", percent_encoded(path.as_os_str().as_bytes()))
+        }
+        Ok(RepositoryLocation::Remote(_)) | Err(_) => redacted(url),
+    }
+}
+
 /// The secrets in a URL: the password, plain and decoded, or a user that may be a token.
 pub(super) fn secrets(url: &str) -> Vec<String> {
     let Some((scheme, after)) = url.split_once("://") else { return Vec::new() };
@@ -240,6 +252,20 @@ mod tests {
             RepositoryLocation::parse("file:///a%20b%zz").unwrap(),
             RepositoryLocation::Local(PathBuf::from("/a b%zz"))
         );
+    }
+
+    #[test]
+    fn a_url_for_others_has_no_password_and_a_whole_path() {
+        for (url, public) in [
+            ("https://bob:s3cret@h/x", "https://***@h/x"),
+            ("git@github.com:acme/shop.git", "git@github.com:acme/shop.git"),
+            ("/srv/a b/../shop", "file:///srv/shop"),
+            ("file:///srv/a%20b", "file:///srv/a%20b"),
+        ] {
+            assert_eq!(public_url(url), public);
+        }
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(public_url("repos/shop"), format!("file://{}/repos/shop", here.display()));
     }
 
     #[test]
