@@ -40,21 +40,24 @@ pub(in crate::cli) fn script(shell: &str) -> std::io::Result<Vec<u8>> {
 
 /// The command line with completers attached to its arguments.
 fn command() -> clap::Command {
+    Arguments::command().mut_subcommands(completed)
+}
+
+/// A command, and its own subcommands, with completers attached to their arguments.
+fn completed(command: clap::Command) -> clap::Command {
     let named = |argument: &clap::Arg| {
         argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string)
     };
-    Arguments::command().mut_subcommands(|command| {
-        let ends_with_phase = command.get_positionals().any(|last| named(last).as_deref() == Some("PHASE"));
-        command.mut_args(|argument| {
-            match named(&argument).as_deref() {
-                // Until the line is complete, the phase cannot be told from another link.
-                Some("LINK") if ends_with_phase => argument.add(ArgValueCandidates::new(links_or_phases)),
-                Some("LINK" | "PATTERN") => argument.add(ArgValueCandidates::new(links)),
-                Some("PHASE") => argument.add(ArgValueCandidates::new(phases)),
-                Some("SHA" | "COMMIT") => argument.add(ArgValueCandidates::new(commits)),
-                _ => argument,
-            }
-        })
+    let ends_with_phase = command.get_positionals().any(|last| named(last).as_deref() == Some("PHASE"));
+    command.mut_subcommands(completed).mut_args(|argument| {
+        match named(&argument).as_deref() {
+            // Until the line is complete, the phase cannot be told from another link.
+            Some("LINK") if ends_with_phase => argument.add(ArgValueCandidates::new(links_or_phases)),
+            Some("LINK" | "PATTERN") => argument.add(ArgValueCandidates::new(links)),
+            Some("PHASE") => argument.add(ArgValueCandidates::new(phases)),
+            Some("SHA" | "COMMIT") => argument.add(ArgValueCandidates::new(commits)),
+            _ => argument,
+        }
     })
 }
 
