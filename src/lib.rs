@@ -19,6 +19,7 @@ pub mod telemetry;
 
 // Pure: use the domain and each other; never I/O, clock, environment or hash maps.
 pub mod access;
+pub mod attestation;
 pub mod audit;
 pub mod description;
 pub mod journal;

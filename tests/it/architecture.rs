@@ -37,6 +37,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("journal", &["domain"]),
     ("access", &["domain"]),
     ("audit", &["domain"]),
+    // Signs with the key of the audit.
+    ("attestation", &["audit", "domain", "journal"]),
     // Checks the names of signing keys.
     ("manifest", &["access", "audit", "domain", "pipeline", "policy"]),
     // A soak may count only some hours of the day.
