@@ -42,7 +42,7 @@ pub fn bridge() -> String {
     script("bridge").trim().to_owned()
 }
 
-/// A Python with what verifies audits.
+/// A Python with what verifies audits and attestations.
 pub fn python() -> String {
     script("python").trim().to_owned()
 }
