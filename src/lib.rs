@@ -43,6 +43,7 @@ pub mod state;
 // Use cases: use pure modules, ports and the clock.
 pub mod agent;
 pub mod apply;
+pub mod attesting;
 pub mod auditing;
 #[cfg(feature = "aws")]
 pub mod bootstrap;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::ExitStatus;
 use crate::app::OpenError;
+use crate::attesting::AttestError;
 use crate::auditing::AuditError;
 use crate::causes;
 use crate::domain::{BadPattern, NameError};
@@ -37,6 +38,9 @@ pub(super) enum CommandError {
     /// The record or an export could not be audited.
     #[error(transparent)]
     Audit(AuditError),
+    /// There is nothing to attest.
+    #[error(transparent)]
+    Attest(AttestError),
     /// What to prune could not be determined.
     #[error(transparent)]
     Prune(#[from] crate::prune::PruneError),
@@ -104,6 +108,7 @@ impl CommandError {
             Self::Blobs(error) => error.hint(),
             Self::Prune(error) => error.hint(),
             Self::Audit(error) => error.hint(),
+            Self::Attest(error) => error.hint(),
             #[cfg(feature = "aws")]
             Self::Bootstrap(error) => error.hint(),
             Self::File { action: "written", source, .. } => match source.kind() {
@@ -147,6 +152,16 @@ impl From<AuditError> for CommandError {
             AuditError::State(error) => Self::State(error),
             AuditError::File { path, action, source } => Self::File { path, action, source },
             AuditError::Log(_) | AuditError::NotEmpty(_) | AuditError::NotAnExport(_) => Self::Audit(error),
+        }
+    }
+}
+
+impl From<AttestError> for CommandError {
+    fn from(error: AttestError) -> Self {
+        match error {
+            AttestError::State(error) => Self::State(error),
+            AttestError::Commit(error) => error.into(),
+            error => Self::Attest(error),
         }
     }
 }

@@ -73,13 +73,13 @@ keys! {
         on: Vec<Located<Text<'i>>>, "on";
     }
 
-    /// What signs checkpoints of the record.
+    /// What signs checkpoints of the record, and attestations.
     AuditKeys, audit, "`[audit]`", json!({}) => {
         /// The name of the log of checkpoints and of its key: a URL without scheme that belongs to you, such as
         /// `katkit.example.com/prod`.
         origin: Text<'i>, "origin", required;
-        /// Where the private key is: `env:NAME` or `file:PATH`. Ed25519, in PEM. Only `katkit audit checkpoint` and
-        /// `katkit audit key` read it.
+        /// Where the private key is: `env:NAME` or `file:PATH`. Ed25519, in PEM. Only `katkit audit checkpoint`,
+        /// `katkit audit key` and `katkit attest` read it.
         signing_key: Text<'i>, "signing-key", required;
     }
 }

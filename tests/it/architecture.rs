@@ -83,6 +83,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
+    ("attesting", &["attestation", "audit", "domain", "estate", "git", "journal", "requests", "state"]),
     ("auditing", &["audit", "clock", "domain", "state"]),
     ("bootstrap", &["aws", "domain", "manifest", "state"]),
     // Asks a prune what it left unfinished.

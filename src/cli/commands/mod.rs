@@ -4,6 +4,7 @@ pub(super) mod agent;
 pub(super) mod apply;
 pub(super) mod approve;
 pub(super) mod artifacts;
+pub(super) mod attest;
 pub(super) mod audit;
 #[cfg(feature = "aws")]
 pub(super) mod bootstrap;

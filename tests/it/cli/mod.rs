@@ -4,6 +4,7 @@ mod access;
 mod ancestry;
 mod approvals;
 mod asking;
+mod attesting;
 pub mod audit;
 mod aws;
 mod basics;

@@ -20,7 +20,7 @@ phases = [
 ]
 "#;
 
-const ALONE: &str = r#"
+pub(super) const ALONE: &str = r#"
 [tenants.dev]
 policy = "pinned"
 
@@ -30,7 +30,7 @@ workflow = "standard"
 branch = "main"
 "#;
 
-const PIPELINE: &str = r#"
+pub(super) const PIPELINE: &str = r#"
 [pipelines.shop]
 repo = "shop"
 stages = [{ name = "beta", links = ["beta/shop"] }, { name = "prod", links = ["prod/shop"] }]
@@ -42,7 +42,7 @@ prod = { policy = "pinned", links.shop = { repo = "shop", workflow = "standard",
 
 /// A world with one commit, whose build runs `build`: there `push` pushes an image of this commit, with different
 /// contents in each tenant.
-fn world(registry: &ImageRegistry, links: &str, build: &str) -> World {
+pub(super) fn world(registry: &ImageRegistry, links: &str, build: &str) -> World {
     let host = registry.host();
     let pushes = format!("{PUSH}image={host}/acme/web:$GIT_SHA\n");
     let pushes = format!("{pushes}build() {{ push {host} acme/web $GIT_SHA built-in-$KATKIT_TENANT; }}\n");
@@ -56,20 +56,20 @@ fn world(registry: &ImageRegistry, links: &str, build: &str) -> World {
 }
 
 /// The first commit of `prod` waits to be promoted.
-fn beta_is_live(world: &World) {
+pub(super) fn beta_is_live(world: &World) {
     let applied = world.run(["apply", "--yes"]);
     assert!(applied.stdout.contains("1 link done"), "{applied}");
 }
 
 /// The text with the same name for the registry, and the same digests, in every run.
-fn stable(text: impl ToString, registry: &ImageRegistry, digests: &[(&str, &str)]) -> String {
+pub(super) fn stable(text: impl ToString, registry: &ImageRegistry, digests: &[(&str, &str)]) -> String {
     let text = text.to_string().replace(&registry.host(), "<registry>");
     digests.iter().fold(text, |text, (digest, name)| {
         text.replace(*digest, &format!("<{name}>")).replace(&digest[..17], &format!("<{name}>"))
     })
 }
 
-const LISTED: &str = r#"echo "$image@$(build)" > $KATKIT_ARTIFACTS/katkit-images.txt"#;
+pub(super) const LISTED: &str = r#"echo "$image@$(build)" > $KATKIT_ARTIFACTS/katkit-images.txt"#;
 
 #[test]
 fn a_stage_deploys_what_the_stage_before_verified_and_does_not_build_again() {

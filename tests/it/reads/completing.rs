@@ -18,6 +18,7 @@ fn links_phases_and_commits_are_completed() {
     let world = one_failure();
     assert_eq!(offered(&world, &["logs", "d"]), ["dev/shop"]);
     assert_eq!(offered(&world, &["apply", "dev/"]), ["dev/shop"]);
+    assert_eq!(offered(&world, &["attest", "provenance", "d"]), ["dev/shop"]);
     assert_eq!(offered(&world, &["status", "prod/"]), Vec::<String>::new());
     assert_eq!(offered(&world, &["skip", "dev/shop", "v"]), ["verify"]);
     assert_eq!(offered(&world, &["skip", "v"]), Vec::<String>::new());
