@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Hold, HoldReason, HoldScope, Unapproved};
-use crate::domain::{CommitSha, Consent, ConsentId, DeployPurpose, Head, LinkId, PolicyName};
+use crate::domain::{CommitSha, Consent, ConsentId, DeployPurpose, GateName, Head, LinkId, PolicyName};
 use crate::manifest::Manifest;
 use crate::policy::{self, ByHand, Closed, Condition, FreezeCause, Moment, Policy};
 
@@ -80,11 +80,23 @@ pub fn gate(manifest: &Manifest, consents: &[Consent], pending: PendingDeploymen
         Some(frozen) => Cow::Owned(frozen),
         None => Cow::Borrowed(policy?),
     };
-    let waived = sha.map(|sha| policy::waived(&manifest.access, consents, (link, sha), now));
+    let waived = |at| {
+        let waived = sha.map(|sha| policy::waived(&manifest.access, consents, (link, sha), at));
+        waived.unwrap_or_default()
+    };
+    let without = |waived: &[GateName]| policy.without(waived).counting(upgrades, now).deployment(now);
     let closed = match purpose {
-        DeployPurpose::Upgrade => {
-            policy.without(&waived.unwrap_or_default()).counting(upgrades, now).deployment(now)
-        }
+        DeployPurpose::Upgrade => without(&waived(now)).map(|mut closed| {
+            let mut counted = waived(now);
+            // An override may have ended by then.
+            while let Some(then) = closed.opens.as_ref().map(|opens| waived(opens.timestamp()))
+                && then != counted
+            {
+                closed.opens = without(&then).and_then(|closed| closed.opens);
+                counted = then;
+            }
+            closed
+        }),
         DeployPurpose::Repair if unattended => policy.deployment(now),
         DeployPurpose::Repair => None,
         DeployPurpose::Rollback => policy.rollback(now),

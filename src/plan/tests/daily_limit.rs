@@ -69,3 +69,38 @@ fn a_rollback_passes() {
     Rollback to a
     ");
 }
+
+#[test]
+fn an_override_that_ends_before_the_gate_opens_does_not_bring_it_forward() {
+    let mut world = spent();
+    let time = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    // The limit holds until midnight, the freeze until Monday.
+    world.now = time("2026-01-02T17:00:00Z");
+    world.journal.iter_mut().for_each(|recorded| recorded.at = world.now);
+    let waives_freezes = |until: &str| Consent {
+        id: ConsentId(1),
+        at: world.now,
+        by: "ana".into(),
+        why: None,
+        what: ConsentKind::Override {
+            link: "dev/web".parse().unwrap(),
+            sha: sha('b'),
+            gates: vec![GateName::Freeze],
+            owes: Vec::new(),
+            takes_over: Vec::new(),
+            changes: None,
+            until: time(until),
+        },
+        ends: Vec::new(),
+        previous: None,
+    };
+    let opens = |until: &str| {
+        let link = "dev/web".parse().unwrap();
+        let (head, wanted) = (world.head(), sha('b'));
+        let pending = PendingDeployment::upgrade((&link, &head), Some(&wanted), (world.now, false));
+        let closed = gate(&world.loaded.manifest, &[waives_freezes(until)], pending).unwrap();
+        closed.holds(&link, &HoldScope::Link)[0].until.as_ref().unwrap().timestamp()
+    };
+    assert_eq!(opens("2026-01-03T12:00:00Z"), time("2026-01-03T00:00:00Z"));
+    assert_eq!(opens("2026-01-02T20:00:00Z"), time("2026-01-05T08:00:00Z"));
+}
