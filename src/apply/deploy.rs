@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use super::images;
 use super::record::Record;
 use super::stop::Stop;
 use super::{ApplyError, Session};
@@ -77,10 +78,15 @@ pub(super) async fn deploy(
         record.lock().await.record(intent).await?;
     } else {
         let manifest = session.estate().manifest();
-        let upgrades = record.lock().await.head().settled_upgrades().to_vec();
+        let (upgrades, images_asked) = {
+            let record = record.lock().await;
+            (record.head().settled_upgrades().to_vec(), record.images_asked)
+        };
+        let clock = &session.estate().clock;
         let may_begin = |at, consents: &[Consent]| {
             let is_upgrade = purpose == DeployPurpose::Upgrade;
-            session.gate_at(plan, (purpose, &upgrades), (consents, at)).is_none()
+            (!step.pinned || images::were_just_asked(images_asked, clock.elapsed()))
+                && session.gate_at(plan, (purpose, &upgrades), (consents, at)).is_none()
                 && (!is_upgrade || plan.still_allowed(manifest, consents, at))
         };
         if !record.lock().await.record_if(&intent, may_begin).await? {

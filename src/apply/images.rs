@@ -1,18 +1,28 @@
 //! Deployments by digest: records what registries have, and refuses images whose tags have moved.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::ApplyError;
 use super::link_executor::LinkExecutor;
 use crate::causes;
 use crate::domain::{DigestSource, Event, ImageDigest, ImageDigests, PhaseName, without_digest};
 use crate::plan::{self, DeployStep, HoldReason, Problem, Step};
-use crate::registry;
+use crate::registry::{self, RegistryError};
 use crate::report::LinkResult;
 
+/// How long ago registries may have been asked when a deployment begins. Some answer slowly, and a process may be suspended
+/// in between.
+const FRESH: Duration = Duration::from_mins(1);
+
+/// Whether registries were asked so lately that the deployment may begin.
+pub(super) fn were_just_asked(asked: Option<Duration>, now: Duration) -> bool {
+    asked.is_some_and(|asked| now.saturating_sub(asked) <= FRESH)
+}
+
 impl LinkExecutor<'_> {
-    /// Records the digests of the images that the phases in `group` may have built. What a registry does not have yet, or
-    /// cannot say, is asked again before the deployment.
+    /// Once all phases before the deployment are done, records the digests of images that no phase listed: the deployment
+    /// may have to wait. What a registry does not have, or cannot say, is asked again before the deployment.
     pub(super) async fn record_images(self, group: &[Step]) -> Result<(), ApplyError> {
         let after = group.iter().rev().find_map(|step| match step {
             Step::Run { phase, .. } => Some(&phase.name),
@@ -20,11 +30,10 @@ impl LinkExecutor<'_> {
         });
         let Some(after) = after else { return Ok(()) };
         let unknown = {
-            if !self.is_done(after).await {
-                return Ok(());
-            }
             let record = self.record.lock().await;
-            let Some(run) = record.head().open_run() else { return Ok(()) };
+            let Some(run) = record.head().open_run().filter(|run| plan::deploys_next(run)) else {
+                return Ok(());
+            };
             let unpinned = self.plan.unpinned.iter();
             unpinned.filter(|image| run.digest_of(image).is_none()).cloned().collect::<BTreeSet<_>>()
         };
@@ -51,15 +60,17 @@ impl LinkExecutor<'_> {
             return Ok(None);
         }
         let tags: BTreeSet<_> = images.iter().map(|change| without_digest(&change.to).to_owned()).collect();
+        self.record.lock().await.images_asked = Some(estate.clock.elapsed());
         let answers = registry::digests(&*estate.registry, tags).await;
         let mut found = ImageDigests::new();
         for change in images {
             let image = without_digest(&change.to);
             let Some(answer) = answers.get(image) else { continue };
-            let answer = answer
-                .as_ref()
-                .map(Option::clone)
-                .map_err(|error| Problem { what: causes::in_one_line(error), hint: error.hint.clone() });
+            let problem = |error: &RegistryError| Problem {
+                what: causes::in_one_line(error),
+                hint: error.hint.clone(),
+            };
+            let answer = answer.as_ref().map_err(problem).cloned();
             let known = self.recorded_digest(image).await;
             let planned = ImageDigest::of(&change.to);
             match plan::judge(&policy, image, planned.or_else(|| known.clone()), &answer) {

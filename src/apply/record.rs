@@ -1,6 +1,7 @@
 //! The journal of one link, written by the lease's owner.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -32,6 +33,8 @@ pub struct Record {
     written: Generation,
     staged: Vec<RecordedEvent>,
     consumes: Vec<RequestId>,
+    /// When registries were last asked for the images to deploy, by the clock's elapsed time.
+    pub(super) images_asked: Option<Duration>,
 }
 
 impl Record {
@@ -50,7 +53,8 @@ impl Record {
             head.chain = OwnEvents::new(&*state, &link, &head).chain().await?;
         }
         let written = head.generation;
-        Ok(Self { state, clock, link, epoch, by, head, written, staged: Vec::new(), consumes: Vec::new() })
+        let (staged, consumes, images_asked) = (Vec::new(), Vec::new(), None);
+        Ok(Self { state, clock, link, epoch, by, head, written, staged, consumes, images_asked })
     }
 
     /// Checks whether the lease of this record is still held.
@@ -259,8 +263,7 @@ mod tests {
             started_ticks: None,
             actor: "ana".to_owned(),
         };
-        let epoch =
-            state.acquire(&link, &owner, std::time::Duration::from_secs(30), None).await.unwrap().epoch;
+        let epoch = state.acquire(&link, &owner, Duration::from_secs(30), None).await.unwrap().epoch;
         let mut record =
             Record::open(state.clone(), clock.clone(), link.clone(), epoch, "ana".into(), Head::default())
                 .await

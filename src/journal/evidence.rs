@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{Move, ensure};
 use crate::domain::{
     CommitSha, Deployment, Event, Evidence, Head, PhaseState, PhaseStatus, RunId, RunState, Token,
+    without_digest,
 };
 
 /// The event that a run which just succeeded verified its commit; `None` if it did not, because an actor skipped one of
@@ -34,8 +35,11 @@ pub(super) fn verified(
     ensure(live == token, || "another deployment is live".to_owned())?;
     head.promoted = None;
     let clock = head.live_clock.as_ref().map_or(0, |clock| clock.read(at));
+    let images = deployment.iter().flat_map(|deployment| deployment.images.iter());
+    let images: Vec<_> = images.map(|(_, image)| without_digest(image)).collect();
     let builds = |phase: &&PhaseState| {
-        phase.reused.is_some() || phase.digests.as_ref().is_some_and(|digests| !digests.built.is_empty())
+        let built = phase.digests.iter().flat_map(|digests| digests.built.iter());
+        phase.reused.is_some() || built.into_iter().any(|(image, _)| images.contains(&image.as_str()))
     };
     let built_by = run.phases.iter().filter(builds).map(|phase| phase.name.clone()).collect();
     remember(head, Evidence { sha: sha.clone(), at, run: Some(id.clone()), deployment, clock, built_by });

@@ -157,6 +157,7 @@ fn reopen(head: &mut Head, sha: &CommitSha) {
     let Some(deployment) = run.phases.iter().find(|phase| phase.deployment).map(|phase| phase.order) else {
         return;
     };
+    forget_found_images(run);
     for phase in &mut run.phases {
         let stopped = matches!(phase.status, PhaseStatus::Failed | PhaseStatus::Cancelled);
         if stopped || phase.order >= deployment && phase.status != PhaseStatus::Skipped {
@@ -165,6 +166,15 @@ fn reopen(head: &mut Head, sha: &CommitSha) {
     }
     run.ended = None;
     run.cancelled = None;
+}
+
+/// What registries had may change while a phase is repeated.
+fn forget_found_images(run: &mut RunState) {
+    for phase in &mut run.phases {
+        if let Some(digests) = &mut phase.digests {
+            digests.found.clear();
+        }
+    }
 }
 
 fn again(phase: &mut PhaseState) {
@@ -198,6 +208,7 @@ fn retry(head: &mut Head, sha: &CommitSha, name: &PhaseName) -> Move {
     if let Some(gone) = deployment.filter(|phase| !runs && phase.status == PhaseStatus::Succeeded) {
         return Err(format!("`{}` comes before it, and what it deployed no longer runs", gone.name));
     }
+    forget_found_images(run);
     for phase in &mut run.phases {
         let wanted = phase.name == *name
             || phase.order > from && phase.status != PhaseStatus::Skipped
@@ -258,6 +269,7 @@ pub(super) fn restored(head: &mut Head, name: &PhaseName) -> Move {
     again(phase);
     let order = phase.order;
     let run = head.run.as_mut().ok_or("there is no run")?;
+    forget_found_images(run);
     for phase in &mut run.phases {
         if phase.order > order && phase.status != PhaseStatus::Skipped {
             again(phase);

@@ -299,7 +299,7 @@ fn warn_of_folders(manifest: &Manifest, pipeline: &Pipeline, id: &LinkId, span: 
 /// Warns of a link that deploys by digest after a link that deploys by tag: nobody knows what was verified there.
 fn warn_of_tags(manifest: &Manifest, pipeline: &Pipeline, id: &LinkId, span: Span, report: &Report) {
     let pins = |link: &LinkId| manifest.policy_of(link).is_some_and(|(_, policy)| policy.pinned);
-    let by_tag = pipeline.upstream(id).into_iter().find(|link| !pins(link)).filter(|_| pins(id));
+    let by_tag = pipeline.before(id).find(|link| !pins(link)).filter(|_| pins(id));
     if let Some(before) = by_tag {
         let item = Diagnostic::warning(
             span,

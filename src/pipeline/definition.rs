@@ -124,6 +124,13 @@ impl Pipeline {
         stages.flat_map(Stage::links).filter(|other| *other != link).collect()
     }
 
+    /// The links of the stages before that of a link.
+    pub fn before(&self, link: &LinkId) -> impl Iterator<Item = &LinkId> {
+        let (own, seen) = (self.stage_of(link).map(|stage| &stage.name), self.up_to(link));
+        let is_before = move |stage: &&Stage| Some(&stage.name) != own && seen.contains(&stage.name);
+        self.stages.iter().filter(is_before).flat_map(Stage::links)
+    }
+
     /// Whether `other` is one of [`Pipeline::upstream`] of a link, without looking at all links.
     pub fn is_upstream(&self, other: &LinkId, link: &LinkId) -> bool {
         other != link && self.stage_of(other).is_some_and(|stage| self.up_to(link).contains(&stage.name))

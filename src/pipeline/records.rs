@@ -57,10 +57,11 @@ pub struct Soak<'a> {
 
 impl VerifiedCommit {
     fn of(evidence: &Evidence) -> Self {
-        let Evidence { sha, at, deployment, clock, built_by, .. } = evidence.clone();
-        let images = deployment.into_iter().flat_map(|deployment| deployment.images);
-        let images = images.filter(|(_, image)| ImageDigest::of(image).is_some()).collect();
-        Self { sha, at, clock, images, built_by }
+        let Evidence { sha, at, deployment, clock, built_by, run: _ } = evidence;
+        let images = deployment.iter().flat_map(|deployment| deployment.images.iter());
+        let pinned = images.filter(|(_, image)| ImageDigest::of(image).is_some());
+        let images = pinned.map(|(role, image)| (role.clone(), image.clone())).collect();
+        Self { sha: sha.clone(), at: *at, clock: *clock, images, built_by: built_by.clone() }
     }
 
     /// How long it, or a later verified commit, has been live in the hours that count, in seconds.

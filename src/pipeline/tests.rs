@@ -368,3 +368,11 @@ fn every_commit_has_a_state() {
     running.run.as_mut().unwrap().ended = None;
     assert_eq!(state(&running, Some(4), 4), CommitState::Running);
 }
+
+#[test]
+fn the_links_before_a_link_are_those_of_earlier_stages() {
+    let pipeline = pipeline();
+    let before = |text: &str| pipeline.before(&link(text)).map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(before("prod/b"), ["beta/a", "beta/b"]);
+    assert_eq!(before("beta/b"), [""; 0]);
+}

@@ -346,12 +346,12 @@ impl HoldReason {
                 format!("the last deployment window of the policy `{policy}` has passed")
             }
             Self::ImageMoved { policy, image, recorded, found } => format!(
-                "`{image}` stands for {} now, and the policy `{policy}` deploys what was recorded, {}",
+                "`{image}` points to {} now, but {} was recorded, and the policy `{policy}` pins digests",
                 found.short(),
                 recorded.short()
             ),
             Self::ImageMissing { policy, image } => {
-                format!("`{image}` is not in its registry, and the policy `{policy}` deploys by digest")
+                format!("`{image}` is not in its registry, and the policy `{policy}` pins digests")
             }
             Self::Unavailable(problem) => problem.what.clone(),
         }

@@ -47,7 +47,7 @@ pub use input::{
 };
 pub use link::{needs_commit, needs_what_runs};
 pub use moved::{Renamed, relocate, renames};
-pub use pinning::{RegistryAnswers, images_to_deploy, judge, pinning};
+pub use pinning::{RegistryAnswers, deploys_next, images_to_deploy, judge, pinning};
 pub use quarantine::tainted_by;
 pub use rejection::{Rejection, rejections};
 pub use step::{CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step, StepReason};

@@ -2,7 +2,7 @@
 //!
 //! A stage of a pipeline deploys the images that an earlier stage verified for the commit. Where nothing was verified, the
 //! digests count that the run recorded, and otherwise what the registry has when the deployment begins. A tag that no
-//! longer stands for the recorded digest holds the deployment.
+//! longer points to the recorded digest holds the deployment.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use super::input::{CommitFacts, LinkInput, Observed, Problem};
 use super::{DeployStep, HoldReason, ImageChange};
 use crate::description::{self, Rebased, ServiceDescription};
 use crate::domain::{
-    CommitSha, Head, ImageDigest, ImageDigests, Images, LinkId, Phase, PhaseName, PhaseState, PolicyName,
-    without_digest,
+    CommitSha, GateName, Head, ImageDigest, ImageDigests, Images, LinkId, Phase, PhaseName, PolicyName,
+    RunState, without_digest,
 };
 use crate::manifest::Manifest;
 use crate::pipeline::VerifiedCommit;
@@ -28,43 +28,45 @@ pub fn pinning(manifest: &Manifest, link: &LinkId) -> Option<PolicyName> {
 
 /// The images of a deployment that is the next thing to happen, under their tags: what to ask their registries for.
 pub fn images_to_deploy(manifest: &Manifest, input: &LinkInput) -> Vec<String> {
-    let none = Vec::new;
     if pinning(manifest, &input.id).is_none() || matches!(input.observed, Observed::Unknown(_)) {
-        return none();
+        return Vec::new();
     }
-    let (Some(Ok(want)), Some(Ok(facts))) = (&input.want, &input.facts) else { return none() };
-    let Some((deployment, _)) = facts.workflow.deployment() else { return none() };
-    let is_next = match input.head.open_run().filter(|run| run.sha == *want) {
-        Some(run) => is_next(&run.phases),
-        None => {
-            let skipped = manifest.link(&input.id).map(|(_, link)| link.skip.as_slice()).unwrap_or_default();
-            let reused = reused(manifest, input, want).map(|(_, phases)| phases).unwrap_or_default();
-            let runs = |phase: &&Phase| !skipped.contains(&phase.name) && !reused.contains(&phase.name);
-            facts.workflow.phases().iter().filter(runs).all(|phase| phase.order >= deployment.order)
-        }
-    };
-    if !is_next {
-        return none();
+    let (Some(Ok(want)), Some(Ok(facts))) = (&input.want, &input.facts) else { return Vec::new() };
+    match is_next(manifest, input, &input.head, want) {
+        true => facts.images(want).into_iter().map(|(_, image)| image).collect(),
+        false => Vec::new(),
     }
-    facts.images(want).into_iter().map(|(_, image)| image).collect()
 }
 
-/// Whether the deployment has not begun, and all phases before it are done.
-fn is_next(phases: &[PhaseState]) -> bool {
-    let Some(deployment) = phases.iter().find(|phase| phase.deployment) else { return false };
-    !deployment.status.is_done()
-        && phases.iter().filter(|phase| phase.order < deployment.order).all(|phase| phase.status.is_done())
+/// Whether nothing is left to do for the commit before its deployment.
+fn is_next(manifest: &Manifest, input: &LinkInput, head: &Head, want: &CommitSha) -> bool {
+    if let Some(run) = head.open_run().filter(|run| run.sha == *want) {
+        return deploys_next(run);
+    }
+    let Some(Ok(facts)) = &input.facts else { return false };
+    let Some((deployment, _)) = facts.workflow.deployment() else { return false };
+    let skipped = manifest.link(&input.id).map(|(_, link)| link.skip.as_slice()).unwrap_or_default();
+    let reused = reused(manifest, input, want).map(|(_, phases)| phases).unwrap_or_default();
+    let runs = |phase: &&Phase| !skipped.contains(&phase.name) && !reused.contains(&phase.name);
+    facts.workflow.phases().iter().filter(runs).all(|phase| phase.order >= deployment.order)
+}
+
+/// Whether the deployment of a run has not begun, and all phases before it are done.
+pub fn deploys_next(run: &RunState) -> bool {
+    let Some(deployment) = run.phases.iter().find(|phase| phase.deployment) else { return false };
+    let mut before = run.phases.iter().filter(|phase| phase.order < deployment.order);
+    !deployment.status.is_done() && before.all(|phase| phase.status.is_done())
 }
 
 /// The link of an earlier stage that verified the commit first with digests, and its evidence.
-pub(super) fn verified_upstream<'a>(
+fn verified_upstream<'a>(
     manifest: &'a Manifest,
     input: &'a LinkInput,
     sha: &CommitSha,
 ) -> Option<(&'a LinkId, &'a VerifiedCommit)> {
     let (_, pipeline, _) = manifest.pipeline_of(&input.id)?;
     let records = &input.pipeline.as_ref()?.records;
-    let verified = pipeline.upstream(&input.id).into_iter().filter_map(|link| {
+    let verified = pipeline.before(&input.id).filter_map(|link| {
         let verified = records.get(link)?.verified.iter().find(|verified| verified.sha == *sha)?;
         let has_digests = verified.images.values().any(|image| ImageDigest::of(image).is_some());
         has_digests.then_some((link, verified))
@@ -111,46 +113,65 @@ pub(super) struct Pins {
 
 /// The digests that a commit is deployed with, if the policy demands deployment by digest. An image that cannot be
 /// deployed is known once the deployment is the next thing to happen.
-pub(super) fn pins(draft: &PlanDraft<'_>, facts: &CommitFacts, want: &CommitSha) -> Result<Pins, HoldReason> {
+pub(super) fn pins(
+    draft: &PlanDraft<'_>,
+    facts: &CommitFacts,
+    want: &CommitSha,
+) -> Result<Pins, Box<HoldReason>> {
     let (input, mut pins) = (draft.input, Pins::default());
     let Some(policy) = pinning(draft.manifest, &input.id) else { return Ok(pins) };
     pins.required = true;
+    let is_next = is_next(draft.manifest, input, &draft.head, want);
+    let is_waived = draft.plan.waived.contains(&GateName::Verified);
     let verified = verified_upstream(draft.manifest, input, want).map(|(_, verified)| &verified.images);
+    // By an override, it may have begun before an earlier stage had verified anything.
+    let verified = verified.filter(|_| !is_waived || !builds_itself(&draft.head, want));
     for (_, image) in facts.images(want) {
         let upstream = verified.and_then(|images| digest_among(images, &image));
-        let recorded = upstream.or_else(|| recorded_in(&draft.head, want, &image));
-        let digest = match input.registry.as_deref().and_then(|answers| answers.get(&image)) {
+        // Phases that are still to run may build it again.
+        let own = recorded_in(&draft.head, want, &image).filter(|_| is_next);
+        let recorded = upstream.or(own);
+        let answer = input.registry.as_deref().filter(|_| is_next).and_then(|answers| answers.get(&image));
+        let digest = match answer {
             Some(answer) => Some(judge(&policy, &image, recorded, answer)?),
             None => recorded,
         };
         match digest {
             Some(digest) => drop(pins.digests.insert(image, digest)),
+            None if pins.unknown.contains(&image) => {}
             None => pins.unknown.push(image),
         }
     }
     Ok(pins)
 }
 
+/// Whether a run for the commit is open that reuses no images.
+fn builds_itself(head: &Head, want: &CommitSha) -> bool {
+    let run = head.open_run().filter(|run| run.sha == *want);
+    run.is_some_and(|run| run.phases.iter().all(|phase| phase.reused.is_none()))
+}
+
 fn recorded_in(head: &Head, sha: &CommitSha, image: &str) -> Option<ImageDigest> {
     head.open_run().filter(|run| run.sha == *sha)?.digest_of(image).cloned()
 }
 
-/// The digest to deploy an image with: the recorded one, which must be that of its tag, or that of its tag.
+/// The digest to deploy an image by: what its tag points to, which must be the recorded digest if there is one.
 pub fn judge(
     policy: &PolicyName,
     image: &str,
     recorded: Option<ImageDigest>,
     answer: &Result<Option<ImageDigest>, Problem>,
-) -> Result<ImageDigest, HoldReason> {
+) -> Result<ImageDigest, Box<HoldReason>> {
     let (policy, image) = (policy.clone(), image.to_owned());
-    match (answer, recorded) {
-        (Err(problem), _) => Err(HoldReason::Unavailable(problem.clone())),
-        (Ok(None), _) => Err(HoldReason::ImageMissing { policy, image }),
+    let reason = match (answer, recorded) {
+        (Err(problem), _) => HoldReason::Unavailable(problem.clone()),
+        (Ok(None), _) => HoldReason::ImageMissing { policy, image },
         (Ok(Some(found)), Some(recorded)) if *found != recorded => {
-            Err(HoldReason::ImageMoved { policy, image, recorded, found: found.clone() })
+            HoldReason::ImageMoved { policy, image, recorded, found: found.clone() }
         }
-        (Ok(Some(found)), _) => Ok(found.clone()),
-    }
+        (Ok(Some(found)), _) => return Ok(found.clone()),
+    };
+    Err(Box::new(reason))
 }
 
 impl DeployStep {
@@ -178,7 +199,7 @@ impl HoldReason {
     pub fn hint_for_image(&self, link: &LinkId) -> Option<String> {
         match self {
             Self::ImageMoved { recorded, .. } => {
-                Some(format!("deploy a new commit, or let the tag stand for {recorded} again"))
+                Some(format!("deploy a new commit, or let the tag point to {recorded}"))
             }
             Self::ImageMissing { .. } => Some(format!(
                 "push it and run `katkit apply {link}`, or let a phase before the deployment push it"

@@ -23,14 +23,16 @@ pub(super) fn start(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     let reused = pinning::reused(draft.manifest, draft.input, want);
     let phase = |phase: &Phase| {
         let (skipped, kept) = (skip.contains(&phase.name), kept.contains(&phase.name));
-        let reused = reused.as_ref().filter(|(_, phases)| phases.contains(&phase.name) && !skipped && !kept);
+        let before = || draft.head.run.as_ref()?.phase(&phase.name)?.reused.as_deref().cloned();
+        let reused = reused.as_ref().filter(|(_, phases)| phases.contains(&phase.name));
+        let reused = if kept { before() } else { reused.map(|(link, _)| link.clone()) };
         RunPhase {
             name: phase.name.clone(),
             order: phase.order,
             deployment: phase.is_deployment(),
             skipped,
             kept: kept && !skipped,
-            reused: reused.map(|(link, _)| link.clone()),
+            reused: reused.filter(|_| !skipped),
         }
     };
     let phases: Vec<_> = facts.workflow.phases().iter().map(phase).collect();
@@ -62,7 +64,7 @@ pub(super) fn start(draft: &mut PlanDraft<'_>, want: &CommitSha) {
 
 /// Whether a new run would do nothing but wait: its first phase is the deployment, which is held. Another commit may be
 /// wanted once the gate opens, so the run does not start. A request for it must be decided, so then it does.
-fn waits_at_once(draft: &PlanDraft<'_>, phases: &[RunPhase], pins: &Result<Pins, HoldReason>) -> bool {
+fn waits_at_once(draft: &PlanDraft<'_>, phases: &[RunPhase], pins: &Result<Pins, Box<HoldReason>>) -> bool {
     let is_left = |phase: &&RunPhase| !phase.skipped && !phase.kept && phase.reused.is_none();
     let first = phases.iter().find(is_left).map(|phase| phase.order);
     let is_first = |phase: &RunPhase| phase.deployment && is_left(&phase) && Some(phase.order) == first;
@@ -76,24 +78,21 @@ fn plan_deployment(
     draft: &mut PlanDraft<'_>,
     facts: &CommitFacts,
     want: &CommitSha,
-    pins: Result<Pins, HoldReason>,
+    pins: Result<Pins, Box<HoldReason>>,
 ) {
     let Some((phase, settings)) = facts.workflow.deployment() else { return };
     let pins = match pins {
         Ok(pins) => pins,
         Err(reason) => {
             let hint = reason.hint_for_image(&draft.input.id);
-            draft.hold(reason, hint);
+            draft.hold(*reason, hint);
             draft.hold_at_gate(&HoldScope::Phase { name: phase.name.clone() });
             return deploy::repair(draft);
         }
     };
     let upgrade = deploy::upgrade(draft, phase, settings, facts, (want, &pins));
-    draft.plan.notes.extend(
-        pins.unknown
-            .iter()
-            .map(|image| format!("the digest of `{image}` is recorded once a phase has built it")),
-    );
+    let note = |image: &String| format!("the digest of `{image}` is recorded before it is deployed");
+    draft.plan.notes.extend(pins.unknown.iter().map(note));
     draft.plan.unpinned = pins.unknown;
     match upgrade {
         Ok(step) => {

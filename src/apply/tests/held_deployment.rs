@@ -11,8 +11,8 @@ use crate::apply::Session;
 use crate::blobs::{BlobKey, Blobs};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::{
-    Check, CommitSha, DeployOutcome, DeploymentName, Handle, Head, LinkId, Outcome, PhaseStatus,
-    ReplicaStatus, RunOutcome,
+    Check, CommitSha, DeployOutcome, DeploymentName, Handle, Head, ImageDigests, LinkId, Outcome,
+    PhaseStatus, ReplicaStatus, RunOutcome,
 };
 use crate::estate::Estate;
 use crate::fleet::{Fleet, FleetError, Launch, ListedService, ServiceState};
@@ -88,7 +88,7 @@ impl Fleet for InstantFleet {
             outcome: Some(Outcome::Succeeded),
             artifacts: 0,
             exposed: Vec::new(),
-            images: Default::default(),
+            images: ImageDigests::new(),
         };
         self.0.put(&replica.status_json(), &serde_json::to_vec(&status).unwrap()).await.unwrap();
         Ok(Handle(launch.token.to_string()))

@@ -34,14 +34,11 @@ fn deployment(world: &World) -> DeployStep {
 }
 
 #[test]
-fn images_without_a_recorded_digest_are_named_until_a_phase_has_built_them() {
+fn images_without_a_recorded_digest_are_named() {
     let planned = plan(&World::wants('b').pinned().input(false));
     let LinkPlan { unpinned, notes, .. } = &planned.links[0];
     assert_eq!(unpinned, &[format!("acme/web:{}", sha('b'))]);
-    assert_eq!(
-        notes,
-        &[format!("the digest of `acme/web:{}` is recorded once a phase has built it", sha('b'))]
-    );
+    assert_eq!(notes, &[format!("the digest of `acme/web:{}` is recorded before it is deployed", sha('b'))]);
     assert!(deployment(&World::wants('b').pinned()).pinned);
     let unpinned = World::wants('b');
     assert!(!deployment(&unpinned).pinned);
@@ -59,7 +56,7 @@ fn registries_are_asked_once_the_deployment_is_next() {
 }
 
 #[test]
-fn the_recorded_digest_is_deployed_while_the_tag_stands_for_it() {
+fn the_recorded_digest_is_deployed_while_the_tag_points_to_it() {
     for registry in [None, Some(Ok(Some(digest('1'))))] {
         let step = deployment(&World { registry, ..built() });
         let pinned = digest('1').pin(&format!("acme/web:{}", sha('b')));
@@ -78,14 +75,14 @@ fn a_moved_tag_a_missing_image_and_a_silent_registry_hold_the_link_with_all_late
         world.plan()
     });
     assert_snapshot!(plans.join("\n"), @"
-    ! `acme/web:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb` stands for sha256:2222222222 now, and the policy `office` deploys what was recorded, sha256:1111111111
-    ! `acme/web:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb` is not in its registry, and the policy `office` deploys by digest
+    ! `acme/web:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb` points to sha256:2222222222 now, but sha256:1111111111 was recorded, and the policy `office` pins digests
+    ! `acme/web:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb` is not in its registry, and the policy `office` pins digests
     ! the registry is silent
     ");
     // A freeze shows as well.
     let frozen = World { registry: Some(Ok(None)), ..built().at_a_closed_gate() };
     assert_snapshot!(frozen.plan(), @"
-    ! `acme/web:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb` is not in its registry, and the policy `office` deploys by digest
+    ! `acme/web:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb` is not in its registry, and the policy `office` pins digests
     ! `deploy` waits: the policy `office` freezes deployments until Mon 2026-01-05 08:00 UTC: it is Friday
     ");
 }

@@ -67,7 +67,7 @@ impl Write {
         freezes::by_hand(world, link, events, &standing);
         approvals::within(world, link, &before, events, &standing);
         decisions::respected(world, (*process, link), &before, events, &standing);
-        pinning::deploys(world, (*process, link), events);
+        pinning::deploys(world, (*process, link), events, &standing);
         let words: Vec<_> = events.iter().map(|recorded| recorded.event.word()).collect();
         world.tell(|| format!("   {link} {} {}", head.generation, words.join(", ")));
         self.check(world, &standing);
