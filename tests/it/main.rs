@@ -28,6 +28,7 @@ mod platform_conformance;
 mod process_fleet;
 mod readme;
 mod reads;
+mod registry_conformance;
 mod server;
 mod servers;
 mod state_conformance;

@@ -12,7 +12,7 @@ pub mod fleet;
 mod phases;
 mod places;
 mod platform;
-mod surroundings;
+pub mod surroundings;
 mod verify;
 
 use std::collections::BTreeMap;

@@ -81,7 +81,12 @@ impl Surroundings {
 
     /// Adds an image to a repository.
     pub fn image(&self, repository: &str, tag: &str) {
-        let manifest = json!({ "schemaVersion": 2, "of": tag }).to_string();
+        self.content(repository, tag, tag);
+    }
+
+    /// Lets a tag of a repository stand for an image with this content.
+    pub fn content(&self, repository: &str, tag: &str, content: &str) {
+        let manifest = json!({ "schemaVersion": 2, "of": content }).to_string();
         let body = json!({ "repositoryName": repository, "imageTag": tag, "imageManifest": manifest });
         self.call("ecr", "AmazonEC2ContainerRegistry_V20150921.PutImage", &body);
     }
