@@ -15,7 +15,7 @@ pub const FILE: &str = "katkit-images.txt";
 /// The largest file in bytes. Its digests go into the status of the replica, which is limited, too.
 const LARGEST: usize = 16 * 1024;
 
-/// The images listed in `artifacts`; none if there is no list. What is wrong with it otherwise.
+/// The images listed in `artifacts`; none if there is no list. An error describes the mistake in it.
 pub fn read(artifacts: &Path, log: &Log) -> Result<ImageDigests, String> {
     let text = match text(&artifacts.join(FILE)) {
         Ok(text) => text,
@@ -52,8 +52,7 @@ fn parse(text: &str) -> Result<ImageDigests, String> {
         }
         let mistake = |what: &str| Err(format!("line {} of `{FILE}` {what}", line + 1));
         let name = without_digest(image);
-        let is_tagged = name.rsplit('/').next().is_some_and(|last| last.contains(':'));
-        let Some(digest) = ImageDigest::of(image).filter(|_| is_tagged) else {
+        let Some(digest) = ImageDigest::of(image).filter(|_| is_tagged(name)) else {
             return mistake("is not of the form `NAME:TAG@sha256:…`");
         };
         if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
@@ -64,6 +63,15 @@ fn parse(text: &str) -> Result<ImageDigests, String> {
         }
     }
     Ok(images)
+}
+
+/// Whether the last part of a name has a tag that registries accept.
+fn is_tagged(name: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    last.split_once(':').is_some_and(|(name, tag)| {
+        let is_tag = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        !name.is_empty() && !tag.is_empty() && tag.chars().all(is_tag)
+    })
 }
 
 #[cfg(test)]
@@ -82,6 +90,8 @@ mod tests {
             ("acme/web:1".to_owned(), "line 1 of `katkit-images.txt` is not of the form"),
             (format!("\nhost:5000/web@{a}"), "line 2 of `katkit-images.txt` is not of the form"),
             ("acme/web:1@sha256:00".to_owned(), "is not of the form"),
+            (format!(":@{a}"), "is not of the form"),
+            (format!("a:b:c@{a}"), "is not of the form"),
             (format!("acme web:1@{a}"), "contains a blank"),
             (format!("web:1@{a}\nweb:1@{b}"), "line 2 of `katkit-images.txt` gives an image another digest"),
         ] {

@@ -1,7 +1,7 @@
 //! Attestations: what is on record about images, as signed statements that other tools understand.
 //!
-//! A statement (in-toto) names artifacts by their digests and says one thing about them. [`provenance`] says how phases
-//! built them, [`verification`] that they passed a link. Both repeat what the journal says and add nothing to it. A
+//! A statement (in-toto) names artifacts by their digests and says one thing about them. [`provenance()`] says how phases
+//! built them, [`verification()`] that they passed a link. Both repeat what the journal says and add nothing to it. A
 //! signed statement is a DSSE envelope, whose signature is that of the key of `[audit]`.
 //!
 //! All of this is pure; `crate::attesting` reads the journal. `docs/attestations.md` says what each field means.

@@ -12,7 +12,7 @@ use crate::journal::Build;
 const PREDICATE: &str = "https://slsa.dev/provenance/v1";
 
 /// What `externalParameters` mean and how to build again: `docs/attestations.md`.
-const BUILD_TYPE: &str = "https://katkit.dev/build/v1";
+const BUILD_TYPE: &str = "urn:katkit:build:v1";
 
 /// How a run of the link built images, from the repository with this URL, which must not contain credentials. `None` if
 /// it built none.

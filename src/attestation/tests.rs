@@ -99,7 +99,7 @@ fn provenance_names_the_commit_the_phases_and_the_images() {
       "predicateType": "https://slsa.dev/provenance/v1",
       "predicate": {
         "buildDefinition": {
-          "buildType": "https://katkit.dev/build/v1",
+          "buildType": "urn:katkit:build:v1",
           "externalParameters": {
             "repository": "https://git.example.com/acme/shop.git",
             "commit": "cccccccccccccccccccccccccccccccccccccccc",
@@ -175,8 +175,8 @@ fn a_verification_summary_names_the_link_and_what_was_deployed() {
           "KATKIT_VERIFIED"
         ],
         "slsaVersion": "1.1",
-        "https://katkit.dev/verification/v1/commit": "cccccccccccccccccccccccccccccccccccccccc",
-        "https://katkit.dev/verification/v1/run": "14-3f2a9c"
+        "urn:katkit:verification:v1:commit": "cccccccccccccccccccccccccccccccccccccccc",
+        "urn:katkit:verification:v1:run": "14-3f2a9c"
       }
     }
     "#);

@@ -43,8 +43,8 @@ pub fn verification(
         "verifiedLevels": [LEVEL],
         "slsaVersion": SLSA,
         // Fields of our own have URIs as names.
-        "https://katkit.dev/verification/v1/commit": sha,
-        "https://katkit.dev/verification/v1/run": run,
+        "urn:katkit:verification:v1:commit": sha,
+        "urn:katkit:verification:v1:run": run,
     });
     Statement::about(images.iter().map(|(image, digest)| (*image, digest)), PREDICATE, &predicate)
 }

@@ -25,7 +25,7 @@ pub fn is_in_ecr(image: &str) -> bool {
     EcrImage::parse(image).is_some()
 }
 
-/// The digest that the tag of an image in ECR stands for; `None` if there is no such image. The region is that of the
+/// The digest that the tag of an image in ECR points to; `None` if there is no such image. The region is that of the
 /// image's host.
 pub async fn digest(aws: &Aws, place: &AwsLocation, image: &str) -> Result<Option<String>, AwsError> {
     let Some(parsed) = EcrImage::parse(image) else { return Ok(None) };

@@ -383,7 +383,7 @@ impl RunState {
         self.phases.iter().find(|phase| phase.name == *name)
     }
 
-    /// The recorded digest of an image. What the phase that built it told takes precedence over what a registry had.
+    /// The recorded digest of an image. What a phase listed takes precedence over what a registry had.
     pub fn digest_of(&self, image: &str) -> Option<&ImageDigest> {
         let recorded = || self.phases.iter().rev().filter_map(|phase| phase.digests.as_deref());
         let built = recorded().find_map(|digests| digests.built.get(image));

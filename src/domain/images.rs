@@ -16,9 +16,9 @@ pub type ImageDigests = LiteMap<String, ImageDigest>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DigestSource {
-    /// The phase that built the image told it.
+    /// The phase that built the image listed it.
     Phase,
-    /// The image's registry was asked.
+    /// The image's registry reported it.
     Registry,
 }
 

@@ -8,7 +8,7 @@ use super::{Registry, RegistryError};
 use crate::aws::{Aws, AwsLocation, ecr};
 use crate::domain::ImageDigest;
 
-/// ECR, in the account and region that an image's name tells.
+/// ECR, in the account and region of an image's name.
 #[derive(Debug, Default)]
 pub struct EcrRegistry {
     /// The AWS clients.

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use super::{Registry, RegistryError};
 use crate::domain::ImageDigest;
 
-/// What every tag stands for.
+/// What every tag points to.
 #[derive(Debug, Default)]
 pub struct MemoryRegistry(Mutex<BTreeMap<String, ImageDigest>>);
 
 impl MemoryRegistry {
-    /// Lets a tag stand for other contents.
+    /// Lets a tag point to other contents.
     pub fn push(&self, image: &str, digest: ImageDigest) {
         self.tags().insert(image.to_owned(), digest);
     }

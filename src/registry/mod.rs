@@ -1,4 +1,4 @@
-//! Registries say what stands behind the tag of an image: the digest of its contents.
+//! Registries say what the tag of an image points to: the digest of its contents.
 //!
 //! Never asked for an image that is deployed by its digest already, since a digest stands for the same contents forever.
 
@@ -26,7 +26,7 @@ use crate::hints;
 
 /// Why a registry could not say what it has.
 #[derive(Debug, thiserror::Error)]
-#[error("the registry of `{image}` could not be asked")]
+#[error("its registry did not say what `{image}` points to")]
 pub struct RegistryError {
     /// The image in question.
     pub image: String,
@@ -47,7 +47,7 @@ impl RegistryError {
 /// Knows the digests of images.
 #[async_trait]
 pub trait Registry: fmt::Debug + Send + Sync {
-    /// The digest that the tag of an image stands for now; `None` if there is no image with the tag. For an image of
+    /// The digest that the tag of an image points to now; `None` if there is no image with the tag. For an image of
     /// several platforms, that of the index of their manifests.
     async fn digest(&self, image: &str) -> Result<Option<ImageDigest>, RegistryError>;
 }
@@ -55,7 +55,7 @@ pub trait Registry: fmt::Debug + Send + Sync {
 /// How many images registries are asked for concurrently.
 const CONCURRENTLY: usize = 8;
 
-/// What the tags of images stand for now, each asked for once.
+/// What the tags of images point to now, each asked for once.
 pub async fn digests(
     registry: &dyn Registry,
     images: BTreeSet<String>,

@@ -107,7 +107,6 @@ impl Registry for OciRegistry {
 /// Whether the registry, `HOST` or `HOST:PORT`, is on this machine.
 fn is_loopback(registry: &str) -> bool {
     let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
@@ -127,8 +126,11 @@ fn is_absent(error: &OciDistributionError) -> bool {
 /// Whether the next try may succeed.
 fn is_passing(error: &OciDistributionError) -> bool {
     match error {
-        OciDistributionError::RequestError(error) => error.is_connect() || error.is_timeout(),
+        OciDistributionError::RequestError(error) => error.is_request() || error.is_timeout(),
         OciDistributionError::ServerError { code, .. } => *code >= 500 || *code == 429,
+        OciDistributionError::RegistryError { envelope, .. } => {
+            envelope.errors.iter().any(|error| error.code == OciErrorCode::Toomanyrequests)
+        }
         _ => false,
     }
 }
@@ -153,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_registry_on_this_machine_is_recognized() {
-        for here in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.1.2.3", "[::1]:5000"] {
+        for here in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.1.2.3"] {
             assert!(is_loopback(here), "{here}");
         }
         for other in ["ghcr.io", "localhost.example.com", "10.0.0.1:5000", "registry:5000"] {

@@ -11,7 +11,7 @@ pub(super) async fn signing_key(opened: &Opened, what: &str) -> Result<SigningKe
         let hint = "create a key with `openssl genpkey -algorithm ed25519 -out audit.pem`, and add `[audit]` with \
                     `origin` and `signing-key = \"file:audit.pem\"`";
         return Err(CommandError::refused(
-            format!("the manifest does not say what signs {what}"),
+            format!("the manifest has no key to sign {what} with"),
             hint.to_owned(),
         ));
     };

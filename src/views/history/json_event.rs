@@ -254,9 +254,9 @@ pub struct CutJson<'a> {
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DigestSourceJson {
-    /// The phase that built the image told it.
+    /// The phase that built the image listed it.
     Phase,
-    /// The image's registry was asked.
+    /// The image's registry reported it.
     Registry,
 }
 

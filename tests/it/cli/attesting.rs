@@ -99,7 +99,7 @@ fn a_build_and_what_it_passed_are_attested_and_other_tools_verify_it() {
       "predicateType": "https://slsa.dev/provenance/v1",
       "predicate": {
         "buildDefinition": {
-          "buildType": "https://katkit.dev/build/v1",
+          "buildType": "urn:katkit:build:v1",
           "externalParameters": {
             "repository": "file://<world>/repos/shop",
             "commit": "<first>",
@@ -171,8 +171,8 @@ fn a_build_and_what_it_passed_are_attested_and_other_tools_verify_it() {
           "KATKIT_VERIFIED"
         ],
         "slsaVersion": "1.1",
-        "https://katkit.dev/verification/v1/commit": "<first>",
-        "https://katkit.dev/verification/v1/run": "<run>"
+        "urn:katkit:verification:v1:commit": "<first>",
+        "urn:katkit:verification:v1:run": "<run>"
       }
     }
     "#);
@@ -240,7 +240,7 @@ fn only_what_is_on_record_is_attested() {
     ");
     world.apply();
     // Pushed, but not listed: the digest is that of the registry.
-    assert_snapshot!(stable(world.run(["attest", "provenance", "dev/shop"]), &registry, &[]), @"
+    assert_snapshot!(stable(&world.run(["attest", "provenance", "dev/shop"]), &registry, &[]), @"
     ----- stderr -----
     error: no phase of `dev/shop` listed an image that it built for <first>: the digest of `<registry>/acme/web:<first>` is that of its registry, which does not say what built it
      hint: let the phase that builds an image list it in `katkit-images.txt`, and build a new commit
@@ -297,7 +297,7 @@ fn only_what_is_on_record_is_attested() {
     world.edit("[audit]\norigin = \"katkit.example.com/prod\"\nsigning-key = \"env:AUDIT_KEY\"\n", "");
     assert_snapshot!(world.run(["attest", "provenance", "dev/shop"]), @r#"
     ----- stderr -----
-    error: the manifest does not say what signs attestations
+    error: the manifest has no key to sign attestations with
      hint: create a key with `openssl genpkey -algorithm ed25519 -out audit.pem`, and add `[audit]` with `origin` and `signing-key = "file:audit.pem"`
     ----- exit 1
     "#);
@@ -310,7 +310,7 @@ fn an_image_that_was_deployed_by_tag_was_built_but_not_verified() {
     world.edit("policy = \"pinned\"\n", "");
     world.apply();
     assert_eq!(world.run(["attest", "provenance", "dev/shop"]).code, 0);
-    assert_snapshot!(stable(world.run(["attest", "verification", "dev/shop"]), &registry, &[]), @r#"
+    assert_snapshot!(stable(&world.run(["attest", "verification", "dev/shop"]), &registry, &[]), @r#"
     ----- stderr -----
     error: `dev/shop` deployed <first> by tag, and nothing says what `<registry>/acme/web:<first>` contained
      hint: add `digest = "pinned"` to the policy of the tenant, and deploy a new commit

@@ -407,7 +407,7 @@ fn what_cannot_be_signed_or_verified_says_why() {
     world.edit("[audit]\norigin = \"katkit.example.com/prod\"\nsigning-key = \"file:audit.pem\"\n", "");
     assert_snapshot!(world.run(["audit", "checkpoint"]), @r#"
     ----- stderr -----
-    error: the manifest does not say what signs checkpoints
+    error: the manifest has no key to sign checkpoints with
      hint: create a key with `openssl genpkey -algorithm ed25519 -out audit.pem`, and add `[audit]` with `origin` and `signing-key = "file:audit.pem"`
     ----- exit 1
     "#);

@@ -215,7 +215,7 @@ stages = [
 #[test]
 fn a_stage_that_deploys_by_digest_after_tags_is_warned_of() {
     let pinned = |beta: &str| {
-        Files::new(&format!(
+        Files::new(format!(
             "version = 1
 [repos]
 shop.url = 'shop'

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{Output, apply, live, live_in, push, push_bad};
+use super::{apply, live, live_in, push, push_bad};
 
 #[test]
 fn a_deployment_does_not_begin_if_its_evidence_was_withdrawn_while_the_build_ran() {
