@@ -163,7 +163,7 @@ async fn holds_secret(finder: Finder, path: PathBuf) -> io::Result<bool> {
 }
 
 /// Opens a file for reading. Does not follow a link or block on a pipe that may have replaced it.
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }

@@ -1,12 +1,9 @@
 //! The images that a phase built: it lists them in a file among its artifacts.
 
-use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
-
+use super::artifacts::open;
 use super::log::Log;
 use crate::domain::{ImageDigest, ImageDigests, without_digest};
 
@@ -28,10 +25,8 @@ pub fn read(artifacts: &Path, log: &Log) -> Result<ImageDigests, String> {
     parse(&text)
 }
 
-/// Follows no link, and blocks on no pipe, that the code may have put in its place.
 fn text(path: &Path) -> io::Result<String> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let file = open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }

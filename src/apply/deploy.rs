@@ -32,7 +32,8 @@ pub(super) async fn deploy(
     let (token, formerly, done, known, step) = {
         let record = record.lock().await;
         let recorded = |image: &str| record.head().run.as_ref()?.digest_of(image).cloned();
-        let step = &if plan.pins() { step.clone().with_digests(recorded) } else { step.clone() };
+        let step = step.clone();
+        let step = if plan.pins() { step.with_digests(recorded) } else { step };
         let run = record.head().run.as_ref();
         let phase = step.phase.as_ref().and_then(|name| run?.phase(name));
         let done = phase.is_some_and(|phase| phase.status == PhaseStatus::Succeeded)
@@ -44,7 +45,7 @@ pub(super) async fn deploy(
         let mut known = record.head().deployed.iter().chain(verified);
         let known = known.find(|it| it.images.iter().eq(images.clone()));
         let known = known.map(|it| it.revision.clone());
-        (token, record.head().formerly.clone(), done, known, step.clone())
+        (token, record.head().formerly.clone(), done, known, step)
     };
     if done {
         // It was in flight when its process died, and turned out to have succeeded.

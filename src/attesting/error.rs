@@ -52,7 +52,7 @@ pub enum AttestError {
         link: LinkId,
         /// The commit.
         sha: CommitSha,
-        /// An image whose digest a registry told.
+        /// An image whose digest a registry reported.
         found: Option<Box<str>>,
     },
     /// Another link built the images.

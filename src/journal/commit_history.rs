@@ -25,7 +25,7 @@ pub struct Build {
     pub images: ImageDigests,
     /// When the first of these phases began and the last one ended, as far as the journal still says.
     pub time: Option<(Timestamp, Timestamp)>,
-    /// The other images whose digests a registry told.
+    /// The other images whose digests a registry reported.
     pub found: ImageDigests,
     /// The phases that did not run, and the links that built their images.
     pub reused: Vec<(PhaseName, LinkId)>,

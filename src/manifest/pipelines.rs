@@ -306,6 +306,6 @@ fn warn_of_tags(manifest: &Manifest, pipeline: &Pipeline, id: &LinkId, span: Spa
             format!("`{before}` does not deploy by digest, and `{id}` after it does"),
         );
         let help = format!("give the tenant `{}` a policy with `digest = \"pinned\"`, too", before.tenant);
-        report.add(item.label("deploys what its tag stands for, not what was verified").help(help));
+        report.add(item.label("deploys what its tag points to, not what was verified").help(help));
     }
 }

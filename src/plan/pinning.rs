@@ -28,10 +28,11 @@ pub fn pinning(manifest: &Manifest, link: &LinkId) -> Option<PolicyName> {
 
 /// The images of a deployment that is the next thing to happen, under their tags: what to ask their registries for.
 pub fn images_to_deploy(manifest: &Manifest, input: &LinkInput) -> Vec<String> {
+    // Of a converged link, nothing was gathered.
+    let (Some(Ok(want)), Some(Ok(facts))) = (&input.want, &input.facts) else { return Vec::new() };
     if pinning(manifest, &input.id).is_none() || matches!(input.observed, Observed::Unknown(_)) {
         return Vec::new();
     }
-    let (Some(Ok(want)), Some(Ok(facts))) = (&input.want, &input.facts) else { return Vec::new() };
     match is_next(manifest, input, &input.head, want) {
         true => facts.images(want).into_iter().map(|(_, image)| image).collect(),
         false => Vec::new(),

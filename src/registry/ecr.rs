@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Registry, RegistryError};
+use super::{Registry, RegistryError, digest_in};
 use crate::aws::{Aws, AwsLocation, ecr};
 use crate::domain::ImageDigest;
 
@@ -26,12 +26,7 @@ impl EcrRegistry {
 impl Registry for EcrRegistry {
     async fn digest(&self, image: &str) -> Result<Option<ImageDigest>, RegistryError> {
         let found = ecr::digest(&self.aws, &AwsLocation::default(), image).await;
-        match found.map_err(|error| RegistryError::new(image, Arc::new(error)))? {
-            None => Ok(None),
-            Some(text) => match ImageDigest::try_from(text) {
-                Ok(digest) => Ok(Some(digest)),
-                Err(why) => Err(RegistryError::new(image, format!("its answer is no digest: {why}"))),
-            },
-        }
+        let found = found.map_err(|error| RegistryError::new(image, Arc::new(error)))?;
+        found.map(|answer| digest_in(image, answer)).transpose()
     }
 }

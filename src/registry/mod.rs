@@ -44,6 +44,12 @@ impl RegistryError {
     }
 }
 
+/// The digest in a registry's answer about an image.
+#[cfg(any(feature = "aws", feature = "docker"))]
+fn digest_in(image: &str, answer: String) -> Result<ImageDigest, RegistryError> {
+    answer.try_into().map_err(|why| RegistryError::new(image, format!("its answer is no digest: {why}")))
+}
+
 /// Knows the digests of images.
 #[async_trait]
 pub trait Registry: fmt::Debug + Send + Sync {

@@ -12,7 +12,7 @@ use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
 use tokio::sync::OnceCell;
 
-use super::{Registry, RegistryError};
+use super::{Registry, RegistryError, digest_in};
 use crate::docker::{Credentials, registry_of};
 use crate::domain::ImageDigest;
 
@@ -92,10 +92,7 @@ impl Registry for OciRegistry {
             .when(is_passing)
             .await;
         match asked {
-            Ok(text) => match ImageDigest::try_from(text) {
-                Ok(digest) => Ok(Some(digest)),
-                Err(why) => Err(RegistryError::new(image, format!("its answer is no digest: {why}"))),
-            },
+            Ok(answer) => digest_in(image, answer).map(Some),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => {
                 Err(RegistryError { hint: hint(image, &error), ..RegistryError::new(image, error) })

@@ -241,7 +241,7 @@ stages = [{{ name = 'beta', links = ['beta/shop'] }}, {{ name = 'prod', links = 
      14 │ repo = 'shop'
      15 │ … 'beta', links = ['beta/shop'] }, { name = 'prod', links = ['prod/shop'] }]
         ·                                                              ─────┬─────
-        ·                                                                   ╰── deploys what its tag stands for, not what was verified
+        ·                                                                   ╰── deploys what its tag points to, not what was verified
         ╰────
       help: give the tenant `beta` a policy with `digest = "pinned"`, too
 
