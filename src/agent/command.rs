@@ -87,6 +87,10 @@ pub fn environment(
     set("REPLICA_ID", config.replica.to_string().into());
     set("LOG_PATH", log_path.into());
     set("KATKIT_ARTIFACTS", work.artifacts().into());
+    set("KATKIT_INPUTS", work.inputs().into());
+    if spec.peers.is_some() {
+        set("KATKIT_PEERS", work.peers().into());
+    }
     for (name, value) in &config.secrets.0 {
         set(name, value.into());
     }

@@ -18,6 +18,7 @@ mod backoff;
 mod code;
 mod command;
 mod images;
+mod inputs;
 mod log;
 mod mask;
 mod memory;
@@ -182,7 +183,7 @@ pub async fn run(config: &AgentConfig, open: OpenStore) -> Result<Report, AgentE
         Ok(spec) => match work_for(config) {
             Err(outcome) => CodeResult { outcome, clean: true },
             Ok(work) => {
-                let mut phase = Phase { config, spec: &spec, work: &work, log: &mut log };
+                let mut phase = Phase { config, attempt: &attempt, spec: &spec, work: &work, log: &mut log };
                 let ran = match phase.prepare(&*blobs, &mut stop).await {
                     Ok(command) => {
                         let mut ran = phase.run(command, &mut stop).await;
@@ -219,10 +220,10 @@ async fn spec(blobs: &dyn Blobs, attempt: &BlobKey) -> Result<PhaseSpec, Outcome
             format!("`{key}` cannot be read by this agent (version {}): {error}", PhaseSpec::VERSION);
         Outcome::Failed { exit_code: None, reason }
     })?;
-    if spec.version != PhaseSpec::VERSION {
-        let (theirs, ours) = (spec.version, PhaseSpec::VERSION);
+    if !(PhaseSpec::VERSION..=PhaseSpec::WITH_INPUTS).contains(&spec.version) {
+        let (theirs, first, last) = (spec.version, PhaseSpec::VERSION, PhaseSpec::WITH_INPUTS);
         let reason = format!(
-            "`{key}` has version {theirs}, and this agent reads {ours}; use the same katkit for both"
+            "`{key}` has version {theirs}, and this agent reads {first} and {last}; use the same katkit for both"
         );
         return Err(Outcome::Failed { exit_code: None, reason });
     }
@@ -259,6 +260,7 @@ fn work_for(config: &AgentConfig) -> Result<WorkDirectory, Outcome> {
 /// A phase in progress.
 struct Phase<'a> {
     config: &'a AgentConfig,
+    attempt: &'a BlobKey,
     spec: &'a PhaseSpec,
     work: &'a WorkDirectory,
     log: &'a mut Log,
@@ -273,7 +275,7 @@ impl Phase<'_> {
         }
     }
 
-    /// Checks out the commit and builds the command to run in the phase's folder.
+    /// Checks out the commit, fetches the inputs, and builds the command to run in the phase's folder.
     async fn prepare(&self, blobs: &dyn Blobs, stop: &mut Stop) -> Result<std::process::Command, Outcome> {
         let timeout = self.spec.timeout;
         let deadline = code::deadline_in(timeout);
@@ -281,11 +283,15 @@ impl Phase<'_> {
         let path = self.config.log_path.split('?').next().unwrap_or_default();
         let replica = format!("{}/replica-{}", path.trim_end_matches('/'), self.config.replica);
         let environment = command::environment(self.spec, self.config, self.work, &replica);
+        let fetch = async {
+            source::fetch(blobs, self.spec, self.work, &environment).await?;
+            inputs::fetch(blobs, self.attempt, self.spec, self.work).await
+        };
         tokio::select! {
             biased;
             () = stop.asked() => return Err(Outcome::Cancelled),
             () = sleep_until(deadline) => return Err(Outcome::TimedOut { after: timeout }),
-            fetched = source::fetch(blobs, self.spec, self.work, &environment) => fetched?,
+            fetched = fetch => fetched?,
         }
         let folder = command::folder(self.spec, self.work)?;
         command::command(self.spec, self.work, &folder, &environment)

@@ -30,7 +30,7 @@ impl WorkDirectory {
             None => tempfile::Builder::new().prefix("katkit-").tempdir()?.keep(),
         };
         let work = Self { root };
-        for directory in [work.home(), work.temporary(), work.artifacts()] {
+        for directory in [work.home(), work.temporary(), work.artifacts(), work.inputs()] {
             private(&directory)?;
         }
         Ok(work)
@@ -54,6 +54,16 @@ impl WorkDirectory {
     /// `KATKIT_ARTIFACTS`.
     pub fn artifacts(&self) -> PathBuf {
         self.root.join("artifacts")
+    }
+
+    /// `KATKIT_INPUTS`.
+    pub fn inputs(&self) -> PathBuf {
+        self.root.join("inputs")
+    }
+
+    /// `KATKIT_PEERS`. Not created here.
+    pub fn peers(&self) -> PathBuf {
+        self.root.join("peers.json")
     }
 
     /// Where the pack is stored before the checkout.

@@ -141,7 +141,7 @@ impl PhaseRun {
         let name = self.phase_context()?.tenant.fleet_for(self.execution.placement).clone();
         let fleet = self.session.executor.fleet(&name)?;
         // Anything wrong with the repository must fail before an intent is recorded.
-        self.phase_spec_bytes(&self.key(number), number).await?;
+        self.store_spec(&self.key(number), number).await?;
         // Packing a commit takes a while.
         if self.stop.is_set() {
             return Ok(None);
@@ -160,7 +160,7 @@ impl PhaseRun {
     }
 
     /// Writes `phase.json`, and the commit pack unless the blob store has it.
-    async fn phase_spec_bytes(&self, key: &BlobKey, number: AttemptNumber) -> Result<(), ApplyError> {
+    async fn store_spec(&self, key: &BlobKey, number: AttemptNumber) -> Result<(), ApplyError> {
         let context = self.phase_context()?;
         let source = match self.execution.checkout {
             Checkout::Pack { depth } => {
@@ -168,7 +168,8 @@ impl PhaseRun {
             }
             Checkout::Clone { depth } => Source::Clone { url: context.repo.url.clone(), depth },
         };
-        let spec = phase_spec(context, &self.phase, &self.execution, &self.sha, number, source);
+        let peers = self.session.executor.peers.document(self.session.estate(), &self.link).await?;
+        let spec = phase_spec(context, &self.phase, &self.execution, &self.sha, number, source, peers);
         let text = serde_json::to_vec(&spec).unwrap_or_default();
         Ok(self.session.estate().blobs.put(&key.phase_json(), &text).await?)
     }
@@ -181,8 +182,9 @@ impl PhaseRun {
         }
         if attempt.taken_over {
             // The process that recorded the intent may have died before it wrote the phase spec.
-            self.phase_spec_bytes(&attempt.key, attempt.number).await?;
+            self.store_spec(&attempt.key, attempt.number).await?;
         }
+        self.store_inputs(&attempt.key).await?;
         let secrets = self.session.executor.secrets_of(&self.link).await?;
         let secret_arns = self.phase_context()?.tenant.secret_arns();
         let log_path = crate::blobs::log_path(&*self.session.estate().blobs, &attempt.key);

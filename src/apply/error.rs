@@ -58,6 +58,9 @@ pub enum ApplyError {
         /// How to fix it, if known.
         fix: Option<String>,
     },
+    /// A phase cannot have the artifacts that it takes from an earlier one. One sentence, with what to do.
+    #[error("{0}")]
+    Input(String),
     /// Something that the plan refers to is missing from the manifest or the record.
     #[error("{0}")]
     Missing(String),
@@ -95,7 +98,7 @@ impl ApplyError {
             Self::Missing(_) => {
                 Some("put it back into the manifest until `katkit apply` has finished there".to_owned())
             }
-            Self::Internal(_) => None,
+            Self::Input(_) | Self::Internal(_) => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use super::ApplyError;
 use super::open_requests::OpenRequests;
 use super::pack_publisher::PackPublisher;
+use super::peers::PeerReader;
 use super::spec::PhaseContext;
 use crate::domain::{FleetName, LinkId, Owner};
 use crate::estate::Estate;
@@ -23,6 +24,7 @@ pub struct Executor {
     pub(super) estate: Arc<Estate>,
     pub(super) secrets: SecretReader,
     pub(super) packs: PackPublisher,
+    pub(super) peers: PeerReader,
     /// This process, as the owner of leases.
     pub(super) owner: Owner,
     pub(super) requests: Arc<OpenRequests>,
@@ -35,7 +37,7 @@ impl Executor {
         let packs = PackPublisher::new(git, blobs, estate.scratch.clone());
         let requests = OpenRequests::new(Arc::clone(&estate.state), estate.manifest().access.clone());
         let requests = Arc::new(requests);
-        Self { estate, secrets, packs, owner, requests }
+        Self { estate, secrets, packs, peers: PeerReader::default(), owner, requests }
     }
 
     /// The manifest's entries that the phases of a link are made from.

@@ -48,7 +48,7 @@ pub(super) async fn launch(
 /// The outcome of an attempt that its fleet could not launch. Returns other errors as they are.
 pub(super) fn not_launched(error: ApplyError) -> Result<Outcome, ApplyError> {
     match error {
-        ApplyError::Fleet(FleetError::Refused { what }) => {
+        ApplyError::Fleet(FleetError::Refused { what }) | ApplyError::Input(what) => {
             Ok(Outcome::Failed { exit_code: None, reason: what })
         }
         ApplyError::Fleet(FleetError::NotNow { cause, what }) => Ok(Outcome::Lost { cause, evidence: what }),

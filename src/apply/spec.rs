@@ -27,10 +27,12 @@ pub(super) fn phase_spec(
     sha: &CommitSha,
     attempt: AttemptNumber,
     source: Source,
+    peers: String,
 ) -> PhaseSpec {
     let secrets = &context.tenant.secrets;
+    let inputs = execution.inputs.clone();
     PhaseSpec {
-        version: PhaseSpec::VERSION,
+        version: if inputs.is_empty() { PhaseSpec::VERSION } else { PhaseSpec::WITH_INPUTS },
         link: context.id.clone(),
         phase: phase.name.clone(),
         sha: sha.clone(),
@@ -42,6 +44,8 @@ pub(super) fn phase_spec(
         timeout: execution.timeout,
         grace: GRACE,
         artifacts: execution.artifacts.clone(),
+        inputs,
+        peers: Some(peers),
     }
 }
 

@@ -101,6 +101,12 @@ impl BlobKey {
         Self(format!("{}/phase.json", self.0))
     }
 
+    /// The list of the artifacts that the phase gets from earlier phases. Call it on an attempt's key.
+    #[must_use]
+    pub fn inputs_json(&self) -> Self {
+        Self(format!("{}/inputs.json", self.0))
+    }
+
     /// The replica's status. Call it on a replica's key.
     #[must_use]
     pub fn status_json(&self) -> Self {

@@ -7,6 +7,7 @@
 //! `s3://` with bucket and prefix. The location of an attempt in a store, its `LOG_PATH`, is that URL followed by the
 //! attempt's key; see `log_path`.
 
+mod artifacts;
 mod directory;
 mod failed_replica;
 mod layout;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use artifacts::artifacts;
 pub use directory::DirectoryBlobs;
 pub use failed_replica::FailedReplica;
 pub use log::{LogChunk, LogReader};

@@ -58,6 +58,9 @@ pub struct Execution {
     /// Globs of files to keep, relative to the folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
+    /// The earlier phases whose artifacts it gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<PhaseName>,
     /// How the commit gets into the phase.
     pub checkout: Checkout,
     /// Which of the tenant's fleets it runs in.
@@ -210,6 +213,7 @@ impl Default for Execution {
             parallelism: 1,
             retries: 0,
             artifacts: Vec::new(),
+            inputs: Vec::new(),
             checkout: Checkout::Pack { depth: 1 },
             placement: Placement::Tenant,
             cpu: None,
@@ -240,6 +244,18 @@ mod tests {
             Workflow::new(vec![phase("c", 2, run()), phase("b", 1, run()), phase("a", 1, run())]).unwrap();
         let names: Vec<_> = workflow.phases().iter().map(|phase| phase.name.as_str()).collect();
         assert_eq!(names, ["b", "a", "c"]);
+    }
+
+    #[test]
+    fn the_digest_of_a_workflow_without_inputs_is_the_recorded_one() {
+        let digest = |inputs: &[&str]| {
+            let inputs = inputs.iter().map(|name| PhaseName::new(*name).unwrap()).collect();
+            let test = Execution { inputs, ..Execution::default() };
+            let build = phase("build", 0, PhaseKind::Execution(Execution::default()));
+            Workflow::new(vec![build, phase("test", 1, PhaseKind::Execution(test))]).unwrap().digest()
+        };
+        assert_eq!(digest(&[]), "73b850632ae54c51");
+        assert_ne!(digest(&["build"]), digest(&[]));
     }
 
     #[test]

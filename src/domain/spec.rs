@@ -11,7 +11,7 @@ use super::{CommitSha, ImageDigests, LinkId, Outcome, PhaseName, seconds};
 /// `phase.json`: what a phase checks out and runs. Written by the controller, read by the agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseSpec {
-    /// The version of this format; the agent refuses any other than [`PhaseSpec::VERSION`].
+    /// [`PhaseSpec::VERSION`] or [`PhaseSpec::WITH_INPUTS`]; the agent refuses any other.
     pub version: u32,
     /// The link that runs.
     pub link: LinkId,
@@ -38,6 +38,31 @@ pub struct PhaseSpec {
     pub grace: Duration,
     /// Globs of files to keep, relative to the folder.
     pub artifacts: Vec<String>,
+    /// The earlier phases whose artifacts it gets; [`InputList`] says where they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<PhaseName>,
+    /// The content of the file that `KATKIT_PEERS` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers: Option<String>,
+}
+
+/// `inputs.json`, beside the spec of a phase that has inputs: the artifacts that it gets. Written by the controller for
+/// the agent, which may not be allowed to list blobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputList {
+    /// One for each of [`PhaseSpec::inputs`].
+    pub inputs: Vec<PhaseInput>,
+}
+
+/// The artifacts of one earlier phase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseInput {
+    /// The phase that stored them.
+    pub phase: PhaseName,
+    /// The key of its attempt.
+    pub attempt: String,
+    /// The paths of the artifacts of each of its replicas.
+    pub replicas: Vec<Vec<String>>,
 }
 
 /// Where a phase gets its commit.
@@ -108,12 +133,20 @@ pub struct ReplicaStatus {
 }
 
 impl PhaseSpec {
-    /// The version that this build writes and reads.
+    /// The version of a spec without inputs.
     pub const VERSION: u32 = 1;
+
+    /// The version of a spec with inputs: an older agent would run the phase without them.
+    pub const WITH_INPUTS: u32 = 2;
 
     /// The most bytes of a variable, with its name and the `=`. Linux limits variables and arguments alike, and counts
     /// the trailing NUL (`MAX_ARG_STRLEN`, execve(2)).
     pub const LONGEST_VARIABLE: usize = 128 * 1024 - 1;
+}
+
+impl InputList {
+    /// The largest list in bytes.
+    pub const LARGEST: usize = 32 * 1024 * 1024;
 }
 
 impl ReplicaStatus {

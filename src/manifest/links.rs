@@ -6,6 +6,7 @@ use super::checks::filled;
 use super::commit::{Branch, Folder};
 use super::definitions::{NamedTable, unknown};
 use super::diagnostic::Diagnostic;
+use super::inputs;
 use super::known::Known;
 use super::model::{Link, Pin, Wanted};
 use super::reader::{Located, Reader};
@@ -228,6 +229,9 @@ impl<'i, 'k, 'r> Scope<'i, 'k, 'r> {
                 Ok(name) => names.push(name),
                 Err(error) => reader.error(phase.span, error.to_string(), "not the name of a phase"),
             }
+        }
+        if let Some(flow) = flow {
+            inputs::check_skipped(skip, &flow.inputs, reader);
         }
         let all =
             flow.is_some_and(|flow| flow.phases.iter().all(|phase| skip.iter().any(|it| it.value == *phase)));

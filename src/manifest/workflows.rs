@@ -8,6 +8,7 @@ use crate::domain::{Checkout, Deploy, Execution, OnFailure, Phase, PhaseKind, Ph
 
 use super::checks::misplaced;
 use super::diagnostic::Diagnostic;
+use super::inputs::{self, TakenInput};
 use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::quoted;
@@ -23,6 +24,8 @@ pub(super) struct WorkflowTable<'i> {
     pub phases: Vec<&'i str>,
     /// Every variable of its phases.
     pub variables: Vec<Located<&'i str>>,
+    /// The inputs of its phases.
+    pub inputs: Vec<TakenInput<'i>>,
 }
 
 pub(super) fn workflow<'i>(keys: WorkflowKeys<'i>, reader: &Reader<'_>) -> WorkflowTable<'i> {
@@ -38,6 +41,7 @@ pub(super) fn workflow<'i>(keys: WorkflowKeys<'i>, reader: &Reader<'_>) -> Workf
     let count = phases.len();
     let mut valid = Vec::with_capacity(count);
     let failure = on_failure.as_ref().map(|failure| failure.value).unwrap_or_default();
+    flow.inputs = inputs::check(&phases, reader);
     for keys in phases {
         if let Some(name) = keys.name {
             flow.phases.push(name.value);
@@ -114,6 +118,7 @@ fn deployment(keys: PhaseKeys<'_>, on_failure: OnFailure, reader: &Reader<'_>) -
         parallelism,
         retries,
         artifacts,
+        inputs,
         checkout,
         depth,
         fleet,
@@ -128,6 +133,7 @@ fn deployment(keys: PhaseKeys<'_>, on_failure: OnFailure, reader: &Reader<'_>) -
         ("parallelism", parallelism.map(|key| key.span)),
         ("retries", retries.map(|key| key.span)),
         ("artifacts", artifacts.map(|key| key.span)),
+        ("inputs", inputs.map(|key| key.span)),
         ("checkout", checkout.map(|key| key.span)),
         ("depth", depth.map(|key| key.span)),
         ("fleet", fleet.map(|key| key.span)),
@@ -156,6 +162,7 @@ fn execution(keys: PhaseKeys<'_>, reader: &Reader<'_>) -> Execution {
         parallelism,
         retries,
         artifacts,
+        inputs,
         checkout,
         depth,
         fleet,
@@ -178,6 +185,8 @@ fn execution(keys: PhaseKeys<'_>, reader: &Reader<'_>) -> Execution {
         parallelism: parallelism.map_or(default.parallelism, |key| key.value.0),
         retries: retries.map_or(default.retries, |key| key.value.0),
         artifacts: artifacts.iter().map(|glob| glob.value.to_owned()).collect(),
+        // `inputs::check` reports the names of no phase.
+        inputs: inputs.iter().flat_map(|key| &key.value).flat_map(|name| name.value.parse()).collect(),
         checkout: match checkout.map(|key| key.value).unwrap_or_default() {
             CheckoutKind::Pack => Checkout::Pack { depth },
             CheckoutKind::Clone => Checkout::Clone { depth },

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod commits;
+mod inputs;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -107,6 +108,7 @@ async fn the_environment_holds_exactly_the_documented_variables() {
     // The shell's initial environment, without what the shell adds.
     let phase = Phase::running("tr '\\0' '\\n' < /proc/$$/environ\n").await;
     let mut phase = phase.with_secret("TOKEN", "s3cret-value");
+    phase.spec.peers = Some("{}".to_owned());
     phase.spec.variables.insert("ENV".into(), "DEV".into());
     phase.spec.variables.insert("GREETING".into(), "a b=c\"d".into());
     // Nothing of the controller's environment may leak through: this one's has its own HOME and PATH.
@@ -118,6 +120,8 @@ async fn the_environment_holds_exactly_the_documented_variables() {
         ("GREETING", "a b=c\"d".to_owned()),
         ("HOME", work("home")),
         ("KATKIT_ARTIFACTS", work("artifacts")),
+        ("KATKIT_INPUTS", work("inputs")),
+        ("KATKIT_PEERS", work("peers.json")),
         ("KATKIT_SERVICE", service.display().to_string()),
         ("LOG_PATH", format!("{}/replica-0", phase.launch.log_path)),
         ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()),

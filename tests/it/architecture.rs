@@ -76,11 +76,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plan",
             "platform",
             "policy",
-            "registry",
+            // An input may be from an earlier run.
+            "queries",
             "registry",
             "report",
             "state",
             "telemetry",
+            // Tells phases about their peers.
+            "views",
         ],
     ),
     ("attesting", &["attestation", "audit", "domain", "estate", "git", "journal", "requests", "state"]),

@@ -62,6 +62,8 @@ impl Phase {
             timeout: Duration::from_mins(1),
             grace: Duration::from_secs(1),
             artifacts: Vec::new(),
+            inputs: Vec::new(),
+            peers: None,
         };
         let launch = Launch {
             token: Token::of_attempt(&link, &run, &phase, number).replica(0),

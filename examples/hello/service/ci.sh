@@ -10,5 +10,7 @@ case "$KATKIT_PHASE" in
   verify)
     echo "replica $REPLICA_ID of $KATKIT_REPLICAS verifies in $ENV"
     ./hello | grep -q "$ENV"
+    # What runs now says what was built.
+    ./hello | cmp - "$KATKIT_INPUTS/build/0/hello.txt"
     ;;
 esac

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::app::Host;
-use crate::blobs::{BlobError, BlobKey};
+use crate::blobs::{self, BlobError, BlobKey};
 use crate::cli::ExitStatus;
 use crate::cli::arguments::attempt::{self, Which};
 use crate::cli::arguments::{Format, Global};
@@ -70,13 +70,8 @@ pub(in crate::cli) async fn run(
     let key = chosen.key(phase, attempt);
     let (mut files, mut copies, mut found) = (Vec::new(), Vec::new(), Vec::new());
     for replica in attempt::replicas(which, attempt)? {
-        let prefix = key.replica(replica).artifacts();
         let before = files.len();
-        for listed in estate.blobs.list(&prefix, None).await? {
-            let Some(path) = listed.key.as_str().strip_prefix(&format!("{prefix}/")).map(str::to_owned)
-            else {
-                continue;
-            };
+        for (path, listed) in blobs::artifacts(&*estate.blobs, &key.replica(replica)).await? {
             let url =
                 if arguments.url { Some(link(estate, &listed.key, arguments.expires).await?) } else { None };
             if let Some(directory) = &arguments.output {

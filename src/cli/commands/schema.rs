@@ -8,7 +8,7 @@ use crate::cli::output::Output;
 use crate::manifest;
 use crate::views::{
     ApplyLine, ArrivalsJson, ArtifactsJson, AuditJson, AuditVerificationJson, CalendarJson, CheckpointJson,
-    DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PipelineJson, PlanJson, PruneJson,
+    DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PeersJson, PipelineJson, PlanJson, PruneJson,
     RollbackTargetsJson, SimulationJson, StatusJson, VerificationJson, WhoCanJson, WhyJson, schema,
 };
 
@@ -19,7 +19,7 @@ Examples:
   katkit schema         For an editor that completes and checks katkit.toml
   katkit schema status  The output of `katkit status --format json`")]
 pub(in crate::cli) struct Arguments {
-    /// The manifest, or the command whose `--format json` output to describe
+    /// The manifest, `peers` for what phases get, or the command whose `--format json` output to describe
     #[arg(default_value = "manifest", hide_default_value = true)]
     of: DocumentKind,
 }
@@ -47,6 +47,7 @@ enum DocumentKind {
     Audit,
     AuditVerify,
     AuditCheckpoint,
+    Peers,
 }
 
 pub(in crate::cli) fn run(arguments: &Arguments, output: &mut Output) -> Result<ExitStatus, CommandError> {
@@ -71,6 +72,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, output: &mut Output) -> Result<
         DocumentKind::Audit => schema::<AuditJson<'_>>(),
         DocumentKind::AuditVerify => schema::<AuditVerificationJson<'_>>(),
         DocumentKind::AuditCheckpoint => schema::<CheckpointJson<'_>>(),
+        DocumentKind::Peers => schema::<PeersJson<'_>>(),
         DocumentKind::Wait => schema::<ArrivalsJson<'_>>(),
     })?;
     Ok(ExitStatus::Success)

@@ -2,19 +2,19 @@
 //! engine's socket if the manifest enables it.
 //!
 //! A store in a directory is never mounted as a whole, or a phase could read and write other tenants' data. A container
-//! gets the pack of its commit and its attempt read-only, and its own replica's directory read-write. Each is mounted
-//! at its host path, so that `LOG_PATH` means the same on both sides.
+//! gets the pack of its commit, its attempt and the attempts that its inputs come from read-only, and its own replica's
+//! directory read-write. Each is mounted at its host path, so that `LOG_PATH` means the same on both sides.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use bollard::models::{Mount, MountType, MountVolumeOptions};
 
 use super::{Settings, labels};
-use crate::domain::{PhaseSpec, Source, TenantName, percent_decoded};
+use crate::domain::{InputList, PhaseSpec, Source, TenantName, percent_decoded};
 use crate::fleet::cache_name;
 
 /// Path of the socket in a container.
@@ -43,7 +43,19 @@ pub fn of_store(log_path: &str, replica: u32) -> Result<Vec<Mount>, String> {
             mounts.push(bind(&pack, true)?);
         }
     }
+    for input in inputs(&attempt) {
+        mounts.push(bind(&root.join(input), true)?);
+    }
     Ok(mounts)
+}
+
+/// The keys of the attempts whose artifacts the phase gets.
+fn inputs(attempt: &Path) -> Vec<String> {
+    let text = std::fs::read(attempt.join("inputs.json")).unwrap_or_default();
+    let list = serde_json::from_slice(&text).unwrap_or(InputList { inputs: Vec::new() });
+    let goes_down =
+        |key: &String| Path::new(key).components().all(|part| matches!(part, Component::Normal(_)));
+    list.inputs.into_iter().map(|input| input.attempt).filter(goes_down).collect()
 }
 
 /// The volumes of a tenant's caches in the fleet. They outlive the container.
@@ -158,6 +170,13 @@ mod tests {
         std::fs::write(attempt.join("phase.json"), "{ broken").unwrap();
         assert_eq!(seen(), own);
         assert!(attempt.join("replica-2").is_dir());
+        let input = r#"{ "inputs": [{ "phase": "x", "attempt": "KEY", "replicas": [] }] }"#;
+        let key = "dev/shop/0000/compile/7.3";
+        std::fs::create_dir_all(store.join(key)).unwrap();
+        std::fs::write(attempt.join("inputs.json"), input.replace("KEY", key)).unwrap();
+        assert_eq!(seen(), [&own[..], &[(format!("/{key}"), true)]].concat());
+        std::fs::write(attempt.join("inputs.json"), input.replace("KEY", "../other")).unwrap();
+        assert_eq!(seen(), own);
         assert_eq!(of_store("s3://bucket/dev/shop/0000/build/7.1", 0), Ok(Vec::new()));
         assert!(of_store("file:///a%zz", 0).is_err());
     }

@@ -230,5 +230,5 @@ fn a_commit_too_large_for_memory_goes_through_a_file_that_is_gone_when_the_code_
         )
         .applied();
     assert_eq!(world.read("out/size").trim(), "1280000");
-    assert_eq!(world.read("out/beside"), "artifacts\ncheckout\nhome\ntmp\n");
+    assert_eq!(world.read("out/beside"), "artifacts\ncheckout\nhome\ninputs\npeers.json\ntmp\n");
 }

@@ -18,6 +18,7 @@ on_hosts! {
         a_phases_limits_override_those_of_the_fleet
         a_phase_that_runs_out_of_memory_says_so
         secrets_reach_the_phase_and_nothing_else
+        a_phase_gets_the_artifacts_of_an_earlier_one_and_the_list_of_its_peers
         the_socket_is_mounted_on_request_and_privileges_only_with_it
         a_phase_creates_no_device_with_or_without_the_socket
         the_next_phase_finds_the_contents_of_a_cache
@@ -36,6 +37,7 @@ on_hosts! {
         a_phases_limits_override_those_of_the_fleet
         a_phase_that_runs_out_of_memory_says_so
         secrets_reach_the_phase_and_nothing_else
+        a_phase_gets_the_artifacts_of_an_earlier_one_and_the_list_of_its_peers
         the_socket_is_mounted_on_request_and_privileges_only_with_it
         a_phase_creates_no_device_with_or_without_the_socket
         the_next_phase_finds_the_contents_of_a_cache
@@ -185,6 +187,24 @@ fn secrets_reach_the_phase_and_nothing_else(host: Host) {
     assert_eq!(applied.code, 0, "{applied}");
     let log = yard.run(["logs", "dev/shop"]).stdout;
     assert!(log.contains("it is ***"), "{log}");
+    yard.phases_are_gone();
+}
+
+fn a_phase_gets_the_artifacts_of_an_earlier_one_and_the_list_of_its_peers(host: Host) {
+    let ci = r#"case $KATKIT_PHASE in
+build) echo "made by $REPLICA_ID" > $KATKIT_ARTIFACTS/app ;;
+test)
+  cat $KATKIT_INPUTS/build/*/app; grep tenant $KATKIT_PEERS
+  place=${LOG_PATH#file://}; cd ${place%/test/*}/build/*/replica-0/artifacts
+  touch own 2>&1 | grep -o 'Read-only.*' ;;
+esac
+"#;
+    let phases = r#"{ name = "build", order = 0, parallelism = 2 },
+        { name = "test", order = 1, inputs = ["build"] }"#;
+    let yard = Yard::on(host, ci, phases, "");
+    yard.applied();
+    let log = yard.run(["logs", "dev/shop", "--phase", "test"]).stdout;
+    assert_eq!(log, "made by 0\nmade by 1\n  \"tenant\": \"dev\",\nRead-only file system\n");
     yard.phases_are_gone();
 }
 

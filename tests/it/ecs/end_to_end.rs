@@ -69,14 +69,16 @@ links.shop = {{ repo = "orders", branch = "main" }}
 /// A link that needs no credentials gives access to a phase's artifacts.
 #[test]
 fn artifacts_and_logs_of_tasks_are_read_from_the_bucket() {
-    let phases = r#"{ name = "build", order = 0, artifacts = ["out/*"] }"#;
+    let phases = r#"{ name = "build", order = 0, artifacts = ["out/*"] },
+        { name = "check", order = 1, inputs = ["build"], run = "cat $KATKIT_INPUTS/build/0/out/report; grep links $KATKIT_PEERS" }"#;
     let estate = Estate::new("mkdir out; echo good > out/report; echo \"$SEEN by $HOME\"", phases);
     estate.edit("env = {", "env = { SEEN = \"seen\",");
     let applied = estate.run(["apply"]);
     assert_eq!(applied.code, 0, "{applied}");
     // The image's own home, and what the fleet adds.
-    assert_eq!(estate.run(["logs", "dev/shop"]).stdout, "seen by /root\n");
-    let artifacts = estate.run(["artifacts", "dev/shop", "--url", "--format", "json"]);
+    assert_eq!(estate.run(["logs", "dev/shop", "--phase", "build"]).stdout, "seen by /root\n");
+    assert_eq!(estate.run(["logs", "dev/shop", "--phase", "check"]).stdout, "good\n  \"links\": []\n");
+    let artifacts = estate.run(["artifacts", "dev/shop", "--phase", "build", "--url", "--format", "json"]);
     let listed: serde_json::Value = serde_json::from_str(&artifacts.stdout).unwrap();
     let url = listed["files"][0]["url"].as_str().unwrap_or_else(|| panic!("{artifacts}"));
     assert!(url.starts_with(ENDPOINT), "{url}");

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use katkit::domain::{Checkout, CommitSha, OnFailure, PhaseKind, Placement};
+use katkit::domain::{Checkout, CommitSha, OnFailure, PhaseKind, PhaseName, Placement};
 use katkit::manifest::{
     BlobsConfig, CacheConfig, EcsCluster, FleetKind, Link, PlatformConfig, SecretRef, StateConfig, Tenant,
     Wanted,
@@ -88,6 +88,7 @@ fn every_setting_of_a_phase_is_read() {
           { name = "test", order = 0, run = "make test", artifacts = ["target/*.xml"], checkout = "clone",
             depth = "full", fleet = "build" },
           { name = "shallow", order = 0, depth = 0x10 },
+          { name = "report", order = 2, inputs = ["test", "shallow"] },
         ]
         "#,
     );
@@ -98,6 +99,8 @@ fn every_setting_of_a_phase_is_read() {
     assert_eq!((test.checkout, test.placement), (Checkout::Clone { depth: u32::MAX }, Placement::Build));
     let PhaseKind::Execution(shallow) = &workflow.phases()[1].kind else { panic!("shallow runs code") };
     assert_eq!(shallow.checkout, Checkout::Pack { depth: 16 });
+    let PhaseKind::Execution(report) = &workflow.phases()[3].kind else { panic!("report runs code") };
+    assert_eq!(report.inputs.iter().map(PhaseName::as_str).collect::<Vec<_>>(), ["test", "shallow"]);
     let (_, deploy) = workflow.deployment().unwrap();
     assert_eq!((deploy.timeout, deploy.on_failure), (Duration::from_mins(90), OnFailure::Rollback));
 }
