@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
 use super::repository_location::RepositoryLocation;
-use super::{GitError, RemoteProblem, classify};
+use super::{GitError, GitOutput, RemoteProblem, classify};
 
 /// The time limit of a query.
 pub(super) const ASK: Duration = Duration::from_mins(1);
@@ -93,6 +93,16 @@ pub(super) struct GitRun<'a> {
     pub(super) bound: Duration,
 }
 
+/// How `git` ended.
+#[derive(Debug)]
+pub(super) struct GitAnswer {
+    pub(super) status: ExitStatus,
+    /// Its standard output.
+    pub(super) printed: Vec<u8>,
+    /// The messages on its standard error, without credentials.
+    pub(super) said: GitOutput,
+}
+
 impl Git {
     pub(super) fn new(environment: Vec<(OsString, OsString)>) -> Self {
         Self { environment, own_ssh: OnceCell::new() }
@@ -100,8 +110,27 @@ impl Git {
 
     /// Runs `git` and returns what it printed.
     pub(super) async fn run(&self, request: GitRun<'_>) -> Result<Vec<u8>, GitError> {
+        let (place, directory) = (request.place, request.directory);
+        let GitAnswer { status, printed, said } = self.answer(request, &[]).await?;
+        if status.success() {
+            return Ok(printed);
+        }
+        if said.0.contains("mismatched algorithms") {
+            return Err(GitError::Sha256 { place: place.to_string() });
+        }
+        let problem = classify::problem(&said.0, directory);
+        Err(GitError::Remote { place: place.to_string(), problem, said })
+    }
+
+    /// Runs `git` with these variables as well, however it ends.
+    pub(super) async fn answer(
+        &self,
+        request: GitRun<'_>,
+        variables: &[(&str, String)],
+    ) -> Result<GitAnswer, GitError> {
         let failed = |source| started(request.place, source);
         let mut command = command(&self.environment, request.directory.or(Some(Path::new("/dev/null"))));
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         if let RepositoryLocation::Remote(url) = request.place
             && !url.starts_with("http")
             && !*self.own_ssh.get_or_init(|| self.has_own_ssh()).await
@@ -143,16 +172,9 @@ impl Git {
         if is_longer(&stdout, MOST) {
             return Err(remote(RemoteProblem::TooMuch, classify::said(&heard(&mut stderr), url)));
         }
-        if status.success() {
-            let unread = |error| GitError::io("read", Path::new("the answer of git"), error);
-            return printed(&mut stdout, MOST).map_err(unread);
-        }
-        let said = classify::said(&heard(&mut stderr), url);
-        if said.0.contains("mismatched algorithms") {
-            return Err(GitError::Sha256 { place: request.place.to_string() });
-        }
-        let problem = classify::problem(&said.0, request.directory);
-        Err(remote(problem, said))
+        let unread = |error| GitError::io("read", Path::new("the answer of git"), error);
+        let printed = printed(&mut stdout, MOST).map_err(unread)?;
+        Ok(GitAnswer { status, printed, said: classify::said(&heard(&mut stderr), url) })
     }
 
     /// Whether the user configured an ssh command; then keeping it from prompting is up to them.

@@ -176,6 +176,15 @@ pub enum GitError {
         /// The size limit, in bytes.
         most: usize,
     },
+    /// `git` could not merge two commits.
+    #[error("{place}: commits could not be merged")]
+    NotMerged {
+        /// The repository.
+        place: String,
+        /// The messages of `git`.
+        #[source]
+        said: GitOutput,
+    },
     /// A phase needs Git LFS, which is not installed.
     #[error("commit {} keeps files in Git LFS, but `git-lfs` was not found", sha.short())]
     NoLfs {
@@ -283,6 +292,9 @@ impl GitError {
             }
             Self::Oversized { .. } => {
                 "find out who wrote such a large message (`git cat-file -p ID`), and request another commit".to_owned()
+            }
+            Self::NotMerged { .. } => {
+                "tests of pull requests need git 2.38 or newer, and merges that take less than a minute".to_owned()
             }
             Self::NoLfs { .. } => "install git-lfs in the builder image".to_owned(),
             Self::Busy { lock, .. } => format!("find the process that holds {}", lock.display()),

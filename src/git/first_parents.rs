@@ -8,13 +8,15 @@ use super::object::{self, Objects};
 use super::patch::available;
 use super::repository_location::RepositoryLocation;
 use super::{GitError, history, open};
-use crate::domain::CommitSha;
+use crate::domain::{CommitSha, TreeId};
 
 /// The first-parent commits of a branch, newest first, and how others relate to them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FirstParents {
     /// From the tip back to the oldest commit that was asked for. Ends early where a shallow clone does.
     pub commits: Vec<CommitSha>,
+    /// What each of them contains, in the same order.
+    pub trees: Vec<TreeId>,
     /// Those of the commits asked for that are no first-parent commits.
     pub others: BTreeMap<CommitSha, BesideBranch>,
 }
@@ -38,9 +40,11 @@ pub(super) fn walk(
 ) -> Result<FirstParents, GitError> {
     let objects = Objects::new(repository, place)?;
     let mut open: HashSet<Oid> = until.iter().map(open::oid).collect();
-    let (mut line, mut next) = (Vec::new(), Some(open::commit(repository, place, tip)?));
+    let (mut line, mut trees) = (Vec::new(), Vec::new());
+    let mut next = Some(open::commit(repository, place, tip)?);
     while let Some(commit) = next {
         line.push(commit.id());
+        trees.extend(TreeId::new(commit.tree_id().to_string()));
         open.remove(&commit.id());
         if open.is_empty() {
             break;
@@ -56,7 +60,7 @@ pub(super) fn walk(
             others.insert(object::sha(id), beside(&objects, &line, &commit)?);
         }
     }
-    Ok(FirstParents { commits: line.into_iter().map(object::sha).collect(), others })
+    Ok(FirstParents { commits: line.into_iter().map(object::sha).collect(), trees, others })
 }
 
 fn beside(objects: &Objects<'_>, line: &[Oid], commit: &Commit<'_>) -> Result<BesideBranch, GitError> {

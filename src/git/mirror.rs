@@ -84,8 +84,7 @@ impl Mirror {
 
     /// Its object directory, if it exists.
     pub(super) fn objects(&self) -> Option<String> {
-        let objects = std::path::absolute(self.directory.join("objects")).ok()?;
-        objects.is_dir().then(|| objects.to_str().map(str::to_owned))?
+        open::objects(&self.directory)
     }
 
     /// Fetches the repository's current state. Concurrent callers share one fetch.

@@ -73,6 +73,12 @@ pub(super) fn mirror(directory: &Path) -> Result<Option<Repository>, GitError> {
     }
 }
 
+/// The object directory of a bare repository, if it exists.
+pub(super) fn objects(directory: &Path) -> Option<String> {
+    let objects = std::path::absolute(directory.join("objects")).ok()?;
+    objects.is_dir().then(|| objects.to_str().map(str::to_owned))?
+}
+
 /// A sha as libgit2's type.
 pub(super) fn oid(sha: &CommitSha) -> Oid {
     // The forty hex digits of a `CommitSha` always parse.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,11 +26,11 @@ pub struct Packed {
 /// without deltas is checked out faster. (libgit2 limits the size of the objects it searches by this setting.)
 const SINGLE: &str = "[pack]\n\tdeltaCacheSize = 1\n";
 
-/// Packs `sha` with `depth` commits of history. `elsewhere` is an additional object directory of the repository.
+/// Packs `sha` with `depth` commits of history. `elsewhere` are additional object directories of the repository.
 pub(super) fn pack(
     repository: &Repository,
     place: &RepositoryLocation,
-    elsewhere: Option<&str>,
+    elsewhere: &[String],
     sha: &CommitSha,
     depth: u32,
     into: &Path,
@@ -155,7 +156,7 @@ impl Scratch {
     fn new(
         source: &Repository,
         place: &RepositoryLocation,
-        elsewhere: Option<&str>,
+        elsewhere: &[String],
         into: &Path,
         config: &str,
     ) -> Result<Self, GitError> {
@@ -173,7 +174,8 @@ impl Scratch {
             return Err(GitError::Url { url: place.to_string(), why: "its path is not UTF-8" });
         };
         let borrowed = repository.odb().and_then(|odb| {
-            [Some(objects), elsewhere].into_iter().flatten().try_for_each(|at| odb.add_disk_alternate(at))
+            let elsewhere = elsewhere.iter().map(String::as_str);
+            iter::once(objects).chain(elsewhere).try_for_each(|at| odb.add_disk_alternate(at))
         });
         borrowed.map_err(|error| object::damaged(place, error))?;
         Ok(Self { repository, _directory: directory })

@@ -60,6 +60,11 @@ impl Change {
         Ok(available(files(objects, old, commit.tree_id()))?.flatten().map(Self))
     }
 
+    /// The files that differ, for display.
+    pub(super) fn paths(&self) -> impl Iterator<Item = String> {
+        self.0.keys().map(|path| String::from_utf8_lossy(path).into_owned())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -7,8 +7,8 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use super::{
-    CommitLine, Commits, FirstParents, GitError, Packed, PathComparison, Rollback, Tainted, Unsupported,
-    redacted,
+    CommitLine, Commits, FirstParents, GitError, Landing, Merged, Packed, PathComparison, Rollback, Tainted,
+    Unsupported, redacted,
 };
 use crate::domain::{CommitSha, Contributors, Tag};
 
@@ -105,6 +105,21 @@ pub trait Repositories: fmt::Debug + Send + Sync {
         now: &CommitSha,
         paths: &[String],
     ) -> Result<PathComparison, GitError>;
+
+    /// Merges `head` into `base`, as its second parent. The merge commit is readable like any other from then on, but the
+    /// repository does not get it. The same commits always give the same merge commit.
+    ///
+    /// Fails with [`GitError::Missing`] for a commit that the repository does not have.
+    async fn merge(&self, url: &str, base: &CommitSha, head: &CommitSha) -> Result<Merged, GitError>;
+
+    /// The first of these merges, each with the head that it merges, that `landed` brought in, and the paths in which it
+    /// differs from that. Merges that are not readable are left out.
+    async fn landing(
+        &self,
+        url: &str,
+        landed: &CommitSha,
+        merges: &[(CommitSha, CommitSha)],
+    ) -> Result<Option<Landing>, GitError>;
 
     /// Finds contents of the commit that a pack cannot bring into a phase.
     async fn unsupported(&self, url: &str, sha: &CommitSha) -> Result<Unsupported, GitError>;

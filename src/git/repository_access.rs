@@ -1,5 +1,6 @@
 //! Opens a repository in place, or its mirror.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::mirror::Mirror;
@@ -12,34 +13,33 @@ pub(super) struct RepositoryAccess {
     pub(super) place: RepositoryLocation,
     /// Its mirror, or the mirror of the repository that a partial clone came from.
     pub(super) mirror: Option<Arc<Mirror>>,
+    /// Where merges of its commits are, if any were made.
+    pub(super) merges: PathBuf,
 }
 
 impl RepositoryAccess {
     /// Opens the repository in place, or its mirror. Blocks.
     pub(super) fn open(&self) -> Result<git2::Repository, GitError> {
-        let Self { place, mirror } = self;
-        match (place, mirror) {
-            (RepositoryLocation::Remote(_), Some(mirror)) => mirror.open(),
-            (RepositoryLocation::Local(path), None) => open::local(path),
-            (RepositoryLocation::Local(path), Some(mirror)) => {
-                let repository = open::local(path)?;
-                if let Some(objects) = mirror.objects() {
-                    repository
-                        .odb()
-                        .and_then(|odb| odb.add_disk_alternate(&objects))
-                        .map_err(|error| GitError::unreadable(place, error))?;
-                }
-                Ok(repository)
-            }
+        let repository = match (&self.place, &self.mirror) {
+            (RepositoryLocation::Remote(_), Some(mirror)) => mirror.open()?,
+            (RepositoryLocation::Local(path), _) => open::local(path)?,
             (RepositoryLocation::Remote(_), None) => unreachable!("a remote repository has a mirror"),
+        };
+        for objects in self.elsewhere() {
+            repository
+                .odb()
+                .and_then(|odb| odb.add_disk_alternate(&objects))
+                .map_err(|error| GitError::unreadable(&self.place, error))?;
         }
+        Ok(repository)
     }
 
-    /// The directory of objects that are not in the repository itself, if any.
-    pub(super) fn elsewhere(&self) -> Option<String> {
-        match self.place {
-            RepositoryLocation::Local(_) => self.mirror.as_ref()?.objects(),
+    /// The directories of objects that are not in the repository itself.
+    pub(super) fn elsewhere(&self) -> Vec<String> {
+        let partial = match self.place {
+            RepositoryLocation::Local(_) => self.mirror.as_ref().and_then(|mirror| mirror.objects()),
             RepositoryLocation::Remote(_) => None,
-        }
+        };
+        partial.into_iter().chain(open::objects(&self.merges)).collect()
     }
 }

@@ -3,6 +3,7 @@
 mod contributors;
 mod first_parents;
 mod formats;
+mod merge;
 mod phases;
 mod repack;
 mod taint;

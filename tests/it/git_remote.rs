@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use katkit::domain::CommitSha;
-use katkit::git::{self, GitError, Mirrors, RemoteProblem, Repositories};
+use katkit::git::{self, GitError, Merged, Mirrors, RemoteProblem, Repositories};
 use tempfile::TempDir;
 
 use crate::git_servers::{Environment, Https, Repo, Sshd, clone, git as run_git};
@@ -210,7 +210,7 @@ async fn a_commit_replaced_by_a_force_push_stays_readable() {
 }
 
 #[tokio::test]
-async fn a_commit_on_no_branch_is_fetched_by_id() {
+async fn a_commit_on_no_branch_is_fetched_by_id_and_merged() {
     let (repo, sshd, cache) = (Repo::new(), Sshd::start(), TempDir::new().unwrap());
     repo.commit("one", &[("a", "1")]);
     let hidden = repo.commit("pull request", &[("a", "2")]);
@@ -220,6 +220,10 @@ async fn a_commit_on_no_branch_is_fetched_by_id() {
     let mirrors = mirrors(&cache, sshd.environment());
     mirrors.ensure(&url, &hidden).await.unwrap();
     assert!(mirrors.folder_exists(&url, &hidden, "").await.unwrap());
+    let main = repo.commit("main moved", &[("b", "1")]);
+    let Merged::Commit { sha, .. } = mirrors.merge(&url, &main, &hidden).await.unwrap() else { panic!() };
+    let files = mirrors.files(&url, &sha, &["a".into(), "b".into()]).await.unwrap();
+    assert_eq!(files, [Some(b"2".to_vec()), Some(b"1".to_vec())]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use katkit::domain::CommitSha;
+use katkit::domain::{CommitSha, TreeId};
 use katkit::git::{BesideBranch, FirstParents, GitError, Mirrors, Repositories};
 
 use super::{mirrors, setup};
@@ -29,7 +29,9 @@ async fn it_reaches_from_the_tip_to_the_oldest_commit_of_interest() {
     let mirrors = mirrors(&cache);
     let [first, second, third] = ["1", "2", "3"].map(|content| repo.commit(content, &[("a", content)]));
     let found = read(&mirrors, &repo, &[&second, &third]).await;
-    assert_eq!(found, FirstParents { commits: vec![third.clone(), second.clone()], others: BTreeMap::new() });
+    assert_eq!(found.commits, [third.clone(), second.clone()]);
+    let tree = |sha: &CommitSha| TreeId::new(repo.git(&["rev-parse", &format!("{sha}^{{tree}}")])).unwrap();
+    assert_eq!((found.trees, found.others), (vec![tree(&third), tree(&second)], BTreeMap::new()));
     let everything = read(&mirrors, &repo, &[&first]).await;
     assert_eq!(everything.commits, [third, second, first]);
 }
