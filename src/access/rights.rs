@@ -9,7 +9,7 @@ use crate::domain::{Actor, GroupName, LinkId, LinkPatterns, PersonName, Request,
 /// Something that an actor may do to a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Right {
-    /// Request a retry, a skip or a cancellation.
+    /// Request a retry, a skip, a cancellation, or a test of a pull request.
     Request,
     /// Choose the next commit of a link in a pipeline.
     Promote,
@@ -83,6 +83,7 @@ impl Right {
             RequestKind::Retry { .. }
             | RequestKind::Skip { .. }
             | RequestKind::Cancel { .. }
+            | RequestKind::Test { .. }
             | RequestKind::Withdraw { .. } => Self::Request,
             RequestKind::Promote { .. } => Self::Promote,
             RequestKind::Rollback { .. } => Self::Rollback,

@@ -90,7 +90,7 @@ pub(super) async fn deploy(
                 && session.gate_at(plan, (purpose, &upgrades), (consents, at)).is_none()
                 && (!is_upgrade || plan.still_allowed(manifest, consents, at))
         };
-        if !record.lock().await.record_if(&intent, may_begin).await? {
+        if !record.lock().await.record_if(&intent, None, may_begin).await? {
             return Ok(None);
         }
     }

@@ -105,6 +105,7 @@ impl OpenRequests {
 fn decided_by(step: &Step) -> Vec<&Request> {
     match step {
         Step::Accept { request } | Step::Refuse { request, .. } => vec![request],
+        Step::StartRun { grants: Some(request), .. } => vec![request],
         Step::Withdraw { request, by } => vec![request, by],
         _ => Vec::new(),
     }

@@ -183,11 +183,12 @@ impl Record {
         Ok(())
     }
 
-    /// Records an event if it may happen at the very time that it is recorded with, and with the consents that then
-    /// stand. Returns whether it may.
+    /// Records an event, and removes the request that it grants, if it may happen at the very time that it is recorded
+    /// with, and with the consents that then stand. Returns whether it may.
     pub(super) async fn record_if(
         &mut self,
         event: &Event,
+        grants: Option<&RequestId>,
         may_happen: impl Fn(Timestamp, &[Consent]) -> bool,
     ) -> Result<bool, ApplyError> {
         loop {
@@ -198,9 +199,11 @@ impl Record {
             }
             let head = self.head.clone();
             self.stage_at(at, event.clone())?;
+            self.consumes.extend(grants.cloned());
             let Err(error) = self.write(Some(last)).await else { return Ok(true) };
             // A later write must not make up for this one: it would not be conditional.
             self.staged.pop();
+            self.consumes.truncate(self.consumes.len() - usize::from(grants.is_some()));
             self.head = head;
             // The new consent may be a freeze.
             if !matches!(error, StateError::ConsentGiven { .. }) {
@@ -284,18 +287,18 @@ mod tests {
             consents.is_empty()
         };
         let event = Event::Unlocked { from: "ben".to_owned(), why: None };
-        assert!(!record.record_if(&event, may_happen).await.unwrap());
+        assert!(!record.record_if(&event, None, may_happen).await.unwrap());
         assert_eq!(*judged.lock().unwrap(), [0, 1]);
         assert_eq!(
             (record.head().generation, record.staged.len()),
             (Generation(1), 1),
             "what was staged stays"
         );
-        assert!(record.record_if(&event, |_, consents| consents.len() == 1).await.unwrap());
+        assert!(record.record_if(&event, None, |_, consents| consents.len() == 1).await.unwrap());
         assert_eq!(record.head().generation, Generation(2));
         // Nor does a failed write leave it behind for the next.
         state.break_lease(&link).await.unwrap();
-        record.record_if(&event, |_, _| true).await.unwrap_err();
+        record.record_if(&event, None, |_, _| true).await.unwrap_err();
         assert_eq!((record.head().generation, record.staged.len()), (Generation(2), 0));
     }
 }

@@ -11,7 +11,7 @@ use crate::report::{LinkResult, Progress};
 impl LinkExecutor<'_> {
     /// Stages the start of a run. Returns the link's result if its commit must no longer run.
     pub(super) async fn start_run(self, step: &Step) -> Result<Option<LinkResult>, ApplyError> {
-        let Step::StartRun { sha, reason, phases, workflow } = step else { return Ok(None) };
+        let Step::StartRun { sha, reason, phases, workflow, test, grants } = step else { return Ok(None) };
         if let Some(held) = self.withdrawn(sha).await? {
             return Ok(Some(held));
         }
@@ -31,14 +31,15 @@ impl LinkExecutor<'_> {
             reason: *reason,
             phases: phases.clone(),
             workflow: workflow.clone(),
+            test: test.clone(),
             saved_plan: self.session.saved_plan.clone(),
         };
-        let link = self.plan.link.clone();
+        let (link, request) = (self.plan.link.clone(), grants.as_ref().map(|request| request.id.clone()));
         if is_conditional {
             let may_start = |at, consents: &[Consent]| {
                 self.lacking(consents, at).is_none() && self.plan.still_allowed(manifest, consents, at)
             };
-            if !record.record_if(&event, may_start).await? {
+            if !record.record_if(&event, request.as_ref(), may_start).await? {
                 record.flush().await?;
                 let consents = self.consents_of(&record).await?;
                 let gate = self.lacking(&consents, self.session.estate().clock.now());
@@ -48,6 +49,9 @@ impl LinkExecutor<'_> {
             }
         } else {
             record.stage(event)?;
+            if let Some(request) = request {
+                record.consume(request);
+            }
         }
         drop(record);
         self.session.listener.hear(&Progress::RunStarted { link, sha: sha.clone() });

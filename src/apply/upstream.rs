@@ -41,7 +41,8 @@ impl LinkExecutor<'_> {
             let access = &estate.manifest().access;
             let permitted = |it: &&Request| access.refusal_of(id, it, &all).is_none();
             let requests: Vec<_> = all.iter().filter(permitted).cloned().collect();
-            (id.clone(), LinkRecord::of(head, &requests))
+            let landed = self.plan.landed.as_ref().map(|tree| (sha, tree));
+            (id.clone(), LinkRecord::of(head, &requests).with_landings(landed.into_iter()))
         };
         let records: Records = heads.iter().map(record).collect();
         let missing = requirements.iter().filter_map(|requirement| requirement.missing(sha, &records));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Actor, AttemptNumber, CommitSha, DeployOutcome, DeploymentName, DigestSource, EntryDigest, FleetName,
     Generation, Handle, HistoryCut, ImageDigests, Images, LinkId, Outcome, PhaseName, PlanDigest,
-    RequestKind, RunId, RunOutcome, Token,
+    RequestKind, RunId, RunOutcome, StartedTest, Token,
 };
 
 /// An event with its author and time. A link's journal is a gapless list of these.
@@ -95,6 +95,9 @@ pub enum Event {
         phases: Vec<RunPhase>,
         /// [`super::Workflow::digest`] of the workflow, to tell later whether it was edited.
         workflow: String,
+        /// The granted request, if it tests a pull request.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test: Option<Box<StartedTest>>,
         /// The saved plan it was a step of, if one was applied.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         saved_plan: Option<PlanDigest>,

@@ -24,6 +24,7 @@ mod outcome;
 mod owner;
 mod pattern;
 mod phase;
+mod phase_state;
 mod prune;
 mod quarantine;
 mod rename;
@@ -32,6 +33,7 @@ pub(crate) mod seconds;
 mod sha;
 mod spec;
 mod template;
+mod test_merge;
 mod text;
 
 pub use actor::{Actor, ActorKind, Assurance, Door};
@@ -44,9 +46,7 @@ pub use digest::PlanDigest;
 pub use event::{DeployPurpose, Event, RecordedEvent, RunPhase, RunReason};
 pub use exit::{exit_code_meaning, signal_meaning};
 pub use gate::GateName;
-pub use head::{
-    AttemptState, DeployState, Deployment, Evidence, Head, PhaseState, PhaseStatus, Rollout, RunState,
-};
+pub use head::{DeployState, Deployment, Evidence, Head, RunState};
 pub use ids::{AttemptNumber, DeploymentName, Epoch, Generation, Handle, RequestId, RunId, Token};
 pub use images::{DigestSource, ImageDigest, ImageDigests, Images, PhaseDigests, without_digest};
 pub use live_clock::{LiveClock, Pause};
@@ -60,12 +60,14 @@ pub use pattern::{BadPattern, LinkPatterns};
 pub use phase::{
     Checkout, Deploy, Execution, OnFailure, Phase, PhaseKind, Placement, Strategy, Workflow, WorkflowError,
 };
+pub use phase_state::{AttemptState, PhaseState, PhaseStatus, Rollout};
 pub(crate) use prune::removes;
 pub use prune::{CutMark, HistoryCut, Pruned};
 pub use quarantine::Quarantine;
 pub use rename::FormerName;
 pub use request::{Promotion, Request, RequestKind};
-pub use sha::{CommitSha, ShaError};
-pub use spec::{PhaseSpec, ReplicaStatus, Source, Tag};
+pub use sha::{CommitSha, ShaError, TreeId};
+pub use spec::{InputList, PhaseInput, PhaseSpec, ReplicaStatus, Source, Tag};
 pub use template::{BadTemplate, NameTemplate};
+pub use test_merge::{PassedTest, PullRequestTests, StartedTest, TestMerge};
 pub use text::{percent_decoded, percent_encoded, shortened};

@@ -53,6 +53,7 @@ impl Head {
             run,
             quarantined,
             promoted,
+            tests,
             forgotten: _,
             formerly: _,
             moved_to: _,
@@ -64,6 +65,7 @@ impl Head {
             && run.is_none()
             && quarantined.is_empty()
             && promoted.is_none()
+            && tests.is_none()
     }
 
     /// The link's former names, oldest first.

@@ -73,6 +73,11 @@ pub enum RequestKind {
         /// The commit to run.
         sha: CommitSha,
     },
+    /// Test the head of a pull request, merged into the branch.
+    Test {
+        /// The last commit of the pull request.
+        sha: CommitSha,
+    },
     /// Withdraw a request that is not granted yet.
     Withdraw {
         /// The request to withdraw.
@@ -96,6 +101,7 @@ impl RequestKind {
             Self::Rollback { .. } => "rollback",
             Self::Release { .. } => "release",
             Self::Promote { .. } => "promotion",
+            Self::Test { .. } => "test",
             Self::Withdraw { .. } => "withdraw",
         }
     }

@@ -1,4 +1,4 @@
-//! The identity of a commit.
+//! The identity of a commit, and of what it contains.
 
 use std::fmt;
 use std::str::FromStr;
@@ -77,6 +77,24 @@ impl<'de> Deserialize<'de> for CommitSha {
             }
         }
         deserializer.deserialize_str(Digits)
+    }
+}
+
+/// The id of everything that a commit contains: forty lowercase hex digits. Two commits with the same content have the
+/// same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TreeId(CommitSha);
+
+impl TreeId {
+    /// Checks that `text` is forty lowercase hex digits.
+    pub fn new(text: impl AsRef<str>) -> Result<Self, ShaError> {
+        CommitSha::new(text).map(Self)
+    }
+
+    /// All forty digits.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
     }
 }
 

@@ -38,6 +38,8 @@ struct CommitQuery {
     repo: RepoName,
     sha: CommitSha,
     deployed: Option<CommitSha>,
+    /// The commit since which its changes are listed.
+    since: Option<CommitSha>,
     /// Commits that were rolled back here and also hold back commits that contain them.
     bad: Vec<Rollback>,
     folder: String,
@@ -87,18 +89,33 @@ pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput], consen
 fn question(sources: Sources<'_>, input: &LinkInput, consents: &[Consent]) -> Option<CommitQuery> {
     let (tenant, link) = sources.manifest.link(&input.id)?;
     let sha = input.want.as_ref()?.as_ref().ok()?;
-    let mut bad = rolled_back(input, sha);
-    bad.extend(plan::rejections(sources.manifest, consents, &input.id).iter().map(taint::rejection));
+    let mut bad = Vec::new();
+    // A pull request may fix what is wrong with the commit that it is merged into.
+    if input.test.is_none() {
+        bad.extend(rolled_back(input, sha));
+        bad.extend(plan::rejections(sources.manifest, consents, &input.id).iter().map(taint::rejection));
+    }
     Some(CommitQuery {
         repo: link.repo.clone(),
         sha: sha.clone(),
         deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
+        since: since(input),
         bad,
         folder: link.folder.clone(),
         watch: link.watch.clone().unwrap_or_default(),
         workflow: link.workflow.as_ref().map(ToString::to_string).ok_or_else(|| tenant.environment.clone()),
         tenant: input.id.tenant.clone(),
     })
+}
+
+/// The commit since which the changes of the wanted commit are listed: what is live. A test of a pull request has only
+/// those of the pull request, and what was tested before is not part of the branch.
+fn since(input: &LinkInput) -> Option<CommitSha> {
+    if let Some(planned) = &input.test {
+        return Some(planned.test.merge.base.clone());
+    }
+    let live = &input.head.deployed.as_ref()?.sha;
+    Some(input.head.test_merge(live).map_or(live, |merge| &merge.base).clone())
 }
 
 /// The commits that were rolled back here or, in a pipeline, in its stage and the stages before.
@@ -114,7 +131,7 @@ async fn answer(
     question: &CommitQuery,
     packable: &Packable,
 ) -> Result<CommitFacts, Problem> {
-    let CommitQuery { repo, sha, deployed, bad, folder, watch, workflow, tenant } = question;
+    let CommitQuery { repo, sha, deployed, since, bad, folder, watch, workflow, tenant } = question;
     let unknown = || Problem { what: format!("`{repo}` is not in the manifest"), hint: None };
     let (Some(repo), Some(tenant)) = (sources.manifest.repos.get(repo), sources.manifest.tenants.get(tenant))
     else {
@@ -146,7 +163,7 @@ async fn answer(
         Some(_) => description.clone(),
         None => None,
     };
-    let commits = match deployed {
+    let commits = match since {
         Some(from) if from != sha => commit.since(from, watch, &mut notes).await,
         _ => Commits::default(),
     };

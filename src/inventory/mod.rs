@@ -14,6 +14,8 @@ mod lease_observer;
 mod observe;
 mod pipelines;
 mod problem;
+mod pull_requests;
+mod refusal;
 mod taint;
 mod target;
 mod wanted;
@@ -27,6 +29,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 pub use lease_observer::{LeaseObserver, ObservedLease};
 pub use pipelines::branch_history;
+pub use pull_requests::test_of;
 pub use taint::taints;
 pub use target::Targets;
 
@@ -113,15 +116,10 @@ pub async fn gather_beside<'a>(
     // Read first, so that the age of what is recorded is never overstated.
     let now = scope.at.unwrap_or_else(|| sources.clock.now());
     let Recorded { mut links, records, consents } = record(sources, scope, now).await?;
-    let known = Known { records: &Arc::new(records), consents: &consents, now };
-    wanted::resolve(sources, &mut links, known).await;
-    contained::find(sources, &mut links).await;
-    approvals::find(sources, &mut links).await;
-    observe::observe(sources, &mut links, None).await;
-    commit::gather(sources, &mut links, &consents).await;
-    images::ask(sources, &mut links).await;
+    let records = Arc::new(records);
+    complete(sources, &mut links, Known { records: &records, consents: &consents, now }).await;
     let digests = sources.manifest.workflows.iter().map(|(name, workflow)| (name.clone(), workflow.digest()));
-    Ok(PlanInput {
+    let mut input = PlanInput {
         manifest: sources.manifest,
         now,
         links,
@@ -130,7 +128,37 @@ pub async fn gather_beside<'a>(
         consents,
         unattended: scope.unattended,
         refresh_only: scope.refresh_only,
-    })
+    };
+    pass_over_held_tips(sources, &mut input, &records).await;
+    Ok(input)
+}
+
+/// Decides again for links whose tip is held, if tests wait there.
+async fn pass_over_held_tips(sources: Sources<'_>, input: &mut PlanInput<'_>, records: &Arc<Records>) {
+    let mut held = plan::held_tips(input);
+    let (mut again, others): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut input.links).into_iter().partition(|link| held.contains_key(&link.id));
+    for link in &mut again {
+        link.held_tip = held.remove(&link.id).map(Box::new);
+        (link.facts, link.registry, link.changes) = (None, None, None);
+    }
+    if !again.is_empty() {
+        let known = Known { records, consents: &input.consents, now: input.now };
+        complete(sources, &mut again, known).await;
+    }
+    input.links = others;
+    input.links.extend(again);
+    input.links.sort_by(|one, other| one.id.cmp(&other.id));
+}
+
+/// Fills in everything of these links that the record does not say.
+async fn complete(sources: Sources<'_>, links: &mut [LinkInput], known: Known<'_>) {
+    wanted::resolve(sources, links, known).await;
+    contained::find(sources, links).await;
+    approvals::find(sources, links).await;
+    observe::observe(sources, links, None).await;
+    commit::gather(sources, links, known.consents).await;
+    images::ask(sources, links).await;
 }
 
 /// The commit that a link should run, or what holds it without one. Asks neither its platform nor what the commit
@@ -239,7 +267,7 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<R
             holder,
             lease,
             requests: pending.remove(&id).unwrap_or_default(),
-            forbidden: Vec::new(),
+            refused: Vec::new(),
             want: None,
             observed: plan::Observed::Absent,
             facts: None,
@@ -250,18 +278,21 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<R
             renamed: None,
             watched: None,
             pipeline: None,
+            test: None,
+            held_tip: None,
+            landing: None,
             waits: None,
             changes: None,
         }
     };
     let mut links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);
     let access = &sources.manifest.access;
-    for LinkInput { id, requests, forbidden, .. } in links.iter_mut().filter(|it| !it.requests.is_empty()) {
+    for LinkInput { id, requests, refused, .. } in links.iter_mut().filter(|it| !it.requests.is_empty()) {
         let all = std::mem::take(requests);
         for request in &all {
             match access.refusal_of(id, request, &all) {
                 None => requests.push(request.clone()),
-                Some(why) => forbidden.push((request.clone(), why)),
+                Some(why) => refused.push((request.clone(), why)),
             }
         }
     }

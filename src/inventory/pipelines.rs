@@ -10,16 +10,19 @@ use super::Sources;
 use super::approvals;
 use super::candidates::Search;
 use super::problem::{problem, tip};
+use super::pull_requests::{self, Tested};
+use super::refusal;
 use crate::domain::{
-    CommitSha, Consent, ConsentKind, Head, LinkId, Quarantine, RepoName, Request, RequestKind,
+    CommitSha, Consent, ConsentKind, Head, LinkId, Quarantine, RepoName, Request, RequestKind, TreeId,
 };
 use crate::git::{BesideBranch, GitError, Repositories, Tips};
 use crate::manifest::{Manifest, Repo};
 use crate::pipeline::{
-    self, BranchHistory, Choice, LinkRecord, Missing, Position, Question, Records, Refusal, Soak, Standing,
-    Train,
+    self, BranchHistory, Choice, LinkRecord, Position, Question, Records, Soak, Standing, Train,
 };
-use crate::plan::{self, ForeignRollback, Hold, HoldReason, HoldScope, InPipeline, LinkInput, Problem};
+use crate::plan::{
+    self, ForeignRollback, Hold, HoldReason, HoldScope, InPipeline, LinkInput, PlannedTest, Problem,
+};
 use crate::policy;
 
 /// What decides about the commits of pipelines, besides the branches.
@@ -40,11 +43,21 @@ struct Decision {
     pipeline: Option<InPipeline>,
     /// What the next commit waits for while what is live is wanted.
     waits: Option<Hold>,
+    /// The test of a pull request that it is, if it is one.
+    test: Option<PlannedTest>,
+    /// Requests for tests that are impossible, each with the reason.
+    refused: Vec<(Request, String)>,
+    /// How the commit differs from what was tested before it landed.
+    landing: Option<String>,
 }
 
 impl Decision {
+    fn new(want: Result<CommitSha, Box<Hold>>, pipeline: InPipeline, waits: Option<Hold>) -> Self {
+        Self { want, pipeline: Some(pipeline), waits, test: None, refused: Vec::new(), landing: None }
+    }
+
     fn unknown(problem: Problem) -> Self {
-        Self { want: Err(Box::new(problem.into())), pipeline: None, waits: None }
+        Self { pipeline: None, ..Self::new(Err(Box::new(problem.into())), InPipeline::default(), None) }
     }
 }
 
@@ -77,18 +90,35 @@ pub(super) async fn resolve(
         let history = match tip(tips, repo, &repository.branch) {
             Ok(tip) => {
                 let until = until(sources.manifest, links, &members, known);
-                read(sources, repository, tip, until).await.map(Arc::new).map_err(|error| problem(&error))
+                let testing = testing(sources.manifest, repo);
+                let has_tests =
+                    testing.iter().any(|link| known.records.get(link).is_some_and(|it| !it.tests.is_empty()));
+                let read = read(sources, repository, (tip, until), has_tests).await;
+                read.map_err(|error| problem(&error)).map(|branch| {
+                    let records = match has_tests {
+                        true => Arc::new(
+                            Records::clone(known.records).with_landings(testing.into_iter(), branch.trees()),
+                        ),
+                        false => Arc::clone(known.records),
+                    };
+                    (Arc::new(branch), records)
+                })
             }
             Err(problem) => Err(problem),
         };
         for at in members {
             let input = &mut links[at];
-            let Decision { want, pipeline, waits } = match &history {
-                Ok(branch) => decide(sources, input, repository, known, branch).await,
+            let Decision { want, pipeline, waits, test, refused, landing } = match &history {
+                Ok((branch, records)) => {
+                    decide(sources, input, repository, Known { records, ..known }, branch).await
+                }
                 Err(problem) => Decision::unknown(problem.clone()),
             };
             input.want = Some(want);
             (input.pipeline, input.waits) = (pipeline.map(Box::new), waits.map(Box::new));
+            (input.test, input.landing) = (test.map(Box::new), landing);
+            input.requests.retain(|request| !refused.iter().any(|(other, _)| other.id == request.id));
+            input.refused.extend(refused);
         }
     }
 }
@@ -110,11 +140,16 @@ fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], known: Kno
         let others = pipeline.links().filter_map(|link| records.get(link));
         until.extend(others.filter_map(|record| record.live.clone()));
         match pipeline::base(&input.head) {
+            // What lands next does not depend on what was tested last.
+            _ if pipeline.tests_pull_requests(&input.id) => {}
             Some(base) => until.extend([base.clone()]),
             None => {
                 let before = pipeline.requirements(&input.id, None).into_iter().flat_map(|it| it.links());
                 let before = before.filter_map(|link| records.get(link));
-                until.extend(before.flat_map(|record| &record.verified).map(|verified| verified.sha.clone()));
+                for record in before {
+                    until.extend(record.verified.iter().map(|verified| verified.sha.clone()));
+                    until.extend(record.tests.iter().map(|test| test.merge.base.clone()));
+                }
             }
         }
     }
@@ -139,30 +174,51 @@ fn approved<'c>(
     consents.iter().filter_map(ends).flatten()
 }
 
+/// The links that test pull requests of a repository.
+fn testing<'m>(manifest: &'m Manifest, repo: &RepoName) -> Vec<&'m LinkId> {
+    let pipelines = manifest.pipelines.values().filter(|pipeline| pipeline.repo == *repo);
+    pipelines.flat_map(|pipeline| pipeline.testing_links()).collect()
+}
+
 async fn read(
     sources: Sources<'_>,
     repo: &Repo,
-    tip: &CommitSha,
-    until: Vec<CommitSha>,
+    (tip, until): (&CommitSha, Vec<CommitSha>),
+    with_trees: bool,
 ) -> Result<BranchHistory, GitError> {
-    if until.iter().all(|sha| sha == tip) {
+    if until.iter().all(|sha| sha == tip) && !with_trees {
         return Ok(BranchHistory::new(repo.branch.clone(), vec![tip.clone()], BTreeMap::new()));
     }
     sources.git.ensure(&repo.url, tip).await?;
-    branch_history(sources.git, repo, tip, &until).await
+    // Without another end, nothing but the tip matters.
+    let until = if until.is_empty() { vec![tip.clone()] } else { until };
+    let (history, trees) = history(sources.git, repo, tip, &until).await?;
+    Ok(if with_trees { history.with_trees(trees) } else { history })
 }
 
 /// The first-parent history from a tip back to the oldest of some commits.
 pub async fn branch_history(
     git: &dyn Repositories,
-    Repo { url, branch }: &Repo,
+    repo: &Repo,
     tip: &CommitSha,
     until: &[CommitSha],
 ) -> Result<BranchHistory, GitError> {
+    Ok(history(git, repo, tip, until).await?.0)
+}
+
+/// The same, and what the commits contain.
+async fn history(
+    git: &dyn Repositories,
+    Repo { url, branch }: &Repo,
+    tip: &CommitSha,
+    until: &[CommitSha],
+) -> Result<(BranchHistory, BTreeMap<CommitSha, TreeId>), GitError> {
     let found = git.first_parents(url, tip, until).await?;
+    let trees = found.commits.iter().cloned().zip(found.trees).collect();
     let beside =
         |(sha, BesideBranch { merged_by, forked_from })| (sha, Position::Beside { merged_by, forked_from });
-    Ok(BranchHistory::new(branch.clone(), found.commits, found.others.into_iter().map(beside).collect()))
+    let others = found.others.into_iter().map(beside).collect();
+    Ok((BranchHistory::new(branch.clone(), found.commits, others), trees))
 }
 
 /// The commit that an actor promoted last, whether or not the request is granted yet.
@@ -227,8 +283,14 @@ async fn decide(
         branch: Arc::clone(branch),
         records: Arc::clone(records),
         rolled_back: rolled_back.collect(),
+        is_testing: pipeline.tests_pull_requests(&input.id),
     };
     let rejections = plan::rejections(sources.manifest, known.consents, &input.id);
+    if found.is_testing {
+        let search = Search { sources, url: &repo.url, input, found: &found, rejections: &rejections };
+        let Tested { want, test, refused, waits, landing } = pull_requests::decide(search, records).await;
+        return Decision { test, refused, landing, ..Decision::new(want, found, waits) };
+    }
     if let Some((sha, _)) = question.overridden.filter(|(sha, _)| pipeline::base(&input.head) != Some(sha)) {
         let search = Search { sources, url: &repo.url, input, found: &found, rejections: &rejections };
         // An override lifts neither a rollback nor a rejection: it must not keep a fix from running.
@@ -238,7 +300,7 @@ async fn decide(
     }
     let choice = pipeline::choose(&question);
     if let Some((base, hold)) = held_by_train(sources, &question, &choice, now) {
-        return Decision { want: Ok(base), pipeline: Some(found), waits: Some(hold) };
+        return Decision::new(Ok(base), found, Some(hold));
     }
     let search = Search { sources, url: &repo.url, input, found: &found, rejections: &rejections };
     let want = match choice {
@@ -250,7 +312,7 @@ async fn decide(
             search.promoted(&question, sha).await
         }
         Choice::Commit(sha) => Ok(sha),
-        Choice::Nothing(refusal) => Err(Box::new(hold(input, refusal, branch))),
+        Choice::Nothing(refusal) => Err(Box::new(refusal::hold(input, refusal, branch))),
         Choice::Candidates(candidates) => search.first(candidates).await,
     };
     let is_idle = || want.as_ref().ok().is_some_and(|want| pipeline::base(&input.head) == Some(want));
@@ -264,7 +326,7 @@ async fn decide(
         let reason = HoldReason::Soaking { policy, sha, missing };
         waits = Some(Hold { scope: HoldScope::Link, reason, hint: None, until });
     }
-    Decision { want, pipeline: Some(found), waits }
+    Decision::new(want, found, waits)
 }
 
 /// The next whole minute: times are shown without seconds.
@@ -291,57 +353,4 @@ fn held_by_train(
     let until = Some(policy.zone().at(minute_after(until)));
     let reason = HoldReason::Train { policy: name.clone(), sha, waits: Box::new(waits) };
     Some((base, Hold { scope: HoldScope::Link, reason, hint: None, until }))
-}
-
-fn hold(input: &LinkInput, refusal: Refusal, branch: &BranchHistory) -> Hold {
-    let (link, name) = (&input.id, branch.name.clone());
-    let promote = || format!("`katkit promote {link} --apply` runs it here");
-    let (reason, hint) = match refusal {
-        Refusal::FirstPromotion(sha) => (HoldReason::FirstPromotion { sha }, Some(promote())),
-        Refusal::NothingVerified(missing) => {
-            let hint = skipped(&missing);
-            (HoldReason::NotVerified { sha: None, missing }, hint)
-        }
-        Refusal::LeftBranch { live, next } => {
-            let hint = match next {
-                Some(_) => promote(),
-                // The branch was moved back.
-                None if branch.not_in(&live).is_empty() => {
-                    format!("push a commit, or go back as well: `katkit rollback {link}`")
-                }
-                None => "wait until the stages before have verified a commit of the branch".to_owned(),
-            };
-            (HoldReason::LeftBranch { live, next, branch: name }, Some(hint))
-        }
-        Refusal::NotOnBranch(sha) => {
-            let hint = format!("name a commit of `git log --first-parent {name}`");
-            (HoldReason::NotOnBranch { sha, branch: name }, Some(hint))
-        }
-        Refusal::Older { sha, live } => {
-            let is_target = input.head.rollback_targets().any(|(evidence, _)| evidence.sha == sha);
-            let hint = match is_target {
-                true => format!(
-                    "`katkit rollback {link} --to {}` goes back to it, and quarantines {}",
-                    sha.short(),
-                    live.short()
-                ),
-                false => "it was not verified there, so the link cannot go back to it; take the `pin` out"
-                    .to_owned(),
-            };
-            (HoldReason::OlderThanLive { sha, live }, Some(hint))
-        }
-        Refusal::NotVerified { sha, missing } => {
-            let hint = skipped(&missing);
-            (HoldReason::NotVerified { sha: Some(sha), missing }, hint)
-        }
-    };
-    Hold { scope: HoldScope::Link, reason, hint, until: None }
-}
-
-/// How to verify a commit whose run skipped a phase.
-fn skipped(missing: &[Missing]) -> Option<String> {
-    let (link, phase) = missing.iter().flat_map(|missing| &missing.skipped).next()?;
-    Some(format!(
-        "`katkit retry {link} --phase {phase}` runs the skipped phase; `katkit waive {link} {phase}` lets it count"
-    ))
 }

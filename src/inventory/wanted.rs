@@ -59,7 +59,7 @@ fn hold_for_debt(manifest: &Manifest, input: &mut LinkInput, Known { consents, n
     let debt = plan::debt(manifest, consents, input, now).filter(|debt| debt.sha != *want);
     if let Some(debt) = debt.filter(|debt| !debt.is_taken_over(manifest, consents, input, want, now)) {
         input.waits = Some(Box::new(debt.hold(&input.id)));
-        input.want = Some(Ok(debt.sha));
+        (input.want, input.test) = (Some(Ok(debt.sha)), None);
     }
 }
 

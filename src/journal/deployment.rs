@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Move, ensure, evidence, phases};
+use super::{Move, ensure, evidence, phases, test_merges};
 use crate::domain::{
     CommitSha, DeployOutcome, DeployPurpose, DeployState, Deployment, DeploymentName, Evidence, Head, Images,
     PhaseName, PhaseStatus, Quarantine, Rollout, Token,
@@ -153,6 +153,7 @@ pub(super) fn quarantined(
     }
     // A rollback outweighs earlier evidence.
     head.verified.retain(|evidence| evidence.sha != *sha);
+    test_merges::withdrawn(head, sha);
 }
 
 fn in_flight<'a>(head: &'a mut Head, token: &Token) -> Result<&'a mut DeployState, String> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Move, ensure};
+use super::{Move, ensure, test_merges};
 use crate::domain::{
     CommitSha, Deployment, Event, Evidence, Head, PhaseState, PhaseStatus, RunId, RunState, Token,
     without_digest,
@@ -43,6 +43,7 @@ pub(super) fn verified(
     };
     let built_by = run.phases.iter().filter(builds).map(|phase| phase.name.clone()).collect();
     remember(head, Evidence { sha: sha.clone(), at, run: Some(id.clone()), deployment, clock, built_by });
+    test_merges::passed(head, sha, id, at);
     // The fault of an earlier commit is not in this one.
     for quarantine in &mut head.quarantined {
         quarantine.clear(sha);

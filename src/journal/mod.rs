@@ -14,6 +14,7 @@ mod pruned;
 mod releases;
 mod run;
 mod run_history;
+mod test_merges;
 mod usual_duration;
 
 #[cfg(test)]
@@ -106,8 +107,8 @@ type Move = Result<(), String>;
 fn transition(head: &mut Head, recorded: &RecordedEvent) -> Move {
     let at = recorded.at;
     match &recorded.event {
-        Event::RunStarted { run, sha, reason: _, phases, workflow, saved_plan: _ } => {
-            run::start(head, recorded.generation, run, sha, phases, workflow, at)
+        Event::RunStarted { run, sha, reason: _, phases, workflow, test, saved_plan: _ } => {
+            run::start(head, recorded.generation, (run, sha), (phases, workflow), test.as_deref(), at)
         }
         Event::Requested { ask, from, why } => run::requested(head, ask, (from, why.as_deref()), at),
         // These record refusals, lease changes and the removal of orphans; none of them changes the head.

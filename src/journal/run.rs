@@ -2,19 +2,18 @@
 
 use jiff::Timestamp;
 
-use super::{Move, ensure};
+use super::{Move, ensure, test_merges};
 use crate::domain::{
     Actor, Cancellation, CommitSha, Generation, Head, PhaseName, PhaseState, PhaseStatus, Promotion,
-    Quarantine, RequestKind, RunId, RunOutcome, RunPhase, RunState,
+    Quarantine, RequestKind, RunId, RunOutcome, RunPhase, RunState, StartedTest,
 };
 
 pub(super) fn start(
     head: &mut Head,
     generation: Generation,
-    id: &RunId,
-    sha: &CommitSha,
-    phases: &[RunPhase],
-    workflow: &str,
+    (id, sha): (&RunId, &CommitSha),
+    (phases, workflow): (&[RunPhase], &str),
+    test: Option<&StartedTest>,
     at: Timestamp,
 ) -> Move {
     idle(head)?;
@@ -72,15 +71,18 @@ pub(super) fn start(
         failures: 0,
         losses: 0,
     });
+    let phases = phases.collect();
+    test_merges::started(head, sha, test);
     head.run = Some(RunState {
         id: id.clone(),
         sha: sha.clone(),
         started: at,
         ended: None,
         workflow: workflow.to_owned(),
-        phases: phases.collect(),
+        phases,
         goes_on_with: None,
         cancelled: None,
+        test: test.cloned().map(Box::new),
     });
     head.forgotten = false;
     head.moved_to = None;
@@ -122,6 +124,7 @@ pub(super) fn requested(
             head.promoted = Some(Box::new(Promotion { sha: sha.clone(), by, at, why }));
             Ok(())
         }
+        RequestKind::Test { .. } => Err("a test is granted by the start of its run".to_owned()),
         RequestKind::Withdraw { .. } => Err("a withdrawal has its own event".to_owned()),
     }
 }
@@ -297,6 +300,7 @@ pub(super) fn end(head: &mut Head, id: &RunId, outcome: RunOutcome, at: Timestam
         // It may have been verified earlier, and no longer is.
         let sha = run.sha.clone();
         head.verified.retain(|evidence| evidence.sha != sha);
+        test_merges::withdrawn(head, &sha);
     }
     Ok(())
 }

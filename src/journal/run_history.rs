@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     Actor, AttemptNumber, Cancellation, CommitSha, DeployOutcome, DeployPurpose, Event, Outcome, PhaseName,
-    RecordedEvent, RequestKind, RunId, RunOutcome, RunReason, RunState, Token, removes,
+    RecordedEvent, RequestKind, RunId, RunOutcome, RunReason, RunState, StartedTest, Token, removes,
 };
 
 /// One run, with everything recorded until the next one started.
@@ -29,6 +29,8 @@ pub struct PastRun {
     pub phases: Vec<PastPhase>,
     /// The deployments made in it, and after it until the next run started; oldest first.
     pub deployments: Vec<PastDeployment>,
+    /// The test of a pull request that it is, if it is one.
+    pub test: Option<Box<StartedTest>>,
 }
 
 /// One phase of a run.
@@ -106,7 +108,8 @@ impl PastRuns {
 }
 
 fn begun(recorded: &RecordedEvent) -> Option<PastRun> {
-    let Event::RunStarted { run, sha, reason, phases, workflow: _, saved_plan: _ } = &recorded.event else {
+    let Event::RunStarted { run, sha, reason, phases, workflow: _, test, saved_plan: _ } = &recorded.event
+    else {
         return None;
     };
     let phase = |phase: &crate::domain::RunPhase| PastPhase {
@@ -124,6 +127,7 @@ fn begun(recorded: &RecordedEvent) -> Option<PastRun> {
         cancelled: None,
         phases: phases.iter().map(phase).collect(),
         deployments: Vec::new(),
+        test: test.clone(),
     })
 }
 

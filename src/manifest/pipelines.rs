@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::checks::{misplaced, place};
 use super::definitions::{Definitions, NamedTable, checked, unknown};
 use super::diagnostic::{Diagnostic, Report};
 use super::model::{Manifest, Pin, Wanted};
+use super::pull_requests;
 use super::reader::{Located, Reader};
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{PipelineKeys, StageKeys};
 use crate::domain::{LinkId, PipelineName, StageName};
-use crate::pipeline::{Pipeline, Stage};
+use crate::pipeline::{Pipeline, Stage, StageSource};
 use crate::policy::{SoakTime, Zone};
 
 /// All pipelines, and where their stages list each link.
@@ -124,7 +126,7 @@ fn stage<'i>(
     reader: &Reader<'_>,
 ) -> Option<Stage> {
     let at = keys.span;
-    let StageKeys { name, links, waves, after, need, take } = keys.value;
+    let StageKeys { name, links, waves, after, need, take, source } = keys.value;
     let name = name?;
     let stage = match StageName::new(name.value) {
         Ok(stage) => Some(stage),
@@ -133,6 +135,7 @@ fn stage<'i>(
             None
         }
     };
+    let (waves_at, after_at) = (place(waves.as_ref()), place(after.as_ref()));
     let waves = match (links, waves) {
         (Some(links), None) => vec![links],
         (None, Some(waves)) if waves.value.is_empty() => {
@@ -181,9 +184,30 @@ fn stage<'i>(
         }
         None => before.and_then(|before| StageName::new(before).ok()).into_iter().collect(),
     };
+    let source = source.map(|source| source.value).unwrap_or_default();
+    if source == StageSource::PullRequests {
+        let with_waves = waves_at.filter(|_| waves.len() > 1);
+        let after_at = after_at.filter(|_| !after.is_empty());
+        for (key, span) in [
+            ("waves", with_waves),
+            ("after", after_at),
+            ("take", place(take.as_ref())),
+            ("need", place(need.as_ref())),
+        ] {
+            misplaced(key, span, "the stage tests pull requests, one after the other", reader);
+        }
+        if after_at.is_none() && !after.is_empty() {
+            let item = Diagnostic::error(
+                at,
+                format!("the stage {} tests pull requests, but comes after another", quoted(name.value)),
+            );
+            let help = "write it as the first stage, or with `after = []`";
+            reader.report.add(item.label("comes after the stage before it").help(help));
+        }
+    }
     let (need, take) =
         (need.map(|need| need.value.0 as usize), take.map(|take| take.value).unwrap_or_default());
-    Some(Stage { name: stage?, waves, after, need, take })
+    Some(Stage { name: stage?, waves, after, need, take, source })
 }
 
 /// A link that a stage lists.
@@ -272,6 +296,7 @@ pub(super) fn check(
         if let Some(pipeline) = manifest.pipelines.get(name) {
             warn_of_folders(manifest, pipeline, id, *span, report);
             warn_of_tags(manifest, pipeline, id, *span, report);
+            pull_requests::check(manifest, pipeline, id, *span, report);
         }
     }
 }

@@ -5,7 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::domain::{Assurance, CommitSha, OnFailure, Placement, Strategy};
-use crate::pipeline::Take;
+use crate::pipeline::{StageSource, Take};
 use crate::policy::{DailyLimit, Gated, Part, Zone};
 
 use super::civil::{Clock, Days, Edge};
@@ -105,6 +105,8 @@ keys! {
         retries: Count<0, 100>, "retries", default 0;
         /// Globs of the files to keep, relative to the folder.
         artifacts: Vec<Located<Text<'i>>>, "artifacts";
+        /// Phases with a lower `order` whose artifacts the phase gets, in `$KATKIT_INPUTS`.
+        inputs: Vec<Located<Text<'i>>>, "inputs";
         /// How the phase gets its code: `pack` from a pack made by katkit, `clone` with `git clone` inside the phase.
         checkout: CheckoutKind, "checkout", default "pack";
         /// How many commits of history the phase sees, or `"full"`.
@@ -286,6 +288,9 @@ keys! {
         need: Count<1, 1000>, "need";
         /// Which commit the stage runs if there are several: the `newest`, or `each` of them in turn.
         take: Take, "take", default "newest";
+        /// Where a stage without `after` takes its commits from: the `branch`, or `pull-requests`, whose merges it tests
+        /// before they land (`katkit test`).
+        source: StageSource, "source", default "branch";
     }
 
     /// A commit that a link of a pipeline stays at.

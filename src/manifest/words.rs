@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::access::Right;
 use crate::domain::{Assurance, OnFailure, Placement, Strategy};
-use crate::pipeline::Take;
+use crate::pipeline::{StageSource, Take};
 use crate::policy::{Gated, Part};
 
 use super::model::FleetKind;
@@ -101,6 +101,7 @@ words! {
     Ancestry, "choice": "branch" => Branch;
     DigestRule, "choice": "pinned" => Pinned;
     Take, "choice": "newest" => Newest, "each" => Each;
+    StageSource, "source": "branch" => Branch, "pull-requests" => PullRequests;
     Part, "part": "author" => Author, "committer" => Committer, "merger" => Merger, "initiator" => Initiator;
     Gated, "choice": "run" => Run, "deployment" => Deployment;
     Assurance, "assurance": "asserted" => Asserted, "aws" => Aws, "oidc" => Oidc;

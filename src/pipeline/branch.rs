@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::CommitSha;
+use crate::domain::{CommitSha, TreeId};
 
 /// The first-parent commits of a branch, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct BranchHistory {
     /// From the tip to the oldest commit of interest, and possibly further.
     commits: Vec<CommitSha>,
     positions: BTreeMap<CommitSha, Position>,
+    /// What first-parent commits contain, as far as that was read.
+    trees: BTreeMap<CommitSha, TreeId>,
 }
 
 /// Where a commit is. Counts first-parent commits from the tip, which is 0.
@@ -32,7 +34,19 @@ impl BranchHistory {
     /// `commits` are the first-parent commits, newest first; `others` are commits of interest beside them.
     pub fn new(name: String, commits: Vec<CommitSha>, others: BTreeMap<CommitSha, Position>) -> Self {
         let at = commits.iter().enumerate().map(|(at, sha)| (sha.clone(), Position::At(at)));
-        Self { name, positions: others.into_iter().chain(at).collect(), commits }
+        let positions = others.into_iter().chain(at).collect();
+        Self { name, positions, commits, trees: BTreeMap::new() }
+    }
+
+    /// The same with what its commits contain.
+    #[must_use]
+    pub fn with_trees(self, trees: BTreeMap<CommitSha, TreeId>) -> Self {
+        Self { trees, ..self }
+    }
+
+    /// What its commits contain, as far as that was read.
+    pub fn trees(&self) -> &BTreeMap<CommitSha, TreeId> {
+        &self.trees
     }
 
     /// The newest commit.

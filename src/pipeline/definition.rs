@@ -30,6 +30,18 @@ pub struct Stage {
     pub need: Option<usize>,
     /// Which of the commits that it may run it runs.
     pub take: Take,
+    /// Where its commits come from, if `after` is empty.
+    pub source: StageSource,
+}
+
+/// Where the commits of a first stage come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StageSource {
+    /// From the branch.
+    #[default]
+    Branch,
+    /// From pull requests, which it tests before they land; and from the branch, what landed without such a test.
+    PullRequests,
 }
 
 /// Which commit a stage takes if there are several.
@@ -82,6 +94,17 @@ impl Pipeline {
     /// The stage of a link.
     pub fn stage_of(&self, link: &LinkId) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.links().any(|other| other == link))
+    }
+
+    /// Whether a link tests pull requests.
+    pub fn tests_pull_requests(&self, link: &LinkId) -> bool {
+        self.stage_of(link).is_some_and(|stage| stage.source == StageSource::PullRequests)
+    }
+
+    /// The links that test pull requests.
+    pub fn testing_links(&self) -> impl Iterator<Item = &LinkId> {
+        let stages = self.stages.iter().filter(|stage| stage.source == StageSource::PullRequests);
+        stages.flat_map(Stage::links)
     }
 
     /// Every link of the pipeline, stage by stage.

@@ -11,6 +11,7 @@
 mod branch;
 mod candidate;
 mod definition;
+mod pull_requests;
 mod records;
 mod standing;
 mod train;
@@ -20,7 +21,8 @@ mod tests;
 
 pub use branch::{BranchHistory, Position};
 pub use candidate::{Choice, Question, Refusal, base, choose};
-pub use definition::{Missing, Pipeline, Requirement, Stage, Take, soaked_at};
+pub use definition::{Missing, Pipeline, Requirement, Stage, StageSource, Take, soaked_at};
+pub use pull_requests::{TestChoice, TestQuestion, choose_test, has_stopped};
 pub use records::{LinkRecord, Records, Soak, VerifiedCommit};
 pub use standing::{CommitState, Standing};
 pub use train::{Train, train};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
-    CommitSha, Evidence, Head, ImageDigest, Images, LinkId, LiveClock, Pause, PhaseName, Quarantine, Request,
-    RequestKind,
+    CommitSha, Evidence, Head, ImageDigest, Images, LinkId, LiveClock, PassedTest, Pause, PhaseName,
+    Quarantine, Request, RequestKind, TreeId,
 };
 use crate::policy::{SoakTime, Span};
 
@@ -17,7 +17,7 @@ pub struct Records(BTreeMap<LinkId, LinkRecord>);
 /// What the record says of one link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkRecord {
-    /// What is live.
+    /// What is live; `None` as well if that is the merge of a test.
     pub live: Option<CommitSha>,
     /// The commits that a run verified. What katkit found running when it adopted the link is not among them.
     pub verified: Vec<VerifiedCommit>,
@@ -29,6 +29,8 @@ pub struct LinkRecord {
     pub rolled_back: Vec<Quarantine>,
     /// Those of them that are about to be.
     pub requested: Vec<CommitSha>,
+    /// The tests of pull requests that passed, oldest first.
+    pub tests: Vec<PassedTest>,
 }
 
 /// A commit that a run verified.
@@ -44,6 +46,8 @@ pub struct VerifiedCommit {
     pub images: Images,
     /// The phases that built images, or whose images were reused.
     pub built_by: Vec<PhaseName>,
+    /// The pull request's head whose test proves it: the same content was tested before it landed.
+    pub tested_as: Option<CommitSha>,
 }
 
 /// How long a commit must have soaked, and the time of the judgement.
@@ -61,7 +65,8 @@ impl VerifiedCommit {
         let images = deployment.iter().flat_map(|deployment| deployment.images.iter());
         let pinned = images.filter(|(_, image)| ImageDigest::of(image).is_some());
         let images = pinned.map(|(role, image)| (role.clone(), image.clone())).collect();
-        Self { sha: sha.clone(), at: *at, clock: *clock, images, built_by: built_by.clone() }
+        let (sha, built_by) = (sha.clone(), built_by.clone());
+        Self { sha, at: *at, clock: *clock, images, built_by, tested_as: None }
     }
 
     /// How long it, or a later verified commit, has been live in the hours that count, in seconds.
@@ -92,30 +97,42 @@ impl LinkRecord {
     /// What the record says, with its pending requests. A rollback that is only requested already counts: nobody may
     /// run the commit somewhere else before it is granted.
     pub fn of(head: &Head, requests: &[Request]) -> Self {
-        let verified = head.verified.iter().filter(|evidence| evidence.run.is_some());
+        let is_landed = |sha: &CommitSha| head.test_merge(sha).is_none();
+        let verified = head.verified.iter().filter(|it| it.run.is_some() && is_landed(&it.sha));
         let skipped = head.run.as_ref().filter(|run| run.succeeded());
         let skipped = skipped.and_then(|run| {
             let phase = run.phases.iter().find(|phase| !phase.is_well())?;
             Some((run.sha.clone(), phase.name.clone()))
         });
         let mut record = Self {
-            live: head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
+            live: head.deployed.as_ref().map(|deployed| deployed.sha.clone()).filter(is_landed),
             verified: verified.map(VerifiedCommit::of).collect(),
             clock: head.live_clock.clone().unwrap_or_default(),
             skipped,
             rolled_back: head.quarantined.iter().filter(|quarantine| !quarantine.alone).cloned().collect(),
             requested: Vec::new(),
+            tests: head.passed_tests().cloned().collect(),
         };
         for request in requests.iter().filter(|it| !requests.iter().any(|other| other.withdraws(&it.id))) {
             if let RequestKind::Rollback { from, to } = &request.ask {
-                record.roll_back(request, from, to);
+                record.roll_back(request, (from, head.test_merge(from).is_some()), to);
             }
         }
         record
     }
 
-    fn roll_back(&mut self, Request { at, by, why, .. }: &Request, from: &CommitSha, to: &CommitSha) {
+    fn roll_back(
+        &mut self,
+        Request { at, by, why, .. }: &Request,
+        (from, is_test): (&CommitSha, bool),
+        to: &CommitSha,
+    ) {
         self.verified.retain(|verified| verified.sha != *from);
+        self.tests.retain(|test| test.sha != *from);
+        // What a pull request became since may be free of the fault.
+        if is_test {
+            return;
+        }
         let because = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         let why = format!("{by} requested it{because}");
         self.requested.push(from.clone());
@@ -130,6 +147,29 @@ impl LinkRecord {
     }
 }
 
+impl LinkRecord {
+    /// Counts landed commits as verified whose content passed a test before. `trees` are theirs.
+    #[must_use]
+    pub fn with_landings<'a>(mut self, trees: impl Iterator<Item = (&'a CommitSha, &'a TreeId)>) -> Self {
+        for (sha, tree) in trees {
+            let test = self.tests.iter().find(|test| test.merge.tree == *tree);
+            let Some(test) = test.filter(|_| !self.verified.iter().any(|it| it.sha == *sha)) else {
+                continue;
+            };
+            let landed = VerifiedCommit {
+                sha: sha.clone(),
+                at: test.at,
+                clock: 0,
+                images: Images::new(),
+                built_by: Vec::new(),
+                tested_as: Some(test.merge.head.clone()),
+            };
+            self.verified.push(landed);
+        }
+        self
+    }
+}
+
 impl FromIterator<(LinkId, LinkRecord)> for Records {
     fn from_iter<T: IntoIterator<Item = (LinkId, LinkRecord)>>(records: T) -> Self {
         Self(records.into_iter().collect())
@@ -137,6 +177,21 @@ impl FromIterator<(LinkId, LinkRecord)> for Records {
 }
 
 impl Records {
+    /// The same with what landed on a branch after a test; `links` test pull requests for it.
+    #[must_use]
+    pub fn with_landings<'a>(
+        mut self,
+        links: impl Iterator<Item = &'a LinkId>,
+        trees: &BTreeMap<CommitSha, TreeId>,
+    ) -> Self {
+        for link in links {
+            if let Some(record) = self.0.get_mut(link) {
+                *record = std::mem::take(record).with_landings(trees.iter());
+            }
+        }
+        self
+    }
+
     /// The record of a link.
     pub fn get(&self, link: &LinkId) -> Option<&LinkRecord> {
         self.0.get(link)

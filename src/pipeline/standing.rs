@@ -1,6 +1,6 @@
 //! Where a link stands in its pipeline, and what became of each commit there.
 
-use super::{BranchHistory, Missing, Question};
+use super::{BranchHistory, LinkRecord, Missing, Question};
 use crate::domain::{CommitSha, Head, RunOutcome};
 
 /// Where a link stands in its pipeline: for the commands that explain it.
@@ -24,6 +24,8 @@ pub enum CommitState {
     Running,
     /// It runs next.
     Candidate,
+    /// It landed after a test of the same content, or was verified itself, at a link that tests pull requests.
+    Tested,
     /// It is live.
     Live,
     /// It is older than what is live, which contains it.
@@ -54,8 +56,15 @@ impl Standing {
 }
 
 impl CommitState {
-    /// What became of `sha` at the link, which runs `want` next or has it live.
-    pub fn of(head: &Head, branch: &BranchHistory, want: Option<&CommitSha>, sha: &CommitSha) -> Self {
+    /// What became of `sha` at the link, which runs `want` next or has it live. `testing` is its record if it tests pull
+    /// requests, with what landed after a test.
+    pub fn of(
+        head: &Head,
+        testing: Option<&LinkRecord>,
+        branch: &BranchHistory,
+        want: Option<&CommitSha>,
+        sha: &CommitSha,
+    ) -> Self {
         let base = super::base(head);
         if head.open_run().is_some_and(|run| run.sha == *sha) {
             return Self::Running;
@@ -74,6 +83,15 @@ impl CommitState {
             return Self::Candidate;
         }
         let Some(at) = branch.number(sha) else { return Self::OffBranch };
+        if let Some(record) = testing {
+            let tested = record.verified.iter().filter_map(|verified| branch.number(&verified.sha));
+            return match tested.min() {
+                _ if record.verified.iter().any(|verified| verified.sha == *sha) => Self::Tested,
+                Some(newest) if newest < at => Self::Past,
+                _ if at > 0 => Self::Superseded,
+                _ => Self::Held,
+            };
+        }
         if at >= base.map_or(usize::MAX, |base| branch.not_in(base).len()) {
             return Self::Past;
         }

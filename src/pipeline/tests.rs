@@ -1,6 +1,7 @@
 //! Which commit a link runs next: examples, and laws over random histories.
 
 mod laws;
+mod pull_requests;
 mod soak;
 mod working_hours;
 
@@ -30,6 +31,7 @@ fn stage(name: &str, after: &[&str], waves: &[&[&str]]) -> Stage {
         after: after.iter().map(|name| StageName::new(*name).unwrap()).collect(),
         need: None,
         take: Take::Newest,
+        source: StageSource::Branch,
     }
 }
 
@@ -80,6 +82,7 @@ fn ran(head: Head, sha: usize, outcome: RunOutcome) -> Head {
         phases: Vec::new(),
         goes_on_with: None,
         cancelled: None,
+        test: None,
     };
     Head { run: Some(run), ..head }
 }
@@ -269,7 +272,7 @@ fn a_live_commit_that_a_merge_brought_in_is_older_than_that_merge() {
     let commits: Vec<_> = (0..=5).rev().map(commit).collect();
     world.branch = BranchHistory::new("main".to_owned(), commits, BTreeMap::from([(commit(77), beside)]));
     assert_eq!(world.choose("prod/a"), candidates(&[2]));
-    let state = |sha| CommitState::of(&world.heads[&link("prod/a")], &world.branch, None, &commit(sha));
+    let state = |sha| CommitState::of(&world.heads[&link("prod/a")], None, &world.branch, None, &commit(sha));
     assert_eq!(state(0), CommitState::Past);
     assert_eq!(state(1), CommitState::Superseded, "what is live does not contain it");
 }
@@ -347,7 +350,7 @@ fn rollbacks_in_the_stage_and_before_it_concern_a_link() {
 fn every_commit_has_a_state() {
     let state = |head: &Head, want: Option<usize>, sha: usize| {
         let want = want.map(commit);
-        CommitState::of(head, &branch(5), want.as_ref(), &commit(sha))
+        CommitState::of(head, None, &branch(5), want.as_ref(), &commit(sha))
     };
     let live = head(Some(2), &[1, 2]);
     let all: Vec<_> = [0, 2, 3, 4, 5, 9].map(|sha| state(&live, Some(4), sha)).into();

@@ -240,6 +240,13 @@ pub enum HoldReason {
         /// The image with its tag.
         image: String,
     },
+    /// The tip of the branch ran here without being verified, and pull requests were tested since.
+    TipStopped {
+        /// The tip.
+        sha: CommitSha,
+        /// The branch.
+        branch: String,
+    },
     /// Information that the plan needs is unavailable.
     Unavailable(Problem),
 }
@@ -352,6 +359,9 @@ impl HoldReason {
             ),
             Self::ImageMissing { policy, image } => {
                 format!("`{image}` is not in its registry, and the policy `{policy}` pins digests")
+            }
+            Self::TipStopped { sha, branch } => {
+                format!("{}, the tip of `{branch}`, ran here, but was not verified", sha.short())
             }
             Self::Unavailable(problem) => problem.what.clone(),
         }

@@ -11,10 +11,10 @@ use super::{CommitLine, Hold, RegistryAnswers, Renamed, WatchComparison};
 use crate::description;
 use crate::domain::{
     Changes, CommitSha, Consent, FleetName, Handle, Head, Images, Lease, LinkId, Owner, Quarantine, Request,
-    Token, Workflow, WorkflowName,
+    RequestKind, StartedTest, Token, Workflow, WorkflowName,
 };
 use crate::manifest::Manifest;
-use crate::pipeline::{BranchHistory, Records, Standing};
+use crate::pipeline::{BranchHistory, CommitState, Records, Standing};
 
 /// The complete input of a plan.
 #[derive(Debug)]
@@ -54,13 +54,20 @@ pub struct LinkInput {
     pub lease: Option<Box<Lease>>,
     /// The open requests, oldest first.
     pub requests: Vec<Request>,
-    /// Open requests of actors who do not have the right to make them, each with the reason for its refusal.
-    pub forbidden: Vec<(Request, String)>,
+    /// Open requests that are refused: their actors do not have the right, or what they name cannot be tested. Each with
+    /// the reason.
+    pub refused: Vec<(Request, String)>,
     /// The wanted sha, or what holds the link without one; `None` if the link is not in the manifest. The live commit,
     /// if that contains the tip of the branch, or if its pipeline has no candidate.
     pub want: Option<Result<CommitSha, Box<Hold>>>,
     /// Where it stands in its pipeline, if it follows one and the branch is readable.
     pub pipeline: Option<Box<InPipeline>>,
+    /// The test of a pull request that the wanted commit is, if it is one.
+    pub test: Option<Box<PlannedTest>>,
+    /// How the wanted commit differs from what was tested before it landed.
+    pub landing: Option<String>,
+    /// What holds the tip of its branch, if requested tests of pull requests go ahead of it for that reason.
+    pub held_tip: Option<Box<Hold>>,
     /// What the next commit waits for while what is live is wanted.
     pub waits: Option<Box<Hold>>,
     /// What the wanted commit adds to what is live; gathered only if the link's policy requires approvals.
@@ -77,6 +84,15 @@ pub struct LinkInput {
 }
 
 impl LinkInput {
+    /// The requested tests of pull requests that are not withdrawn, the first to run first.
+    pub fn requested_tests(&self) -> impl Iterator<Item = (&Request, &CommitSha)> {
+        let is_pending = |request: &&Request| !self.requests.iter().any(|other| other.withdraws(&request.id));
+        self.requests.iter().filter(is_pending).filter_map(|request| match &request.ask {
+            RequestKind::Test { sha } => Some((request, sha)),
+            _ => None,
+        })
+    }
+
     /// The known roles, sorted: deployed ones, and those that the wanted commit deploys.
     pub fn roles(&self) -> Vec<&str> {
         let deployed = self.head.deployed.iter().flat_map(|deployed| deployed.images.keys());
@@ -105,6 +121,15 @@ impl LinkInput {
     }
 }
 
+/// A test of a pull request: the next, or the one in progress.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedTest {
+    /// What is tested, for whom.
+    pub test: StartedTest,
+    /// The request that its start grants; `None` if it has started.
+    pub request: Option<Request>,
+}
+
 /// What the plan needs to know of a link in a pipeline, besides the commit that was chosen.
 #[derive(Clone, Debug, Default)]
 pub struct InPipeline {
@@ -116,6 +141,16 @@ pub struct InPipeline {
     pub records: Arc<Records>,
     /// Commits that were rolled back at other links of its stage and of the stages before.
     pub rolled_back: Vec<ForeignRollback>,
+    /// Whether it tests pull requests.
+    pub is_testing: bool,
+}
+
+impl InPipeline {
+    /// What became of a commit at the link of this input, which runs `want` next or has it live.
+    pub fn state(&self, input: &LinkInput, want: Option<&CommitSha>, sha: &CommitSha) -> CommitState {
+        let record = self.records.get(&input.id).filter(|_| self.is_testing);
+        CommitState::of(&input.head, record, &self.branch, want, sha)
+    }
 }
 
 /// A commit that was rolled back at another link.

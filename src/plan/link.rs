@@ -6,12 +6,12 @@ use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
 use super::recover::{finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
 use super::{
-    ApprovalBasis, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, PendingDeployment, Renamed,
-    Step, debt, deploy, gate, moved, quarantine, rejection, requests,
+    ApprovalBasis, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, PendingDeployment, PlannedTest,
+    Renamed, Step, debt, deploy, gate, moved, quarantine, rejection, requests,
 };
 use crate::domain::{
     CommitSha, Consent, DeployPurpose, Event, GateName, Generation, Head, Phase, PhaseStatus, Request,
-    RequestKind, RunOutcome, RunState,
+    RequestKind, RunOutcome, RunState, TreeId,
 };
 use crate::manifest::Manifest;
 use crate::pipeline;
@@ -44,7 +44,7 @@ fn at_rest(manifest: &Manifest, input: &LinkInput, want: &CommitSha) -> bool {
         Observed::Running { .. } | Observed::Unknown(_) => false,
     };
     runs && input.requests.is_empty()
-        && input.forbidden.is_empty()
+        && input.refused.is_empty()
         && is_converged(&input.head, want)
         && run_planning::not_skipped_any_more(manifest, &input.id, &input.head).is_empty()
 }
@@ -52,6 +52,12 @@ fn at_rest(manifest: &Manifest, input: &LinkInput, want: &CommitSha) -> bool {
 /// Whether nothing is left to do for `want`, according to the record.
 pub(super) fn is_converged(head: &Head, want: &CommitSha) -> bool {
     let ran = match &head.run {
+        // Whatever came of a test, what was live before stays.
+        Some(RunState { ended: Some((_, outcome)), test: Some(test), sha, .. })
+            if *outcome != RunOutcome::Superseded && test.merge.head != *sha =>
+        {
+            *want == *pipeline::base(head).unwrap_or(sha)
+        }
         Some(run) if run.sha == *want => {
             let deploys =
                 run.phases.iter().any(|phase| phase.deployment && phase.status == PhaseStatus::Succeeded);
@@ -94,6 +100,7 @@ pub(super) fn plan_link(
         waived,
         approval: ApprovalBasis::of(all.manifest, &all.consents, input).map(Box::new),
         unpinned: Vec::new(),
+        landed: landed(input),
     };
     // The common case first, without copying anything.
     if let Some(Ok(want)) = &input.want
@@ -140,6 +147,7 @@ fn waits(input: &LinkInput) -> Option<Hold> {
 fn notes(all: &PlanInput<'_>, input: &LinkInput, waived: &[GateName]) -> Vec<String> {
     let manifest = all.manifest;
     let mut notes: Vec<_> = input.watched.iter().map(|watched| watched.describe()).collect();
+    notes.extend(input.landing.clone());
     let is_newest = || input.pipeline.as_ref().is_some_and(|pipeline| pipeline.standing.behind == Some(0));
     if let Some((_, _, Some(pin))) = manifest.pipeline_of(&input.id)
         && !is_newest()
@@ -177,6 +185,11 @@ fn notes(all: &PlanInput<'_>, input: &LinkInput, waived: &[GateName]) -> Vec<Str
 fn waived(all: &PlanInput<'_>, input: &LinkInput) -> Vec<GateName> {
     let Some(Ok(want)) = &input.want else { return Vec::new() };
     policy::waived(&all.manifest.access, &all.consents, (&input.id, want), all.now)
+}
+
+fn landed(input: &LinkInput) -> Option<TreeId> {
+    let (pipeline, Some(Ok(want))) = (input.pipeline.as_ref()?, &input.want) else { return None };
+    pipeline.branch.trees().get(want).cloned()
 }
 
 fn rolled_back_elsewhere(input: &LinkInput) -> Vec<CommitSha> {
@@ -279,7 +292,11 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
         supersede(draft);
         return deploy::repair(draft);
     }
-    if quarantine::hold(draft, &want) {
+    if let Some(PlannedTest { request: Some(request), .. }) = input.test.as_deref() {
+        return test(draft, &want, request);
+    }
+    // A pull request may fix what is wrong with the commit that it is merged into.
+    if input.test.is_none() && quarantine::hold(draft, &want) {
         return;
     }
     if let Some(Err(problem)) = input.changes.as_deref() {
@@ -305,6 +322,19 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
             start(draft, &want);
         }
         None => start(draft, &want),
+    }
+}
+
+/// Starts a requested test, or refuses it if its run is impossible: those behind it must not wait.
+fn test(draft: &mut PlanDraft<'_>, want: &CommitSha, request: &Request) {
+    supersede(draft);
+    match draft.broken.clone() {
+        None => start(draft, want),
+        Some(Problem { what, hint: _ }) => {
+            requests::refuse(draft, request, what);
+            draft.plan.want = pipeline::base(&draft.head).cloned();
+            deploy::repair(draft);
+        }
     }
 }
 

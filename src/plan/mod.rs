@@ -33,6 +33,10 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
+use crate::domain::LinkId;
+
 pub use approvals::{ApprovalBasis, Unapproved};
 pub use arrival::{Arrival, Goal, arrival, is_repair, lasting, obstacle};
 pub use compare::difference;
@@ -43,7 +47,7 @@ pub use hold::{Hold, HoldScope};
 pub use hold_reason::HoldReason;
 pub use input::{
     CommitFacts, ForeignRollback, Holder, InPipeline, LinkInput, Observed, OrphanedService, PlanInput,
-    Problem, Taint,
+    PlannedTest, Problem, Taint,
 };
 pub use link::{needs_commit, needs_what_runs};
 pub use moved::{Renamed, relocate, renames};
@@ -51,6 +55,28 @@ pub use pinning::{RegistryAnswers, deploys_next, images_to_deploy, judge, pinnin
 pub use quarantine::tainted_by;
 pub use rejection::{Rejection, rejections};
 pub use step::{CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step, StepReason};
+
+/// What holds the tip of the branch until someone acts, at each link where tests of pull requests wait for it. One of
+/// them may be the fix.
+pub fn held_tips(input: &PlanInput<'_>) -> BTreeMap<LinkId, Hold> {
+    let waits = |link: &&LinkInput| {
+        let is_testing = link.pipeline.as_ref().is_some_and(|pipeline| pipeline.is_testing);
+        is_testing
+            && link.test.is_none()
+            && link.held_tip.is_none()
+            && link.requested_tests().next().is_some()
+    };
+    let waiting: Vec<_> = input.links.iter().filter(waits).collect();
+    if waiting.is_empty() {
+        return BTreeMap::new();
+    }
+    let planned = plan(input);
+    let hold = |link: &LinkInput| {
+        let planned = planned.links.iter().find(|planned| planned.link == link.id)?;
+        lasting(planned).filter(|_| planned.steps.is_empty())
+    };
+    waiting.into_iter().filter_map(|link| Some((link.id.clone(), hold(link)?))).collect()
+}
 
 /// Decides what must happen so that every link runs the commit that the manifest wants.
 pub fn plan(input: &PlanInput<'_>) -> Plan {

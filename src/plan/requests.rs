@@ -15,7 +15,7 @@ use crate::journal;
 /// planned besides them.
 pub(super) fn take(draft: &mut PlanDraft<'_>, wanted: &Result<CommitSha, Box<Hold>>) -> ControlFlow<()> {
     let (input, want) = (draft.input, wanted.as_ref().ok());
-    for (request, why) in &input.forbidden {
+    for (request, why) in &input.refused {
         refuse(draft, request, why.clone());
     }
     for request in &input.requests {
@@ -35,6 +35,10 @@ pub(super) fn take(draft: &mut PlanDraft<'_>, wanted: &Result<CommitSha, Box<Hol
             _ => false,
         };
         let must_wait = must_wait && wanted.as_ref().err().is_none_or(|hold| hold.reason.is_error());
+        if matches!(request.ask, RequestKind::Test { .. }) {
+            decide_test(draft, request);
+            continue;
+        }
         match (&request.ask, wanted) {
             _ if must_wait => {}
             // Its pipeline has no commit for the link.
@@ -60,11 +64,21 @@ pub(super) fn take(draft: &mut PlanDraft<'_>, wanted: &Result<CommitSha, Box<Hol
     }
 }
 
+/// Tests wait in the order in which they were requested; the start of a run grants one.
+fn decide_test(draft: &mut PlanDraft<'_>, request: &Request) {
+    let pipeline = draft.manifest.pipeline_of(&draft.input.id);
+    let is_possible = pipeline.is_some_and(|(_, pipeline, _)| pipeline.tests_pull_requests(&draft.input.id));
+    if !is_possible && !is_withdrawn(draft.input, &request.id) {
+        refuse(draft, request, "the link does not test pull requests".to_owned());
+    }
+}
+
 /// Decides the requests that had to wait for the run that this plan starts.
 pub(super) fn take_late(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     let input = draft.input;
     for request in &input.requests {
-        if !is_decided(draft, &request.id) {
+        let is_test = matches!(request.ask, RequestKind::Test { .. });
+        if !is_test && !is_decided(draft, &request.id) {
             decide(draft, request, Some(want));
         }
     }
@@ -84,19 +98,21 @@ pub(super) fn refuse_waiting(draft: &mut PlanDraft<'_>, want: &CommitSha, why: &
 /// Refuses every request, since none can ever be granted.
 pub(super) fn refuse_all(draft: &mut PlanDraft<'_>, why: &str) {
     let input = draft.input;
-    for request in input.requests.iter().chain(input.forbidden.iter().map(|(request, _)| request)) {
+    for request in input.requests.iter().chain(input.refused.iter().map(|(request, _)| request)) {
         refuse(draft, request, why.to_owned());
     }
 }
 
-/// Whether every request is decided, so that none waits for a run to start.
+/// Whether every request is decided but for tests, so that none waits for a run to start.
 pub(super) fn all_decided(draft: &PlanDraft<'_>) -> bool {
-    draft.input.requests.iter().all(|request| is_decided(draft, &request.id))
+    let mut others = draft.input.requests.iter().filter(|it| !matches!(it.ask, RequestKind::Test { .. }));
+    others.all(|request| is_decided(draft, &request.id))
 }
 
 fn is_decided(draft: &PlanDraft<'_>, id: &RequestId) -> bool {
     draft.plan.steps.iter().any(|step| match step {
         Step::Accept { request } | Step::Refuse { request, .. } => request.id == *id,
+        Step::StartRun { grants: Some(request), .. } => request.id == *id,
         Step::Withdraw { request, by } => request.id == *id || by.id == *id,
         _ => false,
     })
@@ -206,6 +222,7 @@ fn follow(draft: &mut PlanDraft<'_>, request: &Request) -> Result<(), Vec<Hold>>
         | RequestKind::Skip { .. }
         | RequestKind::Release { .. }
         | RequestKind::Promote { .. }
+        | RequestKind::Test { .. }
         | RequestKind::Withdraw { .. } => {}
     }
     Ok(())
@@ -234,7 +251,7 @@ fn withdraw(draft: &mut PlanDraft<'_>, by: &Request, id: &RequestId) {
     draft.step(Step::Withdraw { request: request.clone(), by: Box::new(by.clone()) });
 }
 
-fn refuse(draft: &mut PlanDraft<'_>, request: &Request, why: String) {
+pub(super) fn refuse(draft: &mut PlanDraft<'_>, request: &Request, why: String) {
     let Request { ask, by, why: reason, .. } = request;
     let (ask, from, reason) = (ask.clone(), by.clone(), reason.clone());
     let _ = draft.project(Event::Refused { ask, from, why: reason, because: why.clone() });

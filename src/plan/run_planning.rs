@@ -44,6 +44,9 @@ pub(super) fn start(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     let is_retry = |run: &RunState| run.sha == *want && (!run.succeeded() || run.goes_on_with.is_some());
     let before = [&draft.input.head, &draft.head].iter().any(|head| head.run.as_ref().is_some_and(is_retry));
     let reason = if before { RunReason::Retry } else { RunReason::NewSha };
+    let planned = draft.input.test.as_deref();
+    let test = planned.map(|planned| Box::new(planned.test.clone()));
+    let grants = planned.and_then(|planned| planned.request.clone()).map(Box::new);
     // Provisional; the id of the started run also contains who started it.
     let run = RunId((draft.head.generation.0 + 1).to_string());
     let event = Event::RunStarted {
@@ -52,12 +55,13 @@ pub(super) fn start(draft: &mut PlanDraft<'_>, want: &CommitSha) {
         reason,
         phases: phases.clone(),
         workflow: workflow.clone(),
+        test: test.clone(),
         saved_plan: None,
     };
     let started = draft.project(event);
     // Earlier steps closed everything that was open.
     debug_assert_eq!(started, Ok(()));
-    draft.step(Step::StartRun { sha: want.clone(), reason, phases, workflow });
+    draft.step(Step::StartRun { sha: want.clone(), reason, phases, workflow, test, grants });
     requests::take_late(draft, want);
     resume(draft, want);
 }

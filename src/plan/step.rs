@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{ApprovalBasis, Hold, OrphanedService};
 use crate::domain::{
     AttemptNumber, CommitSha, ConsentId, DeployPurpose, GateName, Generation, Lease, LinkId, OnFailure,
-    Phase, PhaseName, Request, RunId, RunOutcome, RunPhase, RunReason, Strategy,
+    Phase, PhaseName, Request, RunId, RunOutcome, RunPhase, RunReason, StartedTest, Strategy, TreeId,
 };
 
 /// A plan: what will be done, and what is held back.
@@ -66,6 +66,9 @@ pub struct LinkPlan {
     /// The images that a phase has to build before they are deployed by digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unpinned: Vec<String>,
+    /// What the wanted commit contains, if a stage before may have tested the same before it landed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landed: Option<TreeId>,
 }
 
 #[cfg(test)]
@@ -88,6 +91,7 @@ impl LinkPlan {
             waived: Vec::new(),
             approval: None,
             unpinned: Vec::new(),
+            landed: None,
         }
     }
 }
@@ -151,6 +155,12 @@ pub enum Step {
         phases: Vec<RunPhase>,
         /// The digest of its workflow.
         workflow: String,
+        /// The test of a pull request that it is, if it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test: Option<Box<StartedTest>>,
+        /// The request that it grants.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        grants: Option<Box<Request>>,
     },
     /// Count a phase as done because the manifest says `skip`.
     Skip {

@@ -98,7 +98,8 @@ pub(super) fn needed(head: &Head, requests: &[Request]) -> BTreeSet<CommitSha> {
                 needed.insert(sha.clone());
             }
             RequestKind::Rollback { from, to } => needed.extend([from.clone(), to.clone()]),
-            RequestKind::Withdraw { .. } => {}
+            // What is tested is a merge of the commit, which has no blobs yet.
+            RequestKind::Test { .. } | RequestKind::Withdraw { .. } => {}
         }
     }
     needed

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{CommitSha, LinkId, PipelineName};
+use crate::domain::{CommitSha, LinkId, PipelineName, RunOutcome};
 use crate::estate::Estate;
 use crate::git::CommitLine;
 use crate::inventory::{Scope, Targets};
@@ -10,7 +10,7 @@ use crate::manifest::{Manifest, Repo};
 use crate::pipeline::{CommitState, Pipeline, Stage};
 use crate::plan::{Holder, LinkInput, LinkPlan};
 use crate::state::StateError;
-use crate::views::{PipelineCommit, PipelineLink, PipelineStage, PipelineStatus};
+use crate::views::{LinkTests, PipelineCommit, PipelineLink, PipelineStage, PipelineStatus};
 
 /// What is known about each of these pipelines; of the commits, the newest `commits`, and those that are live.
 pub async fn pipelines(
@@ -68,8 +68,7 @@ impl<'a> Member<'a> {
     }
 
     fn state(&self, sha: &CommitSha) -> Option<CommitState> {
-        let branch = &self.input.pipeline.as_ref()?.branch;
-        Some(CommitState::of(&self.input.head, branch, self.want(), sha))
+        Some(self.input.pipeline.as_ref()?.state(self.input, self.want(), sha))
     }
 }
 
@@ -81,6 +80,7 @@ fn stage(manifest: &Manifest, stage: &Stage, members: &[Member<'_>]) -> Pipeline
     PipelineStage {
         name: stage.name.clone(),
         after: stage.after.clone(),
+        source: stage.source,
         need: stage.need,
         take: stage.take,
         waves: stage.waves.iter().map(wave).collect(),
@@ -100,7 +100,27 @@ fn link(manifest: &Manifest, member: Member<'_>) -> PipelineLink {
         hold: member.plan.filter(|_| pipeline.is_some()).and_then(|plan| plan.holds.first()).cloned(),
         pinned: manifest.pipeline_of(id).and_then(|(_, _, pin)| Some(pin?.why.clone())),
         missing: standing.map(|standing| standing.missing.clone()).unwrap_or_default(),
+        tests: pipeline.as_ref().filter(|pipeline| pipeline.is_testing).map(|_| tests(member)),
         live,
+    }
+}
+
+/// The tests of pull requests at a link, by their heads.
+fn tests(member: Member<'_>) -> LinkTests {
+    let LinkInput { head, test, .. } = member.input;
+    let planned = test.as_deref().filter(|planned| planned.request.is_some());
+    let run = head.run.as_ref().and_then(|run| Some((run, run.test.as_deref()?)));
+    let live = head.deployed.as_ref().and_then(|deployed| head.test_merge(&deployed.sha));
+    let next = planned.and_then(|planned| planned.request.as_ref()).map(|request| &request.id);
+    let waiting = member.input.requested_tests().filter(|(request, _)| Some(&request.id) != next);
+    LinkTests {
+        live: live.map(|merge| merge.head.clone()),
+        running: run.filter(|(run, _)| run.ended.is_none()).map(|(_, test)| test.merge.head.clone()),
+        next: planned.map(|planned| planned.test.merge.head.clone()),
+        waiting: waiting.map(|(_, sha)| sha.clone()).collect(),
+        failed: run
+            .filter(|(run, _)| matches!(run.ended, Some((_, RunOutcome::Failed))))
+            .map(|(_, test)| test.merge.head.clone()),
     }
 }
 
@@ -137,7 +157,8 @@ fn reach<'a>(members: &[Member<'a>]) -> &'a [CommitSha] {
     let commits = members.iter().map(Member::commits).max_by_key(|commits| commits.len()).unwrap_or_default();
     let behind = members.iter().filter_map(|it| {
         let base = crate::pipeline::base(&it.input.head)?;
-        Some(it.input.pipeline.as_ref()?.branch.not_in(base).len())
+        let pipeline = it.input.pipeline.as_ref().filter(|pipeline| !pipeline.is_testing)?;
+        Some(pipeline.branch.not_in(base).len())
     });
     let oldest = behind.max().map_or(1, |behind| behind + 1);
     &commits[..commits.len().min(oldest)]

@@ -126,14 +126,27 @@ impl WhyFacts {
         let tip = tip.or(self.want().and_then(|want| want.as_ref().ok()));
         let place = self.pipeline();
         let branch = place.and_then(|place| place.found).map_or(&[][..], |found| found.branch.commits());
-        let known = runs.iter().map(|run| &run.sha).chain(tip).chain(branch);
+        let tested = |run: &PastRun| run.test.as_ref().map(|test| test.merge.head.clone());
+        let tested: Vec<_> = runs.iter().filter_map(tested).chain(self.waiting().cloned()).collect();
+        let known = runs.iter().map(|run| &run.sha).chain(&tested).chain(tip).chain(branch);
         let sha = find_commit(text, self.head(), known)?;
-        runs.retain(|run| Some(&run.sha) == sha.as_ref());
+        let is_of = |run: &PastRun, sha: &CommitSha| {
+            run.sha == *sha || run.test.as_ref().is_some_and(|it| it.merge.head == *sha)
+        };
+        runs.retain(|run| sha.as_ref().is_some_and(|sha| is_of(run, sha)));
+        let tests_before = sha.as_ref().and_then(|sha| self.waiting().position(|waiting| waiting == sha));
         let place = match place.zip(sha.as_ref()) {
             Some((place, sha)) => self.place(estate, place, sha).await,
             None => None,
         };
-        Ok(CommitStory { named: sha.map_or_else(|| text.to_owned(), |sha| sha.to_string()), runs, place })
+        let named = sha.map_or_else(|| text.to_owned(), |sha| sha.to_string());
+        Ok(CommitStory { named, runs, place, tests_before })
+    }
+
+    /// The commits whose tests are requested, the first to run first.
+    fn waiting(&self) -> impl Iterator<Item = &CommitSha> {
+        let requests = self.found.iter().flat_map(|found| found.requested_tests());
+        requests.map(|(_, sha)| sha)
     }
 
     /// The pipeline that the link follows, and where it stands there.
@@ -170,7 +183,8 @@ impl WhyFacts {
             }
         };
         let branch = further.as_ref().unwrap_or(&found.branch);
-        let state = CommitState::of(self.head(), branch, want, sha);
+        let record = found.records.get(&self.link).filter(|_| found.is_testing);
+        let state = CommitState::of(self.head(), record, branch, want, sha);
         let may_be_tainted =
             matches!(state, CommitState::Held | CommitState::Candidate | CommitState::Superseded);
         let taint = match self.found.as_ref().filter(|_| may_be_tainted) {

@@ -17,6 +17,7 @@ mod release;
 mod retry;
 mod rollback;
 mod skip;
+mod test;
 mod waive;
 mod wanted;
 mod withdraw;
@@ -71,6 +72,11 @@ pub enum Action {
         /// A sha, a prefix of one, a branch or a tag; `None` for the newest commit that may run.
         sha: Option<String>,
     },
+    /// Test the head of a pull request, merged into the branch.
+    Test {
+        /// A sha, a prefix of one, a branch or a tag.
+        sha: String,
+    },
     /// Withdraw pending requests.
     Withdraw(Withdrawal),
 }
@@ -116,6 +122,7 @@ pub async fn check(
         Action::Rollback { to } => rollback::check(estate, link, head, to.as_deref()).await?,
         Action::Release { sha } => release::check(estate, link, head, sha).await?,
         Action::Promote { sha } => promote::check((estate, by), link, head, sha.as_deref()).await?,
+        Action::Test { sha } => test::check(estate, link, head, sha).await?,
         Action::Withdraw(withdrawal) => return withdraw::check((estate, by), link, withdrawal).await,
     };
     // A retry may turn out to be a release.
@@ -151,6 +158,7 @@ impl Action {
             Self::Release { .. } => ("release", Right::Approve),
             Self::Waive { .. } => ("waive", Right::Approve),
             Self::Promote { .. } => ("promote", Right::Promote),
+            Self::Test { .. } => ("test", Right::Request),
             Self::Withdraw(_) => return None,
         })
     }

@@ -2,6 +2,7 @@
 
 use super::CheckedRequest;
 use super::error::RequestError;
+use super::test;
 use super::wanted::by_pipeline;
 use crate::domain::{Actor, CommitSha, Head, LinkId, Request, RequestId, RequestKind};
 use crate::estate::Estate;
@@ -25,6 +26,7 @@ pub(super) async fn check(
         let hint = format!("`katkit set {link} SHA` selects another commit");
         return Err(RequestError::refused(format!("`{link}` follows no pipeline"), hint));
     };
+    test::refuse_promotion(estate, link)?;
     if let Some(Pin { sha, why }) = pin {
         let hint = "take the `pin` out of the manifest first".to_owned();
         return Err(RequestError::refused(format!("`{link}` is pinned to {}: {why}", sha.short()), hint));

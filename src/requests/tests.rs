@@ -61,6 +61,7 @@ fn failed(digit: char) -> Head {
         phases,
         goes_on_with: None,
         cancelled: None,
+        test: None,
     };
     let deployed = Deployment {
         sha: sha(digit),

@@ -59,6 +59,7 @@ impl JournalBuilder {
             reason,
             phases: phases.collect(),
             workflow,
+            test: None,
             saved_plan: None,
         })
     }

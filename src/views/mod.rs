@@ -18,6 +18,7 @@ mod json;
 mod logs;
 mod manifest;
 mod moment;
+mod peers;
 mod pipeline;
 mod plan;
 mod progress;
@@ -61,10 +62,11 @@ pub use logs::{
 };
 pub use manifest::ManifestText;
 pub use moment::{ago, day};
+pub use peers::{PeerJson, PeersJson};
 pub use pipeline::{
-    CommitStateJson, MissingJson, PipelineCommit, PipelineCommitJson, PipelineJson, PipelineLink,
-    PipelineLinkJson, PipelineMarkdown, PipelineStage, PipelineStageJson, PipelineStatus, PipelineStatusJson,
-    PipelineText, PlaceJson, SkippedJson, SoakingJson, TakeJson,
+    CommitStateJson, LinkTests, LinkTestsJson, MissingJson, PipelineCommit, PipelineCommitJson, PipelineJson,
+    PipelineLink, PipelineLinkJson, PipelineMarkdown, PipelineStage, PipelineStageJson, PipelineStatus,
+    PipelineStatusJson, PipelineText, PlaceJson, SkippedJson, SoakingJson, StageSourceJson, TakeJson,
 };
 pub use plan::*;
 pub use progress::{

@@ -12,6 +12,7 @@ pub(super) fn asked(ask: &RequestKind, why: Option<&str>) -> String {
         RequestKind::Rollback { from, to } => format!("to roll back from {} to {}", from.short(), to.short()),
         RequestKind::Release { sha } => format!("to allow deploying {}", sha.short()),
         RequestKind::Promote { sha } => format!("to promote {}", sha.short()),
+        RequestKind::Test { sha } => format!("to test {}", sha.short()),
         RequestKind::Withdraw { id } => format!("to withdraw request {id}"),
     };
     match why {

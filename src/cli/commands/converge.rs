@@ -16,7 +16,7 @@ use crate::cli::output::Output;
 use crate::domain::LinkId;
 use crate::estate::Estate;
 use crate::inventory::Scope;
-use crate::pipeline::{Pipeline, Take};
+use crate::pipeline::{Pipeline, Stage, StageSource, Take};
 use crate::plan::{Hold, LinkPlan, Plan, lasting};
 
 /// Plans and applies. With `wait`, repeats until no other process works on the links.
@@ -97,8 +97,10 @@ impl Next {
         let with_steps = plan.links.iter().filter(|link| !link.steps.is_empty()).map(|link| &link.link);
         let with_steps: BTreeSet<&LinkId> = with_steps.collect();
         let is_behind = |pipeline: &Pipeline, link: &LinkId| {
-            // A stage that takes each commit may have another one waiting.
-            let takes_each = pipeline.stage_of(link).is_some_and(|stage| stage.take == Take::Each);
+            // Another commit may be waiting in such a stage.
+            let in_turn =
+                |stage: &Stage| stage.take == Take::Each || stage.source == StageSource::PullRequests;
+            let takes_each = pipeline.stage_of(link).is_some_and(in_turn);
             let before = pipeline.requirements(link, None);
             takes_each && with_steps.contains(link)
                 || before.iter().flat_map(|it| it.links()).any(|link| with_steps.contains(link))

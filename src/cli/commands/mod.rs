@@ -38,6 +38,7 @@ mod signing;
 pub(super) mod simulate;
 pub(super) mod skip;
 pub(super) mod status;
+pub(super) mod test;
 pub(super) mod thaw;
 pub(super) mod unlock;
 pub(super) mod validate;

@@ -21,7 +21,7 @@ Examples:
 `approve` depends on the commit that waits and on the rules of the policy. The
 others depend on the rights that the manifest grants, in `[access]`.")]
 pub(in crate::cli) struct Arguments {
-    /// A command: approve, cancel, forgive, freeze, override, promote, reject, release, retry, rollback, skip, thaw, or waive
+    /// A command: approve, cancel, forgive, freeze, override, promote, reject, release, retry, rollback, skip, test, thaw, or waive
     #[arg(value_name = "ACTION", hide_possible_values = true)]
     action: Action,
     /// `tenant/link`
@@ -46,6 +46,7 @@ enum Action {
     Retry,
     Rollback,
     Skip,
+    Test,
     Thaw,
     Waive,
 }
@@ -65,6 +66,7 @@ impl Action {
             Self::Retry => ("retry", Some(Right::Request)),
             Self::Rollback => ("rollback", Some(Right::Rollback)),
             Self::Skip => ("skip", Some(Right::Request)),
+            Self::Test => ("test", Some(Right::Request)),
             Self::Thaw => ("thaw", Some(Right::Freeze)),
             Self::Waive => ("waive", Some(Right::Approve)),
         }

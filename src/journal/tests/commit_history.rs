@@ -118,10 +118,8 @@ fn a_phase_that_a_later_run_keeps_was_built_when_it_ran() {
     };
     let run = RunId((story.0.len() + 1).to_string());
     let phases = vec![phase("build", 0, true), phase("deploy", 1, true), phase("smoke", 2, false)];
-    let (reason, workflow) = (RunReason::Retry, "edited".to_owned());
-    let started =
-        Event::RunStarted { run: run.clone(), sha: sha('a'), reason, phases, workflow, saved_plan: None };
-    let kept = story.then(started).attempt("smoke", 1, Outcome::Succeeded);
+    let kept =
+        story.run_with('a', (RunReason::Retry, "edited"), phases).attempt("smoke", 1, Outcome::Succeeded);
     let build = history(&kept.end(&run.0, RunOutcome::Succeeded), 'a').build().unwrap();
     assert_eq!((build.run, build.images), (run, images("web:1", "1")));
     assert_eq!(build.time, Some((second(2), second(4))));

@@ -6,6 +6,7 @@ mod pipelines;
 mod pruned;
 mod run_history;
 mod story;
+mod test_merges;
 mod upgrades;
 mod waived;
 
@@ -62,11 +63,7 @@ fn a_phase_added_to_the_workflow_runs_in_another_run_that_keeps_the_rest() {
         kept,
         ..RunPhase::of(name(text), order, deployment)
     };
-    let start = |story: JournalBuilder, phases| {
-        let run = RunId((story.0.len() + 1).to_string());
-        let (reason, workflow) = (RunReason::Retry, "edited".to_owned());
-        story.then(Event::RunStarted { run, sha: sha('a'), reason, phases, workflow, saved_plan: None })
-    };
+    let start = |story: JournalBuilder, phases| story.run_with('a', (RunReason::Retry, "edited"), phases);
     let asked = JournalBuilder::live('a').asked(RequestKind::Retry { sha: sha('a'), phase: name("smoke") });
     let run = asked.head().run.unwrap();
     assert_eq!(run.ended.unwrap().1, RunOutcome::Superseded);

@@ -56,6 +56,7 @@ impl Link {
                 reason,
                 phases,
                 workflow,
+                test: None,
                 saved_plan: None,
             });
             for purpose in [DeployPurpose::Upgrade, DeployPurpose::Rollback, DeployPurpose::Repair] {

@@ -31,10 +31,20 @@ impl JournalBuilder {
 
     pub(super) fn run(self, digit: char) -> Self {
         let phase = |text, order, deployment| RunPhase::of(name(text), order, deployment);
-        let run = RunId((self.0.len() + 1).to_string());
         let phases = vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)];
-        let (reason, workflow) = (RunReason::NewSha, "w".to_owned());
-        self.then(Event::RunStarted { run, sha: sha(digit), reason, phases, workflow, saved_plan: None })
+        self.run_with(digit, (RunReason::NewSha, "w"), phases)
+    }
+
+    /// A run of a workflow with this digest and these phases.
+    pub(super) fn run_with(
+        self,
+        digit: char,
+        (reason, workflow): (RunReason, &str),
+        phases: Vec<RunPhase>,
+    ) -> Self {
+        let (run, workflow) = (RunId((self.0.len() + 1).to_string()), workflow.to_owned());
+        let (sha, test, saved_plan) = (sha(digit), None, None);
+        self.then(Event::RunStarted { run, sha, reason, phases, workflow, test, saved_plan })
     }
 
     pub(super) fn attempt(self, phase: &str, number: u32, outcome: Outcome) -> Self {

@@ -159,7 +159,7 @@ proptest! {
         let choice = world.choose("prod/a");
         let want = chosen(&choice).into_iter().next();
         let states = (0..=TIP).map(|number| {
-            CommitState::of(head, &world.branch, want.as_ref(), &commit(number))
+            CommitState::of(head, None, &world.branch, want.as_ref(), &commit(number))
         });
         let states: Vec<_> = states.collect();
         for state in [CommitState::Live, CommitState::Candidate, CommitState::Running] {

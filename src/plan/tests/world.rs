@@ -128,6 +128,7 @@ impl World {
             reason: RunReason::NewSha,
             phases,
             workflow,
+            test: None,
             saved_plan: None,
         })
     }
@@ -324,7 +325,10 @@ impl World {
             damage: None,
             lease: (self.holder != Holder::Nobody).then(|| Box::new(Self::lease())),
             requests: requests.collect(),
-            forbidden: Vec::new(),
+            refused: Vec::new(),
+            test: None,
+            held_tip: None,
+            landing: None,
             want: Some(if self.git { Ok(sha(self.wants)) } else { Err(Box::new(unreachable().into())) }),
             observed,
             facts: self.git.then(|| self.broken.clone().map_or(Ok(facts), Err)),

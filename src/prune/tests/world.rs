@@ -101,6 +101,7 @@ impl World {
             reason,
             phases,
             workflow,
+            test: None,
             saved_plan: None,
         };
         self.then(link, started).await;

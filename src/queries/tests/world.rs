@@ -138,6 +138,7 @@ pub(super) async fn start_build(estate: &Estate, link: &str, digit: char) -> Run
         reason: RunReason::NewSha,
         phases,
         workflow: "w".to_owned(),
+        test: None,
         saved_plan: None,
     };
     record(estate, link, 100, started).await;

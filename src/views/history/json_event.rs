@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{CommitSha, DigestSource, Event, Handle, ImageDigests, Images, PlanDigest, Token};
-use crate::views::json::ActorJson;
+use crate::views::json::{ActorJson, StartedTestJson};
 use crate::views::{
     DeployOutcomeJson, OutcomeJson, PurposeJson, RequestedJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
 };
@@ -29,6 +29,8 @@ pub enum EventJson<'a> {
         workflow: &'a str,
         /// The digest of the saved plan the step came from; null if no saved plan was applied.
         saved_plan: Option<&'a str>,
+        /// The granted request for a test of a pull request; null if the run is no test.
+        test: Option<StartedTestJson<'a>>,
     },
     /// A request was granted.
     Requested {
@@ -263,13 +265,14 @@ pub enum DigestSourceJson {
 impl<'a> From<&'a Event> for EventJson<'a> {
     fn from(event: &'a Event) -> Self {
         match event {
-            Event::RunStarted { run, sha, reason, phases, workflow, saved_plan } => Self::RunStarted {
+            Event::RunStarted { run, sha, reason, phases, workflow, test, saved_plan } => Self::RunStarted {
                 run: run.as_str(),
                 sha: sha.as_str(),
                 reason: reason.into(),
                 phases: phases.iter().map(RunPhaseJson::from).collect(),
                 workflow,
                 saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
+                test: test.as_deref().map(StartedTestJson::from),
             },
             Event::Requested { ask, from, why } => {
                 let asked = RequestedJson::of(ask, why.as_deref());

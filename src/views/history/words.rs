@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{
     CommitSha, DeployOutcome, DeployPurpose, DigestSource, Event, Outcome, PlanDigest, RecordedEvent, RunId,
-    RunPhase, RunReason, Token,
+    RunPhase, RunReason, StartedTest, Token,
 };
 use crate::views::moment::minute;
 use crate::views::words::{asked, ended};
@@ -40,13 +40,14 @@ impl<'a> Commits<'a> {
 /// The event as a lowercase fragment with names in backticks. Not escaped yet.
 pub(in crate::views) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -> String {
     match &recorded.event {
-        Event::RunStarted { run: _, sha, reason, phases, workflow: _, saved_plan } => {
+        Event::RunStarted { run: _, sha, reason, phases, workflow: _, test, saved_plan } => {
             let why = match reason {
                 RunReason::NewSha => "run",
                 RunReason::Retry => "new run",
             };
+            let test = test.as_ref().map(|test| format!(" ({})", tested(test))).unwrap_or_default();
             format!(
-                "{why} for {}{}: {}",
+                "{why} for {}{test}{}: {}",
                 sha.short(),
                 from(saved_plan.as_ref()),
                 phases.iter().map(named).collect::<Vec<_>>().join(", ")
@@ -153,6 +154,12 @@ pub(in crate::views) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -
 /// Names the saved plan the step came from, if one was applied.
 fn from(saved_plan: Option<&PlanDigest>) -> String {
     saved_plan.map(|digest| format!(" from saved plan {}", digest.short())).unwrap_or_default()
+}
+
+/// `test of 3f2a9c1b04 for ben`
+fn tested(StartedTest { merge, from, why }: &StartedTest) -> String {
+    let reason = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    format!("test of {} for {from}{reason}", merge.head.short())
 }
 
 fn named(phase: &RunPhase) -> String {

@@ -15,6 +15,7 @@ mod outcome;
 mod record;
 mod request;
 mod schema;
+mod test_merge;
 mod words;
 
 pub use actor::ActorJson;
@@ -23,6 +24,7 @@ pub use outcome::{DeployOutcomeJson, OutcomeJson};
 pub use record::{DeployedJson, HolderJson, QuarantineJson, RecordJson, RunJson};
 pub use request::{RequestJson, RequestedJson};
 pub use schema::schema;
+pub use test_merge::{StartedTestJson, TestMergeJson};
 pub use words::{
     ActorKindJson, AssuranceJson, DeployOutcomeKindJson, DoorJson, OnFailureJson, OutcomeKindJson,
     PhaseStatusJson, PurposeJson, RequestKindJson, RunOutcomeJson, RunReasonJson, SeverityJson,

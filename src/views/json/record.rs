@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{RequestJson, RunOutcomeJson};
+use super::{RequestJson, RunOutcomeJson, TestMergeJson};
 use crate::domain::{
     CommitSha, Deployment, FormerName, Head, Owner, PhaseName, Quarantine, RunId, RunOutcome, RunState,
+    StartedTest,
 };
 use crate::journal::PastRun;
 use crate::manifest::Wanted;
@@ -92,6 +93,8 @@ pub struct RunJson<'a> {
     pub ended: Option<String>,
     /// How it ended; null if it has not.
     pub outcome: Option<RunOutcomeJson>,
+    /// What it tests; null if it is no test of a pull request.
+    pub test: Option<TestMergeJson<'a>>,
 }
 
 /// The process that holds the lease of a link.
@@ -152,6 +155,7 @@ impl<'a> From<&LinkStatus<'a>> for RecordJson<'a> {
             run,
             quarantined,
             promoted: _,
+            tests: _,
             forgotten: _,
             formerly,
             moved_to: _,
@@ -202,26 +206,36 @@ impl<'a> From<&'a Deployment> for DeployedJson<'a> {
 
 impl<'a> From<&'a RunState> for RunJson<'a> {
     fn from(
-        RunState { id, sha, started, ended, workflow: _, phases: _, goes_on_with: _, cancelled: _ }: &'a RunState,
+        RunState { id, sha, started, ended, workflow: _, phases: _, goes_on_with: _, cancelled: _, test }: &'a RunState,
     ) -> Self {
-        Self::of(id, sha, *started, ended.as_ref())
+        Self::of((id, sha), *started, ended.as_ref(), test.as_deref())
     }
 }
 
 impl<'a> From<&'a PastRun> for RunJson<'a> {
     fn from(run: &'a PastRun) -> Self {
-        let PastRun { id, sha, reason: _, by: _, started, ended, cancelled: _, phases: _, deployments: _ } =
-            run;
-        Self::of(id, sha, *started, ended.as_ref())
+        let PastRun {
+            id,
+            sha,
+            reason: _,
+            by: _,
+            started,
+            ended,
+            cancelled: _,
+            phases: _,
+            deployments: _,
+            test,
+        } = run;
+        Self::of((id, sha), *started, ended.as_ref(), test.as_deref())
     }
 }
 
 impl<'a> RunJson<'a> {
     fn of(
-        id: &'a RunId,
-        sha: &'a CommitSha,
+        (id, sha): (&'a RunId, &'a CommitSha),
         started: Timestamp,
         ended: Option<&(Timestamp, RunOutcome)>,
+        test: Option<&'a StartedTest>,
     ) -> Self {
         Self {
             id: id.as_str(),
@@ -229,6 +243,7 @@ impl<'a> RunJson<'a> {
             started: started.to_string(),
             ended: ended.map(|(at, _)| at.to_string()),
             outcome: ended.map(|(_, outcome)| outcome.into()),
+            test: test.map(|test| (&test.merge).into()),
         }
     }
 }

@@ -54,9 +54,10 @@ impl<'a> RequestedJson<'a> {
             RequestKind::Retry { sha, phase }
             | RequestKind::Skip { sha, phase }
             | RequestKind::Waive { sha, phase } => Self { phase: Some(phase.as_str()), ..about(sha) },
-            RequestKind::Cancel { sha } | RequestKind::Release { sha } | RequestKind::Promote { sha } => {
-                about(sha)
-            }
+            RequestKind::Cancel { sha }
+            | RequestKind::Release { sha }
+            | RequestKind::Promote { sha }
+            | RequestKind::Test { sha } => about(sha),
             RequestKind::Rollback { from, to } => Self { to: Some(to.as_str()), ..about(from) },
             RequestKind::Withdraw { id } => Self {
                 request_kind: ask.into(),

@@ -134,6 +134,8 @@ words! {
         Release = RequestKind::Release { sha: _ },
         /// Run a commit next, whichever one the pipeline would choose.
         Promote = RequestKind::Promote { sha: _ },
+        /// Test the head of a pull request, merged into the branch.
+        Test = RequestKind::Test { sha: _ },
         /// Withdraw a request that was not granted yet.
         Withdraw = RequestKind::Withdraw { id: _ },
     }

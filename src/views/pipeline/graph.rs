@@ -54,7 +54,7 @@ fn section(f: &mut fmt::Formatter<'_>, pipeline: &PipelineStatus) -> fmt::Result
 
 /// A stage as a box with its links. Names consist of letters, digits and `-_.`, so that they need no escaping.
 fn graph(f: &mut fmt::Formatter<'_>, number: usize, stage: &PipelineStage) -> fmt::Result {
-    let PipelineStage { name, after: _, need: _, take: _, waves } = stage;
+    let PipelineStage { name, after: _, need: _, take: _, source: _, waves } = stage;
     writeln!(f, "  subgraph s{number} [\"{name}\"]")?;
     for (at, link) in waves.iter().flatten().enumerate() {
         writeln!(f, "    l{number}_{at}[\"{}\"]", label(link))?;

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{PipelineCommit, PipelineLink, PipelineStage, PipelineStatus};
+use super::{LinkTests, PipelineCommit, PipelineLink, PipelineStage, PipelineStatus};
 use crate::domain::{CommitSha, LinkId, StageName};
-use crate::pipeline::{CommitState, Missing, Take};
+use crate::pipeline::{CommitState, Missing, StageSource, Take};
 use crate::views::HoldJson;
 use crate::views::json::KATKIT_VERSION;
 
@@ -53,6 +53,8 @@ pub struct PipelineStageJson<'a> {
     pub need: Option<usize>,
     /// Which commit it takes if there are several.
     pub take: TakeJson,
+    /// Where its commits come from, if no stage is before it.
+    pub source: StageSourceJson,
     /// Its links, in waves.
     pub waves: Vec<Vec<PipelineLinkJson<'a>>>,
 }
@@ -76,6 +78,23 @@ pub struct PipelineLinkJson<'a> {
     pub pinned_because: Option<&'a str>,
     /// What the tip of the branch lacks before it may run here.
     pub missing: Vec<MissingJson<'a>>,
+    /// Its tests of pull requests; null if it does not test them.
+    pub tests: Option<LinkTestsJson<'a>>,
+}
+
+/// The tests of pull requests at a link, by the heads of the pull requests.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LinkTestsJson<'a> {
+    /// The pull request whose merge is live; null if none is.
+    pub live: Option<&'a str>,
+    /// The one that is being tested; null if none is.
+    pub running: Option<&'a str>,
+    /// The next to be tested; null if there is none.
+    pub next: Option<&'a str>,
+    /// Those behind it, the first to run first.
+    pub waiting: Vec<&'a str>,
+    /// The last that was tested, if that failed; null otherwise.
+    pub failed: Option<&'a str>,
 }
 
 /// Links that have not verified a commit.
@@ -145,6 +164,16 @@ pub enum TakeJson {
     Each,
 }
 
+/// Where the commits of a first stage come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StageSourceJson {
+    /// From the branch.
+    Branch,
+    /// From pull requests, which it tests before they land; and from the branch, what landed without such a test.
+    PullRequests,
+}
+
 /// What became of a commit at a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -153,6 +182,8 @@ pub enum CommitStateJson {
     Running,
     /// It runs next.
     Candidate,
+    /// It landed after a test of the same content, or was verified itself, at a link that tests pull requests.
+    Tested,
     /// It is live.
     Live,
     /// It is older than what is live, which contains it.
@@ -173,7 +204,7 @@ pub enum CommitStateJson {
 
 impl<'a> PipelineJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.3";
+    pub const FORMAT_VERSION: &'static str = "1.4";
 
     /// The document for these pipelines.
     pub fn of(pipelines: &'a [PipelineStatus]) -> Self {
@@ -198,7 +229,7 @@ impl<'a> From<&'a PipelineStatus> for PipelineStatusJson<'a> {
 }
 
 impl<'a> From<&'a PipelineStage> for PipelineStageJson<'a> {
-    fn from(PipelineStage { name, after, need, take, waves }: &'a PipelineStage) -> Self {
+    fn from(PipelineStage { name, after, need, take, source, waves }: &'a PipelineStage) -> Self {
         Self {
             stage: name.as_str(),
             after: after.iter().map(StageName::as_str).collect(),
@@ -207,6 +238,10 @@ impl<'a> From<&'a PipelineStage> for PipelineStageJson<'a> {
                 Take::Newest => TakeJson::Newest,
                 Take::Each => TakeJson::Each,
             },
+            source: match source {
+                StageSource::Branch => StageSourceJson::Branch,
+                StageSource::PullRequests => StageSourceJson::PullRequests,
+            },
             waves: waves.iter().map(|wave| wave.iter().map(PipelineLinkJson::from).collect()).collect(),
         }
     }
@@ -214,7 +249,7 @@ impl<'a> From<&'a PipelineStage> for PipelineStageJson<'a> {
 
 impl<'a> From<&'a PipelineLink> for PipelineLinkJson<'a> {
     fn from(link: &'a PipelineLink) -> Self {
-        let PipelineLink { link, live, behind, next, running, hold, pinned, missing } = link;
+        let PipelineLink { link, live, behind, next, running, hold, pinned, missing, tests } = link;
         Self {
             link: link.to_string(),
             live: live.as_ref().map(CommitSha::as_str),
@@ -224,6 +259,20 @@ impl<'a> From<&'a PipelineLink> for PipelineLinkJson<'a> {
             hold: hold.as_ref().map(HoldJson::from),
             pinned_because: pinned.as_deref(),
             missing: missing.iter().map(MissingJson::from).collect(),
+            tests: tests.as_ref().map(LinkTestsJson::from),
+        }
+    }
+}
+
+impl<'a> From<&'a LinkTests> for LinkTestsJson<'a> {
+    fn from(LinkTests { live, running, next, waiting, failed }: &'a LinkTests) -> Self {
+        let digits = |sha: &'a Option<CommitSha>| sha.as_ref().map(CommitSha::as_str);
+        Self {
+            live: digits(live),
+            running: digits(running),
+            next: digits(next),
+            waiting: waiting.iter().map(CommitSha::as_str).collect(),
+            failed: digits(failed),
         }
     }
 }
@@ -262,6 +311,7 @@ impl From<CommitState> for CommitStateJson {
         match state {
             CommitState::Running => Self::Running,
             CommitState::Candidate => Self::Candidate,
+            CommitState::Tested => Self::Tested,
             CommitState::Live => Self::Live,
             CommitState::Past => Self::Past,
             CommitState::Superseded => Self::Superseded,

@@ -8,13 +8,14 @@ mod text;
 mod tests;
 
 use crate::domain::{CommitSha, LinkId, PipelineName, RepoName, StageName};
-use crate::pipeline::{CommitState, Missing, Take};
+use crate::pipeline::{CommitState, Missing, StageSource, Take};
 use crate::plan::Hold;
+use crate::views::words::counted;
 
 pub use graph::PipelineMarkdown;
 pub use json::{
-    CommitStateJson, MissingJson, PipelineCommitJson, PipelineJson, PipelineLinkJson, PipelineStageJson,
-    PipelineStatusJson, PlaceJson, SkippedJson, SoakingJson, TakeJson,
+    CommitStateJson, LinkTestsJson, MissingJson, PipelineCommitJson, PipelineJson, PipelineLinkJson,
+    PipelineStageJson, PipelineStatusJson, PlaceJson, SkippedJson, SoakingJson, StageSourceJson, TakeJson,
 };
 pub use text::PipelineText;
 
@@ -48,8 +49,25 @@ pub struct PipelineStage {
     pub need: Option<usize>,
     /// Which commit it takes if there are several.
     pub take: Take,
+    /// Where its commits come from, if no stage is before it.
+    pub source: StageSource,
     /// Its links, in waves.
     pub waves: Vec<Vec<PipelineLink>>,
+}
+
+/// The tests of pull requests at a link, by the heads of the pull requests.
+#[derive(Clone, Debug, Default)]
+pub struct LinkTests {
+    /// That whose merge is live.
+    pub live: Option<CommitSha>,
+    /// That in progress.
+    pub running: Option<CommitSha>,
+    /// The next.
+    pub next: Option<CommitSha>,
+    /// Those behind it, the first to run first.
+    pub waiting: Vec<CommitSha>,
+    /// The last, if it failed.
+    pub failed: Option<CommitSha>,
 }
 
 /// A link of a pipeline.
@@ -71,6 +89,8 @@ pub struct PipelineLink {
     pub pinned: Option<String>,
     /// What the tip of the branch lacks before it may run here.
     pub missing: Vec<Missing>,
+    /// Its tests, if it tests pull requests.
+    pub tests: Option<LinkTests>,
 }
 
 /// A commit of the branch, and what became of it at each link.
@@ -89,7 +109,10 @@ pub struct PipelineCommit {
 impl PipelineLink {
     /// Where it stands, after what is live. Not escaped yet.
     fn standing(&self) -> String {
-        let Self { link: _, live, behind, next, running, hold, pinned, missing } = self;
+        let Self { link: _, live, behind, next, running, hold, pinned, missing, tests } = self;
+        if let Some(tests) = tests {
+            return self.testing(tests);
+        }
         let mut parts = Vec::new();
         parts.push(match (live, behind) {
             // The reason is below.
@@ -115,6 +138,28 @@ impl PipelineLink {
         parts.retain(|part| !part.is_empty());
         parts.join("; ")
     }
+
+    /// The same for a link that tests pull requests.
+    fn testing(&self, LinkTests { live, running, next, waiting, failed }: &LinkTests) -> String {
+        let mut parts = Vec::new();
+        parts.extend(live.as_ref().map(|head| format!("live, the test of {}", head.short())));
+        match (running, next, &self.next) {
+            (Some(head), _, _) => parts.push(format!("testing {}", head.short())),
+            (None, Some(head), _) => parts.push(format!("next is the test of {}", head.short())),
+            (None, None, Some(next)) => parts.push(format!("next is {}", next.short())),
+            (None, None, None) => {}
+        }
+        parts.extend(failed.as_ref().map(|head| format!("the test of {} failed", head.short())));
+        if !waiting.is_empty() {
+            parts.push(counted(waiting.len() as u64, "test waits", "tests wait"));
+        }
+        parts.extend(self.hold.as_ref().map(Hold::describe));
+        match (parts.is_empty(), &self.live) {
+            (false, _) => parts.join("; "),
+            (true, Some(_)) => "live".to_owned(),
+            (true, None) => "nothing is live".to_owned(),
+        }
+    }
 }
 
 /// A state of a commit, to come before the links.
@@ -122,6 +167,7 @@ fn word(state: CommitState) -> &'static str {
     match state {
         CommitState::Running => "running in",
         CommitState::Candidate => "next in",
+        CommitState::Tested => "tested in",
         CommitState::Live => "live in",
         CommitState::Past => "past in",
         CommitState::Superseded => "superseded in",

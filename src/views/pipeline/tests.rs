@@ -18,6 +18,7 @@ fn link(id: &str, live: Option<char>, behind: Option<usize>) -> PipelineLink {
         hold: None,
         pinned: None,
         missing: Vec::new(),
+        tests: None,
     }
 }
 
@@ -27,6 +28,7 @@ fn stage(name: &str, after: &[&str], waves: Vec<Vec<PipelineLink>>) -> PipelineS
         after: after.iter().map(|name| StageName::new(*name).unwrap()).collect(),
         need: None,
         take: Take::Newest,
+        source: StageSource::Branch,
         waves,
     }
 }

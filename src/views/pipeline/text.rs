@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{PipelineCommit, PipelineStage, PipelineStatus, word};
 use crate::domain::{LinkId, StageName};
-use crate::pipeline::{CommitState, Take};
+use crate::pipeline::{CommitState, StageSource, Take};
 use crate::views::terminal::{beside, columns, hang};
 use crate::views::words::counted;
 use crate::views::{Style, TextStyle, visible};
@@ -97,8 +97,9 @@ impl PipelineText<'_> {
 
 /// `prod, after beta: 2 of its links must have verified a commit`
 fn heading(stage: &PipelineStage) -> String {
-    let PipelineStage { name, after, need, take, waves: _ } = stage;
+    let PipelineStage { name, after, need, take, source, waves: _ } = stage;
     let mut text = match after.as_slice() {
+        [] if *source == StageSource::PullRequests => format!("{name}, from pull requests"),
         [] => format!("{name}, from the branch"),
         after => {
             format!("{name}, after {}", after.iter().map(StageName::as_str).collect::<Vec<_>>().join(" and "))

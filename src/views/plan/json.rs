@@ -130,6 +130,8 @@ pub enum HoldKindJson {
     OlderThanLive,
     /// The commit is not on the branch, or older than what is live, and the policy of the tenant asks for more.
     Ancestry,
+    /// The tip of the branch ran here without being verified, and pull requests were tested since.
+    TipStopped,
     /// The record of the link's old name cannot be moved yet.
     MoveWaits,
     /// A freeze of the policy is in force.
@@ -163,7 +165,7 @@ pub struct SweepJson<'a> {
 
 impl PlanJson<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.7";
+    pub const FORMAT_VERSION: &'static str = "2.8";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {
@@ -199,6 +201,7 @@ impl<'a> From<&'a LinkPlan> for LinkJson<'a> {
             waived: _,
             approval: _,
             unpinned: _,
+            landed: _,
         } = plan;
         Self {
             link: link.to_string(),
@@ -248,6 +251,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::DailyLimit { .. } => (Kind::DailyLimit, None, None, None),
             HoldReason::ImageMoved { .. } => (Kind::ImageMoved, None, None, None),
             HoldReason::ImageMissing { .. } => (Kind::ImageMissing, None, None, None),
+            HoldReason::TipStopped { sha, branch: _ } => (Kind::TipStopped, Some(sha), None, None),
             HoldReason::Unavailable(_) => (Kind::Unavailable, None, None, None),
         };
         let to = match scope {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::domain::{CommitSha, Execution, Phase, PhaseKind, PhaseName, RunPhase};
 use crate::plan::{CommitLine, DeployStep, ImageChange, Step, StepReason};
+use crate::views::json::StartedTestJson;
 use crate::views::{
     OnFailureJson, PurposeJson, RequestJson, RunOutcomeJson, RunReasonJson, StepReasonJson, StrategyJson,
 };
@@ -70,6 +71,10 @@ pub enum StepJson<'a> {
         phases: Vec<RunPhaseJson<'a>>,
         /// A digest of the workflow; changes when the workflow does.
         workflow: &'a str,
+        /// The test of a pull request that the run is; null if it is none.
+        test: Option<StartedTestJson<'a>>,
+        /// The id of the request that the run grants; null if it grants none.
+        request: Option<&'a str>,
     },
     /// Count a phase as done because the manifest skips it.
     Skip {
@@ -218,11 +223,13 @@ impl<'a> From<&'a Step> for StepJson<'a> {
             Step::EndRun { run, sha, outcome } => {
                 Self::EndRun { run: run.as_str(), sha: sha.as_str(), outcome: outcome.into() }
             }
-            Step::StartRun { sha, reason, phases, workflow } => Self::StartRun {
+            Step::StartRun { sha, reason, phases, workflow, test, grants } => Self::StartRun {
                 sha: sha.as_str(),
                 reason: reason.into(),
                 phases: phases.iter().map(RunPhaseJson::from).collect(),
                 workflow,
+                test: test.as_deref().map(StartedTestJson::from),
+                request: grants.as_ref().map(|request| request.id.as_str()),
             },
             Step::Skip { phase, sha } => Self::Skip { phase: phase.as_str(), sha: sha.as_str() },
             Step::Run { phase, because } => run(phase, because),

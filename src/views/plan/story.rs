@@ -3,7 +3,8 @@
 use super::counts::number;
 use super::group::ANY_LINK;
 use crate::domain::{
-    CommitSha, DeployPurpose, LinkId, Phase, PhaseKind, Request, RunOutcome, RunPhase, RunReason, Strategy,
+    CommitSha, DeployPurpose, LinkId, Phase, PhaseKind, Request, RunOutcome, RunPhase, RunReason,
+    StartedTest, Strategy, TestMerge,
 };
 use crate::plan::{DeployStep, Hold, HoldReason, LinkPlan, Step, StepReason};
 use crate::views::words::asked;
@@ -160,8 +161,17 @@ fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
             };
             plain(ChangeMark::Change, "end run", None, format!("for {}: {how}", sha.short()))
         }
-        Step::StartRun { sha: _, reason: RunReason::NewSha, phases: _, workflow: _ } => return None,
-        Step::StartRun { sha, reason: RunReason::Retry, phases, workflow: _ } => {
+        Step::StartRun { test: Some(test), .. } => {
+            let StartedTest { merge: TestMerge { head, base, tree: _ }, from, why } = &**test;
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            let what = match head == base {
+                true => format!("{}, the tip of the branch", head.short()),
+                false => format!("{}, merged into {}", head.short(), base.short()),
+            };
+            plain(ChangeMark::Change, "test", None, format!("{what}, for {from}{why}"))
+        }
+        Step::StartRun { reason: RunReason::NewSha, .. } => return None,
+        Step::StartRun { sha, reason: RunReason::Retry, phases, .. } => {
             let kept = phases.iter().filter(|phase| phase.kept);
             let kept: Vec<_> = kept.map(|phase| format!("`{}`", phase.name)).collect();
             match kept.as_slice() {

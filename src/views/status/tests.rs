@@ -258,7 +258,7 @@ fn json_has_the_same_content() {
     assert!(head.run.as_ref().is_some_and(|run| run.started == beginning()));
     assert_snapshot!(Document::new(&StatusJson::of(&[status], 0)), @r#"
     {
-      "format_version": "2.2",
+      "format_version": "2.3",
       "katkit_version": "0.1.0",
       "links": [
         {
@@ -284,7 +284,8 @@ fn json_has_the_same_content() {
             "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
             "started": "2026-01-02T09:00:00Z",
             "ended": "2026-01-02T09:00:32Z",
-            "outcome": "failed"
+            "outcome": "failed",
+            "test": null
           },
           "holder": {
             "actor": "ana",

@@ -144,6 +144,8 @@ pub struct CommitStoryJson<'a> {
     pub runs: Vec<PastRunJson<'a>>,
     /// What became of it in the pipeline of the link; null if the link follows none.
     pub state: Option<CommitStateJson>,
+    /// How many tests of pull requests go ahead of its own; null if none is requested for it.
+    pub tests_before: Option<usize>,
 }
 
 /// A run from the history.
@@ -158,7 +160,7 @@ pub struct PastRunJson<'a> {
 
 impl<'a> WhyJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.7";
+    pub const FORMAT_VERSION: &'static str = "2.8";
 
     /// The document for this answer.
     pub fn of(why: &Why<'a>) -> Self {
@@ -215,9 +217,10 @@ impl<'a> From<&'a Tail> for TailJson<'a> {
 }
 
 impl<'a> From<&'a CommitStory> for CommitStoryJson<'a> {
-    fn from(CommitStory { named, runs, place }: &'a CommitStory) -> Self {
+    fn from(CommitStory { named, runs, place, tests_before }: &'a CommitStory) -> Self {
         let state = place.as_ref().map(|place| place.state.into());
-        Self { named, runs: runs.iter().map(PastRunJson::from).collect(), state }
+        let runs = runs.iter().map(PastRunJson::from).collect();
+        Self { named, runs, state, tests_before: *tests_before }
     }
 }
 

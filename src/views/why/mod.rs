@@ -143,6 +143,8 @@ pub struct CommitStory {
     pub runs: Vec<PastRun>,
     /// What became of it in the link's pipeline, if the link follows one.
     pub place: Option<CommitPlace>,
+    /// How many tests go ahead of its own, if that is requested.
+    pub tests_before: Option<usize>,
 }
 
 /// What became of a commit at a link of a pipeline.

@@ -10,7 +10,7 @@ use crate::views::words::ended;
 
 /// The sentences. Not escaped yet.
 pub(super) fn sentences(story: &CommitStory, why: &Why<'_>) -> Vec<String> {
-    let CommitStory { named, runs, place } = story;
+    let CommitStory { named, runs, place, tests_before } = story;
     let short = named.get(..10).unwrap_or(named);
     let is = |sha: &CommitSha| sha.as_str() == named;
     let mut sentences: Vec<String> = Vec::new();
@@ -20,6 +20,8 @@ pub(super) fn sentences(story: &CommitStory, why: &Why<'_>) -> Vec<String> {
             sentences.extend(why.contained.map(Contained::sentence));
             return sentences;
         }
+        [] if tests_before.is_some() => {}
+        [] if place.as_ref().is_some_and(|place| place.state == CommitState::Tested) => {}
         [] => sentences.push(match why.head.cut() {
             None => format!("{short} never ran in `{}`.", why.link),
             Some(cut) => format!(
@@ -31,6 +33,11 @@ pub(super) fn sentences(story: &CommitStory, why: &Why<'_>) -> Vec<String> {
         }),
         runs => sentences.extend(runs.iter().map(|run| run_sentence(run, why))),
     }
+    sentences.extend(tests_before.map(|before| match before {
+        0 => format!("The test of {short} is next in `{}`.", why.link),
+        1 => format!("The test of {short} waits in `{}`; 1 other goes first.", why.link),
+        more => format!("The test of {short} waits in `{}`; {more} others go first.", why.link),
+    }));
     // The id is shown once.
     let it = if sentences.is_empty() { short } else { "The commit" };
     let mut facts = Vec::new();
@@ -84,6 +91,14 @@ fn in_pipeline(short: &str, place: &CommitPlace, why: &Why<'_>) -> Option<String
         CommitState::Superseded => format!("{short} is superseded by {}, which is newer.", other?),
         CommitState::Past => format!("{short} is older than {}, which is live.", live(why)?),
         CommitState::OffBranch => format!("{short} is not in the first-parent history of `{branch}`."),
+        CommitState::Tested => {
+            let record = why.pipeline?.found?.records.get(why.link)?;
+            let verified = record.verified.iter().find(|verified| verified.sha.short() == short)?;
+            match &verified.tested_as {
+                Some(head) => format!("{short} has the content that was tested as {}.", head.short()),
+                None => return None,
+            }
+        }
         CommitState::Running | CommitState::Live | CommitState::Failed | CommitState::RolledBack => {
             return None;
         }
@@ -95,12 +110,16 @@ fn live<'a>(why: &Why<'a>) -> Option<&'a str> {
 }
 
 fn run_sentence(run: &PastRun, why: &Why<'_>) -> String {
-    let PastRun { id: _, sha, reason, by, started, ended: end, cancelled, phases, deployments: _ } = run;
-    let which = match reason {
-        RunReason::NewSha => "a run",
-        RunReason::Retry => "another run",
+    let PastRun { id: _, sha, reason, by, started, ended: end, cancelled, phases, deployments: _, test } =
+        run;
+    let which = match (test, reason) {
+        (Some(test), _) if test.merge.head != *sha => {
+            format!("the test of {}, merged as {},", test.merge.head.short(), sha.short())
+        }
+        (_, RunReason::NewSha) => format!("a run for {}", sha.short()),
+        (_, RunReason::Retry) => format!("another run for {}", sha.short()),
     };
-    let began = format!("{by} started {which} for {} {}", sha.short(), ago(*started, why.now));
+    let began = format!("{by} started {which} {}", ago(*started, why.now));
     let Some((at, outcome)) = end else { return format!("{began}; it has not ended.") };
     let failed = phases.iter().find_map(failed).filter(|_| *outcome == RunOutcome::Failed);
     let how = match failed {

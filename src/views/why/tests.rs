@@ -36,7 +36,8 @@ impl Case {
 
     fn about(mut self, digit: char) -> Self {
         let runs = self.journal.runs().into_iter().filter(|run| run.sha == sha(digit)).collect();
-        self.story = Some(CommitStory { named: sha(digit).to_string(), runs, place: None });
+        self.story =
+            Some(CommitStory { named: sha(digit).to_string(), runs, place: None, tests_before: None });
         self
     }
 
@@ -250,7 +251,7 @@ fn a_lost_attempt_shows_its_evidence() {
 fn json_has_the_same_content() {
     assert_snapshot!(failed().with(|why| Document::new(&WhyJson::of(&why)).to_string()), @r#"
     {
-      "format_version": "2.7",
+      "format_version": "2.8",
       "katkit_version": "0.1.0",
       "answer": "bbbbbbbbbb is deployed, but `verify` failed: exit code 3: \u001b[2J2 of 40 tests failed.",
       "hint": null,
@@ -279,7 +280,8 @@ fn json_has_the_same_content() {
         "sha": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
         "started": "2026-01-02T09:00:28Z",
         "ended": "2026-01-02T09:01:00Z",
-        "outcome": "failed"
+        "outcome": "failed",
+        "test": null
       },
       "holder": null,
       "requests": [],

@@ -112,7 +112,14 @@ impl WhyText<'_> {
                     format!("{} {}", ended(outcome, run.cancelled.as_deref()), ago(at, now))
                 }
             };
-            let text = format!("for {}, started {}, {how}", run.sha.short(), ago(run.started, now));
+            let what = match &run.test {
+                Some(test) if test.merge.head != run.sha => {
+                    let (head, base) = (test.merge.head.short(), test.merge.base.short());
+                    format!("for {}, which merges {head} into {base} to test it", run.sha.short())
+                }
+                _ => format!("for {}", run.sha.short()),
+            };
+            let text = format!("{what}, started {}, {how}", ago(run.started, now));
             self.fact(f, "run", &text)?;
         }
         match holder {

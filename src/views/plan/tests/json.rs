@@ -20,7 +20,7 @@ fn a_commit_on_its_way_through_a_workflow() {
     json["links"][0]["steps"][3]["commits"].as_array_mut().unwrap().truncate(1);
     assert_snapshot!(serde_json::to_string_pretty(&json).unwrap().replace(&"m".repeat(64), "MANIFEST"), @r#"
     {
-      "format_version": "2.7",
+      "format_version": "2.8",
       "katkit_version": "0",
       "manifest": "MANIFEST",
       "summary": {
@@ -89,7 +89,9 @@ fn a_commit_on_its_way_through_a_workflow() {
                   "reused": null
                 }
               ],
-              "workflow": "w1"
+              "workflow": "w1",
+              "test": null,
+              "request": null
             },
             {
               "kind": "run",
@@ -183,7 +185,7 @@ fn every_kind_of_step_in_a_line() {
     {"kind":"release_lease","owner":"ana (process 7 on h)"}
     {"kind":"end_run","run":"6","sha":"SHA1","outcome":"superseded"}
     {"kind":"adopt","sha":"SHA3","images":{"web":"acme/web:SHA3"},"revision":"rev-3"}
-    {"kind":"start_run","sha":"SHA2","reason":"retry","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false,"reused":null},{"name":"smoke","order":3,"deployment":false,"skipped":true,"kept":false,"reused":null}],"workflow":"w1"}
+    {"kind":"start_run","sha":"SHA2","reason":"retry","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false,"reused":null},{"name":"smoke","order":3,"deployment":false,"skipped":true,"kept":false,"reused":null}],"workflow":"w1","test":null,"request":null}
     {"kind":"skip","phase":"verify","sha":"SHA2"}
     {"kind":"run","phase":"build","order":0,"reason":"retry","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
     {"kind":"run","phase":"unit","order":1,"reason":"lost","attempt":null,"replicas":2,"image":null,"timeout_seconds":3600,"retries":0}
@@ -271,7 +273,7 @@ fn undescribed_values_do_not_fit_the_schema() {
     assert_snapshot!(spoil(&|json| json["summary"]["held"] = "two".into()), @r#"summary: held: "two" is string, not "integer""#);
     assert_snapshot!(spoil(&|json| json["surprise"] = 1.into()), @"`surprise` is not described");
     assert_snapshot!(spoil(&|json| drop(json.as_object_mut().unwrap().remove("sweeps"))), @"`sweeps` is missing");
-    assert_snapshot!(spoil(&|json| json["links"][0]["steps"][0]["kind"] = "dance".into()), @r#"links: steps: {"kind":"dance","sha":"2222222222222222222222222222222222222222","reason":"new_sha","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false,"reused":null},{"name":"lint","order":0,"deployment":false,"skipped":false,"kept":false,"reused":null},{"name":"scan","order":0,"deployment":false,"skipped":true,"kept":false,"reused":null},{"name":"deploy","order":1,"deployment":true,"skipped":false,"kept":false,"reused":null},{"name":"verify","order":2,"deployment":false,"skipped":false,"kept":false,"reused":null}],"workflow":"w1"} fits 0 of oneOf"#);
+    assert_snapshot!(spoil(&|json| json["links"][0]["steps"][0]["kind"] = "dance".into()), @r#"links: steps: {"kind":"dance","sha":"2222222222222222222222222222222222222222","reason":"new_sha","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false,"reused":null},{"name":"lint","order":0,"deployment":false,"skipped":false,"kept":false,"reused":null},{"name":"scan","order":0,"deployment":false,"skipped":true,"kept":false,"reused":null},{"name":"deploy","order":1,"deployment":true,"skipped":false,"kept":false,"reused":null},{"name":"verify","order":2,"deployment":false,"skipped":false,"kept":false,"reused":null}],"workflow":"w1","test":null,"request":null} fits 0 of oneOf"#);
 }
 
 /// Validates with the part of JSON Schema that our schemas use. Stricter in one point: every key must be described.

@@ -53,6 +53,8 @@ fn start(reason: RunReason, phases: &[(&str, i64, bool)]) -> Step {
         reason,
         phases: phases.iter().map(phase).collect(),
         workflow: "w1".to_owned(),
+        test: None,
+        grants: None,
     }
 }
 

@@ -1,0 +1,78 @@
+//! Tests the head of a pull request, merged into the branch.
+
+use super::CheckedRequest;
+use super::error::RequestError;
+use crate::domain::{Head, LinkId, Request, RequestKind, RunState};
+use crate::estate::Estate;
+use crate::inventory;
+use crate::manifest::{Repo, Wanted};
+
+/// `commit` is a sha, a prefix of one, a branch or a tag.
+pub(super) async fn check(
+    estate: &Estate,
+    link: &LinkId,
+    head: &Head,
+    commit: &str,
+) -> Result<CheckedRequest, RequestError> {
+    let repo = repository(estate, link)?;
+    let (git, url) = (&*estate.git, repo.url.as_str());
+    let sha = git.resolve(url, commit).await?;
+    let tip = git.tip(url, &repo.branch).await?;
+    match inventory::test_of((git, url), head, (&repo.branch, &tip), &sha).await? {
+        Ok(_) => {}
+        Err(what) => {
+            let hint =
+                what.contains("conflicts").then(|| format!("merge `{}` into it, and push", repo.branch));
+            return Err(RequestError::refused(what, hint));
+        }
+    }
+    let others = estate.state.requests(Some(std::slice::from_ref(link))).await?;
+    let is_test = |request: &&Request| matches!(&request.ask, RequestKind::Test { sha: of } if *of != sha);
+    let pending =
+        others.iter().filter(is_test).filter(|it| !others.iter().any(|other| other.withdraws(&it.id)));
+    let running = head.open_run().filter(|run: &&RunState| run.test.is_some());
+    let before = pending.count() + usize::from(running.is_some());
+    let place = match before {
+        0 => String::new(),
+        1 => ", after 1 other test".to_owned(),
+        more => format!(", after {more} other tests"),
+    };
+    let confirmation = format!("recorded: test {}, merged into `{}`{place}.", sha.short(), repo.branch);
+    Ok(CheckedRequest { kind: RequestKind::Test { sha }, confirmation })
+}
+
+fn repository<'e>(estate: &'e Estate, link: &LinkId) -> Result<&'e Repo, RequestError> {
+    let manifest = estate.manifest();
+    let Some((_, it)) = manifest.link(link) else {
+        return Err(RequestError::refused(format!("`{link}` is not in the manifest"), None));
+    };
+    let tests = manifest.pipeline_of(link).is_some_and(|(_, pipeline, _)| pipeline.tests_pull_requests(link));
+    match (manifest.repos.get(&it.repo), tests) {
+        (Some(repo), true) => Ok(repo),
+        _ => {
+            let hint = match &it.want {
+                Wanted::Pipeline { .. } => {
+                    "`source = \"pull-requests\"` in its stage makes it test them".to_owned()
+                }
+                Wanted::Sha(_) | Wanted::Branch(_) => {
+                    format!("`katkit set {link} SHA` selects another commit")
+                }
+            };
+            Err(RequestError::refused(format!("`{link}` does not test pull requests"), hint))
+        }
+    }
+}
+
+/// Whether a commit is chosen by tests, and by nothing else.
+pub(super) fn refuse_promotion(estate: &Estate, link: &LinkId) -> Result<(), RequestError> {
+    match repository(estate, link) {
+        Ok(_) => {
+            let hint = format!("`katkit test {link} SHA` tests the head of a pull request");
+            Err(RequestError::refused(
+                format!("`{link}` tests pull requests, so nothing is promoted there"),
+                hint,
+            ))
+        }
+        Err(_) => Ok(()),
+    }
+}
