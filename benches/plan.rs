@@ -308,6 +308,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<RecordedEvent
         reason: RunReason::NewSha,
         phases: vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)],
         workflow: workflow.digest(),
+        test: None,
         saved_plan: None,
     }];
     events.extend(attempt("build"));

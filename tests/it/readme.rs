@@ -17,6 +17,11 @@ fn chapter<'t>(text: &'t str, headline: &str) -> &'t str {
     rest[1..].find("\n# ").map_or(rest, |end| &rest[..=end])
 }
 
+/// The text on one line, wherever it was wrapped.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn the_tour_shows_a_newcomer_everything_and_leaves_nothing_to_do() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -88,7 +93,13 @@ fn the_tour_of_the_pipeline_ends_with_everything_in_production() {
     let said = format!("{stdout}\n--- standard error\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}");
     let pushed = chapter(&stdout, "\n# Push");
-    assert!(pushed.contains("live in beta/shop, prod-eu/shop, prod-us/shop"), "{said}");
+    assert!(words(pushed).contains("live in sandbox/shop, beta/shop, prod-eu/shop, prod-us/shop"), "{said}");
+    let landed = chapter(&stdout, "\n# It lands");
+    assert!(words(landed).contains("tested in sandbox/shop; live in beta/shop, prod-eu/shop"), "{said}");
+    assert!(
+        !landed.contains("starting run for sandbox") && !landed.contains("sandbox/shop  build"),
+        "{said}"
+    );
     let bad = chapter(&stdout, "\n# A commit that beta likes");
     assert!(bad.contains("durians are not allowed here") && bad.contains("rolled back to"), "{said}");
     let later = chapter(&stdout, "\n# Neither");

@@ -21,6 +21,7 @@ mod freezing;
 mod going_back;
 mod hints;
 mod hostile;
+mod inputs;
 mod interrupt;
 mod katkitconfig;
 mod leases;
@@ -35,6 +36,7 @@ mod pinning;
 mod pipelines;
 mod policies;
 mod prune;
+mod pull_requests;
 mod records;
 #[cfg(feature = "aws")]
 mod refusing;

@@ -17,7 +17,8 @@ fi
 [ "$KATKIT_PHASE" != verify ] || ! grep -q "bad in $KATKIT_TENANT" health
 "#;
 
-const MANIFEST: &str = r#"version = 1
+/// A repository, and a workflow that deploys and then checks.
+pub(super) const SERVICE: &str = r#"version = 1
 
 [repos.shop]
 url = "repos/shop"
@@ -29,7 +30,9 @@ phases = [
   { name = "deploy", order = 1, kind = "deployment" },
   { name = "verify", order = 2 },
 ]
+"#;
 
+const PIPELINE: &str = r#"
 [pipelines.shop]
 repo = "shop"
 stages = [
@@ -57,7 +60,7 @@ fn fresh() -> World {
                 .file("wait", "none\n")
                 .commit("first")
         })
-        .manifest(MANIFEST)
+        .manifest(&format!("{SERVICE}{PIPELINE}"))
 }
 
 /// A pipeline in which `first` is live everywhere.

@@ -40,8 +40,8 @@ stages = [
     let (_, pipeline) = loaded.manifest.pipelines.first_key_value().unwrap();
     let stages = pipeline.stages.iter().map(|stage| format!("{stage:?}")).collect::<Vec<_>>().join("\n");
     assert_snapshot!(stages, @r#"
-    Stage { name: "beta", waves: [[beta/shop]], after: [], need: None, take: Newest }
-    Stage { name: "prod", waves: [[prod/shop]], after: ["beta"], need: Some(1), take: Each }
+    Stage { name: "beta", waves: [[beta/shop]], after: [], need: None, take: Newest, source: Branch }
+    Stage { name: "prod", waves: [[prod/shop]], after: ["beta"], need: Some(1), take: Each, source: Branch }
     "#);
     let links: Vec<_> = loaded.manifest.links().map(|(id, ..)| id).collect();
     let names = links.iter().map(|id| loaded.manifest.pipeline_of(id).unwrap().0.as_str());
