@@ -13,6 +13,7 @@ use katkit::policy::{ApprovalRule, Approver, Gated};
 use katkit::state::{Consents as _, Links as _, NewConsent};
 
 use crate::decisions;
+use crate::pull_requests;
 use crate::world::World;
 
 /// How long an approval lasts: some expire before they are used.
@@ -46,8 +47,12 @@ pub async fn approve(world: &World) {
         heads.into_iter().next().map(|(_, head)| head).unwrap_or_default()
     };
     let (before, here): (Head, Head) = (head(first).await, head(second).await);
-    let Some(evidence) = before.verified.iter().rev().find(|evidence| evidence.run.is_some()) else { return };
-    let (from, to) = (pipeline::base(&here).cloned(), evidence.sha.clone());
+    let verified = before.verified.iter().rev().find(|evidence| evidence.run.is_some());
+    let to = match pull_requests::is_required(world.seed) {
+        true => pull_requests::newest_verified(world, first, &before),
+        false => verified.map(|evidence| evidence.sha.clone()),
+    };
+    let (from, Some(to)) = (pipeline::base(&here).cloned(), to) else { return };
     let (tree, contributors) = (to.to_string(), Contributors::default());
     let changes = Box::new(Changes { from, to, tree, contributors, initiator: None });
     let (at, rules) = (world.now(), vec![rule().digest()]);

@@ -12,6 +12,7 @@ use katkit::state::{Consents as _, Links as _, NewConsent};
 
 use crate::approvals;
 use crate::dice;
+use crate::pull_requests;
 use crate::repositories;
 use crate::world::World;
 
@@ -185,15 +186,20 @@ pub fn owes(
         return None;
     }
     let (first, _) = world.pipeline.as_ref()?;
-    let verified = world.facts().folds.get(first).cloned().unwrap_or_default().verified;
+    let before = world.facts().folds.get(first).cloned().unwrap_or_default();
+    let verified = &before.verified;
     let mut owed = of_live(standing, link, head).flat_map(|(gates, changes)| {
         let from = changes.and_then(|changes| changes.from.clone());
         gates.into_iter().map(move |gate| (gate, from.clone()))
     });
     let is_met = |gate: GateName, from: Option<&CommitSha>| match gate {
-        GateName::Verified => verified
-            .iter()
-            .any(|evidence| evidence.run.is_some() && repositories::contains(world, &evidence.sha, live)),
+        GateName::Verified => {
+            verified
+                .iter()
+                .any(|evidence| evidence.run.is_some() && repositories::contains(world, &evidence.sha, live))
+                || pull_requests::newest_verified(world, first, &before)
+                    .is_some_and(|sha| repositories::contains(world, &sha, live))
+        }
         GateName::Approvals => {
             !approvals::required(world.seed) || approvals::paid(world, link, (from, live), standing)
         }

@@ -1,4 +1,4 @@
-//! The twenty invariants. Some are checked at the event that could break them, the rest once everything is idle.
+//! The twenty-one invariants. Some are checked at the event that could break them, the rest once everything is idle.
 //!
 //! 1. A deployment is issued once per run, for a wanted sha, by an owner that holds the lease.
 //! 2. No attempt runs twice under one token.
@@ -22,6 +22,8 @@
 //! 19. No more deployments of commits begin on one day than the policy allows.
 //! 20. Where a policy demands it, every deployment is by digest: that of a commit by the digest that its tag stands for,
 //!     and that the first stage verified.
+//! 21. Where the first stage tests pull requests, they are tested in the order of the requests, each once. What lands
+//!     counts as verified there only with content that was tested, or after a run of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -35,6 +37,7 @@ use katkit::domain::{
     ReplicaStatus, RequestKind, RunId, Token,
 };
 use katkit::journal;
+use katkit::pipeline;
 use katkit::plan::{HoldReason, Plan};
 use katkit::platform::Upgrade;
 use katkit::state::{Consents, Leases, Links, Requests, State};
@@ -46,6 +49,7 @@ use crate::decisions;
 use crate::freezes;
 use crate::order;
 use crate::pinning;
+use crate::pull_requests;
 use crate::repositories;
 use crate::requests;
 use crate::working_hours;
@@ -146,8 +150,12 @@ pub fn evidence(
     let (at, head) = seen.unwrap_or_else(|| (Instant::now(), Head::default()));
     let what = if is_deployment { "deploys" } else { "runs" };
     let waives = |gate| decisions::waives(standing, link, sha, *recorded, gate);
-    let is_verified = head.evidence(sha).is_some_and(|evidence| evidence.run.is_some());
-    if !is_verified && !waives(GateName::Verified) {
+    let is_verified = pull_requests::has_verified(world, &head, sha);
+    if !is_verified && !waives(GateName::Verified) && pull_requests::is_required(world.seed) {
+        let sha = sha.short();
+        world
+            .violated(21, format!("p{process} {what} {sha} in {link}, whose content {first} has not tested"));
+    } else if !is_verified && !waives(GateName::Verified) {
         world.violated(
             13,
             format!("p{process} {what} {} in {link}, which is not verified in {first}", sha.short()),
@@ -202,6 +210,7 @@ pub async fn at_rest(world: &World, ids: &[LinkId], plan: &Plan) {
         deployments(world, link, &journal);
         requests::decided(world, link, &journal);
         tainted(world, link, &journal);
+        pull_requests::in_order(world, link, &journal);
         freezes::by_policy(world, link, &journal, &consents);
         daily::counts(world, link, &journal, &consents);
         successes(world, link, &journal).await;
@@ -405,8 +414,9 @@ async fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                     let tip =
                         world.pipeline.as_ref().and_then(|(first, _)| world.facts().tips.get(first).cloned());
                     let sha = sha.as_ref().or(tip.as_ref());
-                    let is_verified =
-                        sha.is_some_and(|sha| first.is_some_and(|head| head.evidence(sha).is_some()));
+                    let is_verified = sha.is_some_and(|sha| {
+                        first.is_some_and(|it| pull_requests::has_verified(world, it, sha))
+                    });
                     !is_verified || world.soak.is_some()
                 }
                 HoldReason::Soaking { sha, .. } | HoldReason::Train { sha, .. } => {
@@ -415,7 +425,8 @@ async fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                 }
                 HoldReason::FirstPromotion { sha } => {
                     let first = world.pipeline.as_ref().and_then(|(first, _)| heads.get(first));
-                    head.deployed.is_none() && first.is_some_and(|head| head.evidence(sha).is_some())
+                    let is_verified = first.is_some_and(|it| pull_requests::has_verified(world, it, sha));
+                    head.deployed.is_none() && is_verified
                 }
                 HoldReason::Frozen { .. } => world.freeze.is_some_and(|freeze| freeze.holds(world.now())),
                 HoldReason::DailyLimit { .. } => daily::ends(world, &head).is_some(),
@@ -435,6 +446,7 @@ async fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                 }
                 HoldReason::ImageMoved { image, recorded, .. } => pinning::has_moved(world, image, recorded),
                 HoldReason::ImageMissing { image, .. } => pinning::is_missing(world, image),
+                HoldReason::TipStopped { sha, .. } => pipeline::has_stopped(&head, sha),
                 HoldReason::LeaseHeld { .. }
                 | HoldReason::MoveWaits { .. }
                 | HoldReason::OutsideWindows { .. }

@@ -30,6 +30,7 @@ pub mod people;
 mod pinning;
 pub mod platform;
 pub mod process;
+mod pull_requests;
 pub mod report;
 pub mod repositories;
 pub mod requests;

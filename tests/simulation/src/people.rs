@@ -13,6 +13,7 @@ use crate::approvals;
 use crate::decisions;
 use crate::dice;
 use crate::pinning;
+use crate::pull_requests;
 use crate::repositories;
 use crate::scenario::Event;
 use crate::world::World;
@@ -71,9 +72,22 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
             let Some((first, second)) = &stages else { return };
             let heads = world.state.heads(Some(std::slice::from_ref(first))).await.unwrap_or_default();
             let head = heads.into_iter().next().map(|(_, head)| head).unwrap_or_default();
-            if let Some(evidence) = head.verified.iter().rev().find(|evidence| evidence.run.is_some()) {
-                submit(world, second, RequestKind::Promote { sha: evidence.sha.clone() }, world.now()).await;
+            let verified = head.verified.iter().rev().find(|evidence| evidence.run.is_some());
+            let sha = match pull_requests::is_required(world.seed) {
+                true => pull_requests::newest_verified(world, first, &head),
+                false => verified.map(|evidence| evidence.sha.clone()),
+            };
+            if let Some(sha) = sha {
+                submit(world, second, RequestKind::Promote { sha }, world.now()).await;
             }
+        }
+        Event::Test(_) => {
+            let Some((first, _)) = &stages else { return };
+            pull_requests::test(world, first).await;
+        }
+        Event::Land(_) => {
+            let Some((first, _)) = &stages else { return };
+            pull_requests::land(world, first);
         }
         Event::Approve(_) => approvals::approve(world).await,
         Event::Reject(_) => decisions::reject(world, link).await,
@@ -113,7 +127,9 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
             let Some((_, head)) = heads.into_iter().next() else { return };
             let want = match &stages {
                 // What the pipeline chose, as far as the user sees it.
-                Some((_, second)) if second == link => head.run.as_ref().map(|run| run.sha.clone()),
+                Some((_, second)) if second == link || pull_requests::is_required(world.seed) => {
+                    head.run.as_ref().map(|run| run.sha.clone())
+                }
                 _ => world.facts().tips.get(link).cloned(),
             };
             let tainted =
@@ -176,7 +192,7 @@ fn request_for(head: &Head, want: Option<CommitSha>, tainted: bool, event: Event
     }
 }
 
-async fn submit(world: &World, link: &LinkId, ask: RequestKind, at: Timestamp) {
+pub async fn submit(world: &World, link: &LinkId, ask: RequestKind, at: Timestamp) {
     // Several people use the same links.
     let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
     let by = ["ana", "ben"][usize::from(dice::of(&[world.seed, now, 1]).is_multiple_of(2))].into();

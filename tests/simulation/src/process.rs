@@ -27,6 +27,7 @@ use crate::fleet::GatedFleet;
 use crate::gate::Gate;
 use crate::pinning::{self, GatedRegistry};
 use crate::platform::GatedPlatform;
+use crate::pull_requests;
 use crate::repositories::GatedRepositories;
 use crate::state::GatedState;
 use crate::working_hours;
@@ -56,7 +57,7 @@ pub fn manifest(
     (pipeline, soak): (Option<&(LinkId, LinkId)>, Option<Duration>),
     approvals: bool,
     (limit, calendar): (Option<usize>, Option<String>),
-    pinned: bool,
+    (pinned, tests): (bool, bool),
 ) -> String {
     let mut text = String::from(
         r#"
@@ -74,11 +75,16 @@ phases = [
 ]
 "#,
     );
+    if tests {
+        text = text.replace(", checkout = \"clone\"", "");
+    }
     if let Some((first, _)) = pipeline {
         let branch = format!("branch = \"{}-{}\"\n[workflows", first.tenant, first.link);
         text = text.replacen("[workflows", &branch, 1);
-        let stages =
-            links.iter().map(|link| format!("{{ name = \"{}\", links = [\"{link}\"] }}", link.tenant));
+        let stages = links.iter().map(|link| {
+            let source = if tests && link == first { ", source = \"pull-requests\"" } else { "" };
+            format!("{{ name = \"{}\", links = [\"{link}\"]{source} }}", link.tenant)
+        });
         let stages = stages.collect::<Vec<_>>().join(", ");
         if !links.is_empty() {
             text.push_str(&format!("[pipelines.app]\nrepo = \"app\"\nstages = [{stages}]\n"));
@@ -173,7 +179,10 @@ impl Process {
                 (gate.world.pipeline.as_ref(), gate.world.soak),
                 approvals::required(gate.world.seed),
                 (daily::limit(gate.world.seed), working_hours::calendar(gate.world.seed)),
-                pinning::is_required(gate.world.seed),
+                (
+                    pinning::is_required(gate.world.seed),
+                    gate.world.pipeline.is_some() && pull_requests::is_required(gate.world.seed),
+                ),
             )),
         );
         if gate.world.pipeline.is_some() && links.len() == 2 {

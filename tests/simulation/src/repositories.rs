@@ -7,11 +7,12 @@ use std::path::Path;
 use async_trait::async_trait;
 use katkit::domain::{CommitSha, Contributors, Head, Quarantine, Tag};
 use katkit::git::{
-    CommitLine, Commits, FirstParents, GitError, Packed, PathComparison, Repositories, Rollback, Tainted,
-    Tips, Unsupported,
+    CommitLine, Commits, FirstParents, GitError, Landing, Merged, Packed, PathComparison, Repositories,
+    Rollback, Tainted, Tips, Unsupported,
 };
 
 use crate::gate::Gate;
+use crate::pull_requests;
 use crate::world::World;
 
 /// The repositories through a gate.
@@ -81,8 +82,11 @@ impl Repositories for GatedRepositories {
     ) -> Result<FirstParents, GitError> {
         let facts = self.0.world.facts();
         let pushed = facts.pushed.values().find(|pushed| pushed.contains(tip));
-        let commits = pushed.into_iter().flatten().rev().skip_while(|sha| *sha != tip).cloned().collect();
-        Ok(FirstParents { commits, others: BTreeMap::new() })
+        let commits: Vec<_> =
+            pushed.into_iter().flatten().rev().skip_while(|sha| *sha != tip).cloned().collect();
+        drop(facts);
+        let trees = commits.iter().map(|sha| pull_requests::tree(&self.0.world, sha)).collect();
+        Ok(FirstParents { commits, trees, others: BTreeMap::new() })
     }
 
     async fn contributors(
@@ -146,6 +150,20 @@ impl Repositories for GatedRepositories {
         let bad_sha = || bad.sha.clone();
         let by = || Tainted::By { suspect: bad_sha(), through: bad_sha(), others: 0 };
         Ok(if has(&self.0.world, sha, bad) { by() } else { Tainted::No })
+    }
+
+    async fn merge(&self, _: &str, base: &CommitSha, head: &CommitSha) -> Result<Merged, GitError> {
+        Ok(pull_requests::merge(&self.0.world, base, head))
+    }
+
+    /// Nobody reads the notes of these plans.
+    async fn landing(
+        &self,
+        _: &str,
+        _: &CommitSha,
+        _: &[(CommitSha, CommitSha)],
+    ) -> Result<Option<Landing>, GitError> {
+        Ok(None)
     }
 
     async fn unsupported(&self, _: &str, _: &CommitSha) -> Result<Unsupported, GitError> {

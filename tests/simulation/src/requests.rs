@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use katkit::domain::{CommitSha, DeployPurpose, Event, LinkId, RecordedEvent, Request, RequestKind};
+use katkit::domain::{
+    CommitSha, DeployPurpose, Event, LinkId, RecordedEvent, Request, RequestKind, RunOutcome,
+};
 
 use crate::world::World;
 
@@ -17,12 +19,27 @@ pub fn decided(world: &World, link: &LinkId, journal: &[RecordedEvent]) {
     for request in &asked {
         *open.entry(key(&request.ask, &request.by.name)).or_default() += 1;
     }
+    let (mut tested, mut superseded): (Option<(CommitSha, CommitSha)>, bool) = (None, false);
+    let mut asked_for;
     for recorded in journal {
         let (what, who) = match &recorded.event {
             Event::Requested { ask, from, .. } | Event::Refused { ask, from, .. } => (ask, &from.name),
             Event::Withdrawn { ask, from, withdrawn_by, .. } => {
                 *open.entry(withdrawal(&withdrawn_by.name)).or_default() -= 1;
                 (ask, &from.name)
+            }
+            Event::RunStarted { test: Some(test), sha, .. } => {
+                let again = Some((sha.clone(), test.merge.head.clone()));
+                // A run that ended because nothing is wanted any longer starts over.
+                if std::mem::replace(&mut tested, again.clone()) == again && superseded {
+                    continue;
+                }
+                asked_for = RequestKind::Test { sha: test.merge.head.clone() };
+                (&asked_for, &test.from.name)
+            }
+            Event::RunEnded { outcome, .. } => {
+                superseded = *outcome == RunOutcome::Superseded;
+                continue;
             }
             _ => continue,
         };

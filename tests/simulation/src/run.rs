@@ -119,6 +119,8 @@ async fn play(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec<Li
             | Event::Withdraw(link)
             | Event::Promote(link)
             | Event::Approve(link)
+            | Event::Test(link)
+            | Event::Land(link)
             | Event::Freeze(link)
             | Event::Thaw(link)
             | Event::Repush(link)

@@ -9,6 +9,7 @@ use katkit::domain::LinkId;
 use crate::approvals;
 use crate::gate::Fault;
 use crate::pinning;
+use crate::pull_requests;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
@@ -81,6 +82,10 @@ pub enum Event {
     Promote(usize),
     /// A user approves the newest commit that the stage before has verified.
     Approve(usize),
+    /// A user opens a pull request and requests its test.
+    Test(usize),
+    /// A user lands the oldest pull request.
+    Land(usize),
     /// A user freezes the link for ten minutes.
     Freeze(usize),
     /// A user ends the oldest consent: a freeze by hand, or an approval.
@@ -137,6 +142,7 @@ impl Scenario {
         by_hand(seed, links, &mut events);
         decisions(seed, (links, pipeline), &mut events);
         repushes(seed, links, &mut events);
+        tests(seed, pipeline, &mut events);
         events.sort_by_key(|(at, _)| *at);
         let mut faults = BTreeMap::new();
         for process in 0..processes {
@@ -149,7 +155,7 @@ impl Scenario {
                 faults.insert((process, at), fault);
             }
         }
-        let soak = soak(seed).filter(|_| pipeline);
+        let soak = soak(seed).filter(|_| pipeline && !pull_requests::is_required(seed));
         Self { seed, links, freeze: freeze(seed), pipeline, soak, events, faults }
     }
 
@@ -236,6 +242,21 @@ fn repushes(seed: u64, links: usize, events: &mut Vec<(Duration, Event)>) {
         for _ in 0..rng.u32(1..3) {
             events.push((moment(&mut rng), Event::Repush(rng.usize(0..links))));
         }
+    }
+}
+
+/// Pull requests, if the first stage of the pipeline tests them. With dice of their own, like the freeze.
+fn tests(seed: u64, pipeline: bool, events: &mut Vec<(Duration, Event)>) {
+    let mut rng = fastrand::Rng::with_seed(seed ^ 0x0000_7e58);
+    if !pipeline || !pull_requests::is_required(seed) {
+        return;
+    }
+    for _ in 0..rng.u32(1..5) {
+        events.push((moment(&mut rng), Event::Test(0)));
+        events.push((2 * moment(&mut rng), Event::Apply));
+    }
+    for _ in 0..rng.u32(0..3) {
+        events.push((2 * moment(&mut rng), Event::Land(0)));
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use katkit::blobs::MemoryBlobs;
 use katkit::clock::Clock;
-use katkit::domain::{CommitSha, Epoch, Handle, Head, ImageDigest, Images, LinkId, Request, Token};
+use katkit::domain::{CommitSha, Epoch, Handle, Head, ImageDigest, Images, LinkId, Request, Token, TreeId};
 use katkit::state::MemoryState;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -87,6 +87,10 @@ pub struct Facts {
     pub tips: BTreeMap<LinkId, CommitSha>,
     /// Every former branch tip, oldest first; each contains the earlier ones.
     pub pushed: BTreeMap<LinkId, Vec<CommitSha>>,
+    /// What commits contain, where that matters.
+    pub trees: BTreeMap<CommitSha, TreeId>,
+    /// The heads of open pull requests, oldest first.
+    pub pulls: Vec<CommitSha>,
     /// The processes whose manifest has both links of the pipeline.
     pub staged: BTreeSet<u32>,
     /// What each process last read of a link, and when.
