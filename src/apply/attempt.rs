@@ -140,8 +140,10 @@ impl PhaseRun {
         let token = Token::of_attempt(&self.link, &self.run, &self.phase.name, number);
         let name = self.phase_context()?.tenant.fleet_for(self.execution.placement).clone();
         let fleet = self.session.executor.fleet(&name)?;
-        // Anything wrong with the repository must fail before an intent is recorded.
+        // Anything wrong with the repository or the inputs must fail before an intent is recorded: an attempt that fails
+        // may roll the commit back.
         self.store_spec(&self.key(number), number).await?;
+        self.store_inputs(&self.key(number)).await?;
         // Packing a commit takes a while.
         if self.stop.is_set() {
             return Ok(None);
@@ -183,8 +185,8 @@ impl PhaseRun {
         if attempt.taken_over {
             // The process that recorded the intent may have died before it wrote the phase spec.
             self.store_spec(&attempt.key, attempt.number).await?;
+            self.store_inputs(&attempt.key).await?;
         }
-        self.store_inputs(&attempt.key).await?;
         let secrets = self.session.executor.secrets_of(&self.link).await?;
         let secret_arns = self.phase_context()?.tenant.secret_arns();
         let log_path = crate::blobs::log_path(&*self.session.estate().blobs, &attempt.key);

@@ -48,7 +48,7 @@ pub enum ApplyError {
         #[source]
         source: Box<PlatformError>,
     },
-    /// A fleet would refuse a phase, so nothing was started.
+    /// A fleet would refuse a phase, or its inputs are missing, so it was not started.
     #[error("`{phase}` cannot be run: {problem}")]
     Impossible {
         /// The name of the phase.
@@ -58,9 +58,6 @@ pub enum ApplyError {
         /// How to fix it, if known.
         fix: Option<String>,
     },
-    /// A phase cannot have the artifacts that it takes from an earlier one. One sentence, with what to do.
-    #[error("{0}")]
-    Input(String),
     /// Something that the plan refers to is missing from the manifest or the record.
     #[error("{0}")]
     Missing(String),
@@ -98,7 +95,7 @@ impl ApplyError {
             Self::Missing(_) => {
                 Some("put it back into the manifest until `katkit apply` has finished there".to_owned())
             }
-            Self::Input(_) | Self::Internal(_) => None,
+            Self::Internal(_) => None,
         }
     }
 }

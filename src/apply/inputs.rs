@@ -8,9 +8,9 @@ use super::ApplyError;
 use super::phase_run::PhaseRun;
 use crate::blobs::{self, BlobKey, StatusFile};
 use crate::domain::{
-    AttemptNumber, FormerName, InputList, LinkId, Outcome, PhaseInput, PhaseName, PhaseState, PhaseStatus,
-    RunId, Token,
+    AttemptNumber, FormerName, InputList, Outcome, PhaseInput, PhaseName, PhaseState, RunId, Token,
 };
+use crate::plan;
 use crate::queries;
 
 /// How many replicas are asked for at the same time.
@@ -32,8 +32,8 @@ struct Stored {
 }
 
 impl PhaseRun {
-    /// Stores the list of inputs under an attempt's key, if the phase has any. Fails with [`ApplyError::Input`] unless
-    /// all of them are there.
+    /// Stores the list of inputs under an attempt's key, if the phase has any. Fails with [`ApplyError::Impossible`]
+    /// unless all of them are there.
     pub(super) async fn store_inputs(&self, key: &BlobKey) -> Result<(), ApplyError> {
         if self.execution.inputs.is_empty() {
             return Ok(());
@@ -45,9 +45,8 @@ impl PhaseRun {
         let text = serde_json::to_vec(&InputList { inputs }).unwrap_or_default();
         if text.len() > InputList::LARGEST {
             let most = InputList::LARGEST >> 20;
-            let what =
-                format!("the names of its inputs take more than {most} MiB; put the files into archives");
-            return Err(ApplyError::Input(what));
+            let problem = format!("the names of its inputs take more than {most} MiB");
+            return Err(self.impossible(problem, "put the files into archives".to_owned()));
         }
         Ok(self.session.estate().blobs.put(&key.inputs_json(), &text).await?)
     }
@@ -61,8 +60,8 @@ impl PhaseRun {
         let state = state.ok_or_else(|| {
             ApplyError::Missing(format!("the run of `{}` has no phase `{phase}`", self.link))
         })?;
-        if let Some(why) = why_without(&self.link, &state, &self.phase.name) {
-            return Err(ApplyError::Input(why));
+        if let Some(problem) = plan::without_artifacts(&self.link, &state, &self.phase.name) {
+            return Err(ApplyError::Missing(problem.what));
         }
         let origin = match in_run(&self.run, &state) {
             Some(origin) => Some(origin),
@@ -70,8 +69,8 @@ impl PhaseRun {
         };
         let store = self.session.estate().blobs.url();
         let missing = |what: &str| {
-            let again = format!("`katkit retry {} --phase {phase}` makes them again", self.link);
-            ApplyError::Input(format!("{what} artifacts of `{phase}`; {again}"))
+            let again = format!("`katkit retry {} --phase {phase} --apply` makes them again", self.link);
+            self.impossible(format!("{what} artifacts of `{phase}`"), again)
         };
         let Origin { run, number, token, replicas } =
             origin.ok_or_else(|| missing("the record no longer names the run that stored the"))?;
@@ -87,6 +86,10 @@ impl PhaseRun {
         }
         let replicas = found.into_iter().map(|stored| stored.paths).collect();
         Ok(PhaseInput { phase: phase.clone(), attempt: attempt.to_string(), replicas })
+    }
+
+    fn impossible(&self, problem: String, fix: String) -> ApplyError {
+        ApplyError::Impossible { phase: self.phase.name.to_string(), problem, fix: Some(fix) }
     }
 
     async fn stored(&self, replica: BlobKey) -> Result<Stored, ApplyError> {
@@ -124,23 +127,5 @@ fn in_run(run: &RunId, state: &PhaseState) -> Option<Origin> {
         number: attempt.number,
         token: attempt.token.clone(),
         replicas: attempt.replicas,
-    })
-}
-
-/// Why a phase has no artifacts for `by`, if it did not run. The manifest's own `skip` never leads here:
-/// `validate` refuses it.
-fn why_without(link: &LinkId, state: &PhaseState, by: &PhaseName) -> Option<String> {
-    let PhaseState { name, status, reused, .. } = state;
-    if let Some(other) = reused {
-        return Some(format!(
-            "`{name}` did not run here, since its images are those of `{other}`, and artifacts stay in the tenant that \
-             stored them; skip `{by}` here, or leave `{name}` out of its `inputs`"
-        ));
-    }
-    (*status == PhaseStatus::Skipped).then(|| {
-        format!(
-            "`{name}` was skipped, so it stored no artifacts; `katkit retry {link} --phase {name}` runs it, and \
-             `katkit skip {link} {by}` skips this phase, too"
-        )
     })
 }

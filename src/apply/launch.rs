@@ -48,8 +48,12 @@ pub(super) async fn launch(
 /// The outcome of an attempt that its fleet could not launch. Returns other errors as they are.
 pub(super) fn not_launched(error: ApplyError) -> Result<Outcome, ApplyError> {
     match error {
-        ApplyError::Fleet(FleetError::Refused { what }) | ApplyError::Input(what) => {
+        ApplyError::Fleet(FleetError::Refused { what }) => {
             Ok(Outcome::Failed { exit_code: None, reason: what })
+        }
+        // They were there when the attempt was intended.
+        error @ ApplyError::Impossible { .. } => {
+            Ok(Outcome::Lost { cause: LostCause::NeverStarted, evidence: causes::in_one_line(&error) })
         }
         ApplyError::Fleet(FleetError::NotNow { cause, what }) => Ok(Outcome::Lost { cause, evidence: what }),
         ApplyError::Fleet(error @ FleetError::Unavailable { .. }) => {

@@ -10,6 +10,7 @@
 
 mod approvals;
 mod arrival;
+mod artifacts;
 mod claim;
 mod compare;
 mod contained;
@@ -39,6 +40,7 @@ use crate::domain::LinkId;
 
 pub use approvals::{ApprovalBasis, Unapproved};
 pub use arrival::{Arrival, Goal, arrival, is_repair, lasting, obstacle};
+pub use artifacts::without_artifacts;
 pub use compare::difference;
 pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};
 pub use debt::{Debt, debt};
@@ -52,7 +54,7 @@ pub use input::{
 pub use link::{needs_commit, needs_what_runs};
 pub use moved::{Renamed, relocate, renames};
 pub use pinning::{RegistryAnswers, deploys_next, images_to_deploy, judge, pinning};
-pub use quarantine::tainted_by;
+pub use quarantine::{rejected, tainted_by};
 pub use rejection::{Rejection, rejections};
 pub use step::{CommitLine, DeployStep, ImageChange, LinkPlan, Plan, Step, StepReason};
 

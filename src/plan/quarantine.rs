@@ -98,7 +98,8 @@ pub fn tainted_by(
     })
 }
 
-fn rejected(rejections: &[Rejection<'_>], want: &CommitSha, taint: &Taint) -> Option<HoldReason> {
+/// The hold of `want` if the commit of this taint, which it contains, was rejected.
+pub fn rejected(rejections: &[Rejection<'_>], want: &CommitSha, taint: &Taint) -> Option<HoldReason> {
     let Rejection { at, sha, consent } = rejections.iter().find(|rejection| *rejection.sha == taint.sha)?;
     Some(HoldReason::Rejected {
         sha: want.clone(),

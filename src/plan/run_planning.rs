@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::artifacts;
 use super::draft::PlanDraft;
 use super::input::CommitFacts;
 use super::pinning::{self, Pins};
@@ -134,6 +135,10 @@ pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     skip_as_declared(draft);
     let phases = draft.head.open_run().map(|run| run.phases.clone()).unwrap_or_default();
     let failed = phases.iter().find(|state| is_failed_for_good(state, &facts.workflow));
+    let lacking = draft.head.open_run().and_then(|run| {
+        let (state, problem) = artifacts::lacking(&draft.input.id, run, &facts.workflow)?;
+        Some((state.order, problem)).filter(|(order, _)| failed.is_none_or(|failed| *order < failed.order))
+    });
     let waits = |state: &&PhaseState| state.deployment && !state.status.is_done();
     let mut pins = Some(pinning::pins(draft, &facts, want));
     let is_held = |pins: &Option<Result<_, _>>| matches!(pins, Some(Err(_)));
@@ -145,6 +150,11 @@ pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
         let Some(phase) = facts.workflow.phase(&state.name) else { continue };
         // Phases that already run beside a failed phase finish before the run ends; no other phase starts.
         if failed.is_some_and(|failed| state.order >= failed.order) && state.status != PhaseStatus::Running {
+            continue;
+        }
+        if lacking.as_ref().is_some_and(|(order, _)| state.order >= *order)
+            && state.status != PhaseStatus::Running
+        {
             continue;
         }
         // The same goes for a held deployment. It is planned nevertheless: no run starts whose deployment is impossible.
@@ -172,6 +182,9 @@ pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
                 }
             }
         }
+    }
+    if let Some((_, problem)) = &lacking {
+        draft.unavailable(problem);
     }
     match failed {
         Some(failed) => fail(draft, want, failed, &facts),
