@@ -326,7 +326,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<RecordedEvent
         revision: revision.to_owned(),
     });
     events.extend(attempt("verify"));
-    events.push(Event::RunEnded { run: RunId("1".into()), outcome: RunOutcome::Succeeded });
+    events.push(Event::RunEnded { run: RunId("1".into()), outcome: RunOutcome::Succeeded, because: None });
     let recorded = (1..).zip(events).map(|(generation, event)| RecordedEvent {
         generation: Generation(generation),
         at: Timestamp::UNIX_EPOCH,

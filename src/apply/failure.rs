@@ -70,8 +70,8 @@ async fn roll_back(
         if state.order <= order(deployment) {
             return Ok(None);
         }
-        let (sha, why, alone) =
-            (run.sha.clone(), state.rollback_reason(), state.was_lost() || run.test.is_some());
+        let alone = state.was_lost() || run.merges().is_some();
+        let (sha, why) = (run.sha.clone(), state.rollback_reason());
         record.stage(Event::Quarantined { sha, why, good: Some(step.to.clone()), alone })?;
     }
     let LinkExecutor { session, record, stop, plan, .. } = link_executor;

@@ -112,7 +112,17 @@ impl Record {
 
     /// Stages the end of a run and, if the run verified its commit, the verification.
     pub(super) fn end_run(&mut self, run: RunId, outcome: RunOutcome) -> Result<(), ApplyError> {
-        self.stage(Event::RunEnded { run, outcome })?;
+        self.end_run_because(run, outcome, None)
+    }
+
+    /// The same, with the reason for which katkit itself cancels it.
+    pub(super) fn end_run_because(
+        &mut self,
+        run: RunId,
+        outcome: RunOutcome,
+        because: Option<String>,
+    ) -> Result<(), ApplyError> {
+        self.stage(Event::RunEnded { run, outcome, because })?;
         journal::verification(&self.head).map_or(Ok(()), |verified| self.stage(verified))
     }
 

@@ -126,11 +126,11 @@ impl LinkExecutor<'_> {
             }
             // Taking it over was all; it is released when the last step is done.
             Step::ReleaseLease { owner } => format!("released the lease of {owner}, which is gone"),
-            Step::EndRun { run, sha, outcome } => {
+            Step::EndRun { run, sha, outcome, because } => {
                 // A run that an earlier step started got its id after the plan was made.
                 let open = record.head().open_run().filter(|open| open.sha == *sha);
                 let run = open.map_or(run, |open| &open.id).clone();
-                record.end_run(run, *outcome)?;
+                record.end_run_because(run, *outcome, because.clone())?;
                 return Ok(None);
             }
             Step::StartRun { .. } => {

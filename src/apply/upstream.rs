@@ -42,6 +42,7 @@ impl LinkExecutor<'_> {
             let permitted = |it: &&Request| access.refusal_of(id, it, &all).is_none();
             let requests: Vec<_> = all.iter().filter(permitted).cloned().collect();
             let landed = self.plan.landed.as_ref().map(|tree| (sha, tree));
+            let landed = landed.filter(|_| pipeline.tests_pull_requests(id));
             (id.clone(), LinkRecord::of(head, &requests).with_landings(landed.into_iter()))
         };
         let records: Records = heads.iter().map(record).collect();

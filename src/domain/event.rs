@@ -233,6 +233,9 @@ pub enum Event {
         run: RunId,
         /// How it ended.
         outcome: RunOutcome,
+        /// Why katkit itself cancelled it: a lowercase fragment.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// The commit is good here: it may be promoted, and a rollback may return to it.
     Verified {

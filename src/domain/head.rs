@@ -23,7 +23,7 @@ pub struct Head {
     /// What runs, as far as katkit knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployed: Option<Deployment>,
-    /// The last commits verified here, oldest first; at most [`Head::VERIFIED`].
+    /// The last commits verified here, oldest first; at most [`Head::VERIFIED`], and as many merges of tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "exact")]
     pub verified: Vec<Evidence>,
     /// How long what is live has been verified, once anything was.
@@ -148,7 +148,7 @@ pub struct RunState {
     /// Who cancelled it, if anyone did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled: Option<Box<Cancellation>>,
-    /// The test of a pull request that it is, if it is one.
+    /// The granted test, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Box<StartedTest>>,
 }
@@ -177,7 +177,7 @@ impl Head {
         phases.filter_map(|phase| Some((phase, phase.attempt.as_deref().filter(|attempt| !attempt.removed)?)))
     }
 
-    /// How many verified commits a head remembers, which limits the rollbacks in a row.
+    /// How many verified commits of a kind a head remembers, which limits the rollbacks in a row.
     pub const VERIFIED: usize = 10;
 
     /// How many upgrades a head remembers, which limits how many a policy can allow a day.

@@ -1,9 +1,11 @@
 //! Tests of pull requests, before they land: of the commit that merges one into the branch.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, CommitSha, Head, RunId, TreeId};
+use super::{Actor, CommitSha, Head, RunId, RunState, TreeId};
 
 /// A pull request's head, merged into the branch as it was then. katkit makes the merge commit, and pushes it nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +17,13 @@ pub struct TestMerge {
     pub base: CommitSha,
     /// What the merge contains. If what lands is equal to it, that was tested.
     pub tree: TreeId,
+}
+
+impl TestMerge {
+    /// Whether nothing is merged: the tip of the branch is tested once more.
+    pub fn is_of_tip(&self) -> bool {
+        self.head == self.base
+    }
 }
 
 /// A granted test of a pull request.
@@ -37,6 +46,10 @@ pub struct PullRequestTests {
     /// Those that passed, oldest first; at most [`PullRequestTests::PASSED`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed: Vec<PassedTest>,
+    /// The merge commits that the rest of the head names: what they merge. They are on no branch, and what is recorded
+    /// for them says nothing about a landed commit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub merges: BTreeMap<CommitSha, TestMerge>,
     /// The landed commit that ran here before the last test started, without being verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<CommitSha>,
@@ -62,7 +75,7 @@ impl PullRequestTests {
 
     /// Whether nothing is remembered.
     pub fn is_empty(&self) -> bool {
-        self.passed.is_empty() && self.stopped.is_none()
+        self.passed.is_empty() && self.merges.is_empty() && self.stopped.is_none()
     }
 
     /// Adds a test that passed, and drops the oldest if there are too many.
@@ -75,17 +88,20 @@ impl PullRequestTests {
 }
 
 impl Head {
-    /// What `sha` merges, if it is the merge commit of a test here. `None` as well if that was long ago.
+    /// What `sha` merges, if it is the merge commit of a test here and the head names it.
     pub fn test_merge(&self, sha: &CommitSha) -> Option<&TestMerge> {
-        let run =
-            self.run.iter().filter(|run| run.sha == *sha).filter_map(|run| Some(&run.test.as_ref()?.merge));
-        let passed = self.passed_tests().filter(|test| test.sha == *sha).map(|test| &test.merge);
-        // The tip of a branch, tested once more, is no merge.
-        run.chain(passed).find(|merge| merge.head != *sha)
+        self.tests.as_ref()?.merges.get(sha)
     }
 
     /// The tests that passed here, oldest first.
     pub fn passed_tests(&self) -> impl DoubleEndedIterator<Item = &PassedTest> {
         self.tests.iter().flat_map(|tests| &tests.passed)
+    }
+}
+
+impl RunState {
+    /// What it merges to test a pull request; `None` for the run of a landed commit, also if that is tested once more.
+    pub fn merges(&self) -> Option<&TestMerge> {
+        self.test.as_ref().map(|test| &test.merge).filter(|merge| !merge.is_of_tip())
     }
 }

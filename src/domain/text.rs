@@ -10,6 +10,17 @@ pub fn shortened(text: &str, longest: usize) -> String {
     }
 }
 
+/// The text without its middle if it has more than `longest` characters, for paths: both ends matter.
+pub fn abridged(text: &str, longest: usize) -> String {
+    let length = text.chars().count();
+    if length <= longest {
+        return text.to_owned();
+    }
+    let end = longest / 3;
+    let begin: String = text.chars().take(longest - end).collect();
+    format!("{begin}…{}", text.chars().skip(length - end).collect::<String>())
+}
+
 /// Everything but `/` and the unreserved characters of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -32,6 +43,14 @@ mod tests {
     fn a_text_is_cut_between_characters() {
         assert_eq!((shortened("äöü", 3), shortened("äöü", 2)), ("äöü".to_owned(), "äö…".to_owned()));
         assert_eq!((shortened("", 0), shortened("a", 0)), (String::new(), "…".to_owned()));
+    }
+
+    #[test]
+    fn a_path_keeps_both_ends() {
+        assert_eq!(
+            (abridged("abcdef", 6), abridged("äbcdefü", 6)),
+            ("abcdef".to_owned(), "äbcd…fü".to_owned())
+        );
     }
 
     #[test]

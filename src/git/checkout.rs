@@ -11,12 +11,11 @@ use std::path::{Path, PathBuf};
 use git2::build::CheckoutBuilder;
 use git2::{ErrorClass, ErrorCode, Indexer, ObjectType, Repository, Tree};
 
-use super::contents::shortened;
 use super::error::of_system;
 use super::object::Objects;
 use super::repository_location::RepositoryLocation;
 use super::{GitError, clean, open};
-use crate::domain::CommitSha;
+use crate::domain::{CommitSha, abridged};
 
 /// A fixed configuration, because `git init` would probe the file system for each phase.
 ///
@@ -148,7 +147,7 @@ fn has_attributes(objects: &Objects<'_>, root: &Tree<'_>) -> Result<bool, GitErr
 
 /// Distinguishes a commit that must not be checked out from a damaged pack.
 fn broken(error: git2::Error, sha: &CommitSha, into: &Path) -> GitError {
-    let what = shortened(error.message(), SHOWN);
+    let what = abridged(error.message(), SHOWN);
     match (error.class(), error.code()) {
         // A path that is too long below this directory will be too long again the next time.
         _ if error.message().contains("invalid path")

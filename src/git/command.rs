@@ -100,7 +100,7 @@ pub(super) struct GitAnswer {
     /// Its standard output.
     pub(super) printed: Vec<u8>,
     /// The messages on its standard error, without credentials.
-    pub(super) said: GitOutput,
+    pub(super) messages: GitOutput,
 }
 
 impl Git {
@@ -111,15 +111,15 @@ impl Git {
     /// Runs `git` and returns what it printed.
     pub(super) async fn run(&self, request: GitRun<'_>) -> Result<Vec<u8>, GitError> {
         let (place, directory) = (request.place, request.directory);
-        let GitAnswer { status, printed, said } = self.answer(request, &[]).await?;
+        let GitAnswer { status, printed, messages } = self.answer(request, &[]).await?;
         if status.success() {
             return Ok(printed);
         }
-        if said.0.contains("mismatched algorithms") {
+        if messages.0.contains("mismatched algorithms") {
             return Err(GitError::Sha256 { place: place.to_string() });
         }
-        let problem = classify::problem(&said.0, directory);
-        Err(GitError::Remote { place: place.to_string(), problem, said })
+        let problem = classify::problem(&messages.0, directory);
+        Err(GitError::Remote { place: place.to_string(), problem, said: messages })
     }
 
     /// Runs `git` with these variables as well, however it ends.
@@ -174,7 +174,7 @@ impl Git {
         }
         let unread = |error| GitError::io("read", Path::new("the answer of git"), error);
         let printed = printed(&mut stdout, MOST).map_err(unread)?;
-        Ok(GitAnswer { status, printed, said: classify::said(&heard(&mut stderr), url) })
+        Ok(GitAnswer { status, printed, messages: classify::said(&heard(&mut stderr), url) })
     }
 
     /// Whether the user configured an ssh command; then keeping it from prompting is up to them.

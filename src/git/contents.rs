@@ -10,7 +10,7 @@ use git2::{ObjectType, Oid, Repository, Tree};
 use super::object::{FOLDER, LINK, Objects, SUBMODULE, damaged};
 use super::repository_location::RepositoryLocation;
 use super::{GitError, open};
-use crate::domain::CommitSha;
+use crate::domain::{CommitSha, abridged};
 
 /// The largest size, in bytes, and the beginning of a Git LFS pointer (Git LFS specification, "The Pointer").
 const POINTER: (usize, &[u8]) = (1024, b"version https://git-lfs.github.com/spec/v1");
@@ -68,17 +68,6 @@ pub(super) fn left_out(
     sha: &CommitSha,
 ) -> Result<Unsupported, GitError> {
     Walk::new(repository, place, sha)?.unsupported()
-}
-
-/// Cuts the middle out of a text that has more than `longest` characters.
-pub(super) fn shortened(text: &str, longest: usize) -> String {
-    let length = text.chars().count();
-    if length <= longest {
-        return text.to_owned();
-    }
-    let end = longest / 3;
-    let begin: String = text.chars().take(longest - end).collect();
-    format!("{begin}…{}", text.chars().skip(length - end).collect::<String>())
 }
 
 /// The totals below a tree.
@@ -153,7 +142,7 @@ impl<'r> Walk<'r> {
         let mut names = HashSet::with_capacity(tree.len());
         for entry in &tree {
             if !names.insert(entry.name_bytes().to_vec()) {
-                let twice = shortened(&String::from_utf8_lossy(entry.name_bytes()), SHOWN);
+                let twice = abridged(&String::from_utf8_lossy(entry.name_bytes()), SHOWN);
                 return Err(
                     self.hostile(format!("it has two files or folders called `{twice}` in one folder"))
                 );
@@ -202,7 +191,7 @@ impl<'r> Walk<'r> {
             return Err(self.hostile(what));
         }
         if longest > PATH {
-            let path = shortened(&self.longest()?, SHOWN);
+            let path = abridged(&self.longest()?, SHOWN);
             return Err(self.hostile(format!("`{path}` has {longest} bytes; Linux allows {PATH}")));
         }
         Ok(())
@@ -246,7 +235,7 @@ impl<'r> Walk<'r> {
                     mode => {
                         let (size, _) = self.objects.odb().read_header(entry.id()).map_err(damaged)?;
                         if size > LARGEST && found.large.len() < NAMED {
-                            found.large.push(shortened(&name(), SHOWN));
+                            found.large.push(abridged(&name(), SHOWN));
                         }
                         // An attribute alone is harmless: only pointers to files in LFS matter.
                         let perhaps = lfs && mode != LINK && size <= POINTER.0 && found.lfs.len() < NAMED;
@@ -293,5 +282,5 @@ impl<'r> Walk<'r> {
 /// The path of an entry in the innermost open tree.
 fn path_of(open: &[OpenTree<'_>], name: &[u8]) -> String {
     let names = open.iter().map(|open| open.name.as_slice()).filter(|name| !name.is_empty()).chain([name]);
-    shortened(&names.map(String::from_utf8_lossy).collect::<Vec<_>>().join("/"), SHOWN)
+    abridged(&names.map(String::from_utf8_lossy).collect::<Vec<_>>().join("/"), SHOWN)
 }

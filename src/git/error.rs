@@ -176,6 +176,16 @@ pub enum GitError {
         /// The size limit, in bytes.
         most: usize,
     },
+    /// Merging two commits takes too long, or gives too many conflicts.
+    #[error("{place}: {} and {} are too different to be merged", base.short(), head.short())]
+    LargeMerge {
+        /// The repository.
+        place: String,
+        /// The commit that is merged into.
+        base: CommitSha,
+        /// The other commit.
+        head: CommitSha,
+    },
     /// `git` could not merge two commits.
     #[error("{place}: commits could not be merged")]
     NotMerged {
@@ -294,8 +304,9 @@ impl GitError {
                 "find out who wrote such a large message (`git cat-file -p ID`), and request another commit".to_owned()
             }
             Self::NotMerged { .. } => {
-                "tests of pull requests need git 2.38 or newer, and merges that take less than a minute".to_owned()
+                "tests of pull requests need git 2.38 or newer, and room in the cache".to_owned()
             }
+            Self::LargeMerge { .. } => "merge the branch into the pull request, and push".to_owned(),
             Self::NoLfs { .. } => "install git-lfs in the builder image".to_owned(),
             Self::Busy { lock, .. } => format!("find the process that holds {}", lock.display()),
             _ => return None,

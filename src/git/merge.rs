@@ -2,14 +2,16 @@
 //!
 //! `git merge-tree` does the work, and not libgit2, which merges differently: a new file in a folder that the other side
 //! renamed is a conflict to `git` (git-config(1), `merge.directoryRenames`), while libgit2 leaves it in the old folder. What
-//! lands after a test has to be equal to it. Needs git 2.38. It touches no work tree, and a merge driver that
-//! `.gitattributes` names would have to be configured: there is no configuration besides katkit's own.
+//! lands after a test has to be equal to it. Needs git 2.38, and 2.41 to obey the `.gitattributes` of the commit that is
+//! merged into, such as `merge=union` (git(1), `GIT_ATTR_SOURCE`). It touches no work tree. No configuration or attributes
+//! of this machine apply, so a merge driver that `.gitattributes` names does not run.
 //!
-//! The merge commit depends on the two commits alone, so every machine makes the same. It and the merged files are in a
-//! bare repository of its own, `CACHE/merges/NAME`, which borrows all other objects: a repository on this machine is only
-//! read. If it is removed, the same merge makes the same objects again.
+//! The merge commit depends on the two commits and the version of `git` alone. It and the merged files are in a bare
+//! repository of its own, `CACHE/merges/NAME`, which borrows all other objects: a repository on this machine is only read.
+//! If it is removed, the same merge makes the same objects again; when it grows, those of old merges are removed.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use git2::{ObjectType, Repository};
 
@@ -21,6 +23,15 @@ use crate::domain::{CommitSha, TreeId};
 
 /// How many conflicting paths are named.
 pub(super) const NAMED: usize = 20;
+
+/// With more objects than this in one of 256 folders, unused ones are removed; `gc.auto` of `git` means as many.
+const MANY: usize = 27;
+
+/// How long the objects of a merge are kept, unless it is made again.
+const UNUSED: &str = "--expire=30.days.ago";
+
+/// The longest that their removal may take.
+const PRUNE: Duration = Duration::from_mins(5);
 
 /// The name under which katkit commits merges. Nobody is known by it.
 const COMMITTER: &str = "katkit <katkit@localhost>";
@@ -44,6 +55,8 @@ pub enum Merged {
     Conflict {
         /// Up to 20 of the paths in question.
         paths: Vec<String>,
+        /// How many more there are.
+        more: usize,
     },
     /// They have no history in common.
     Unrelated,
@@ -84,15 +97,39 @@ pub(super) async fn merge(
     if let Relation::Contained(tree) = relation {
         return Ok(Merged::Contained { tree });
     }
-    let mut variables = vec![("GIT_ALTERNATE_OBJECT_DIRECTORIES", objects)];
+    if is_large(&made) {
+        let arguments = ["prune", UNUSED];
+        let request =
+            GitRun { place: &place, directory: Some(&made), arguments: &arguments, lock: None, bound: PRUNE };
+        if let Err(error) = git.run(request).await {
+            tracing::warn!(%place, error = %crate::causes::in_one_line(&error), "old merges were not removed");
+        }
+    }
+    let mut variables = vec![
+        ("GIT_ALTERNATE_OBJECT_DIRECTORIES", objects),
+        ("GIT_CONFIG_GLOBAL", "/dev/null".to_owned()),
+        ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
+        ("GIT_ATTR_NOSYSTEM", "1".to_owned()),
+        ("GIT_ATTR_SOURCE", base.to_string()),
+    ];
     variables.extend(shallow.map(|shallow| ("GIT_SHALLOW_FILE", shallow)));
-    let arguments =
-        ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", base.as_str(), head.as_str()];
+    let arguments = [
+        "-c",
+        "core.attributesFile=/dev/null",
+        "merge-tree",
+        "--write-tree",
+        "-z",
+        "--name-only",
+        "--no-messages",
+        base.as_str(),
+        head.as_str(),
+    ];
     let request =
         GitRun { place: &place, directory: Some(&made), arguments: &arguments, lock: None, bound: ASK };
-    // It takes too long, or has too many conflicts.
     let too_large = |error| match error {
-        GitError::Remote { place, problem: _, said } => GitError::NotMerged { place, said },
+        GitError::Remote { place, .. } => {
+            GitError::LargeMerge { place, base: base.clone(), head: head.clone() }
+        }
         error => error,
     };
     let answer = git.answer(request, &variables).await.map_err(too_large)?;
@@ -119,11 +156,12 @@ pub(super) async fn merge(
         (Some(1), Some(_)) => {
             let mut paths: Vec<_> = fields.filter(|path| !path.is_empty()).map(String::from).collect();
             paths.dedup();
+            let more = paths.len().saturating_sub(NAMED);
             paths.truncate(NAMED);
-            Ok(Merged::Conflict { paths })
+            Ok(Merged::Conflict { paths, more })
         }
-        _ if answer.said.0.contains("refusing to merge unrelated histories") => Ok(Merged::Unrelated),
-        _ => Err(GitError::NotMerged { place: place.to_string(), said: answer.said }),
+        _ if answer.messages.0.contains("refusing to merge unrelated histories") => Ok(Merged::Unrelated),
+        _ => Err(GitError::NotMerged { place: place.to_string(), said: answer.messages }),
     }
 }
 
@@ -156,6 +194,17 @@ fn parts(found: &RepositoryAccess, base: &CommitSha, head: &CommitSha) -> Result
 /// Quotes the path of an object directory, as `git` reads lists of them (git(1), `GIT_ALTERNATE_OBJECT_DIRECTORIES`).
 fn quoted(path: &str) -> String {
     format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Whether a merge commit is in the repository that merges go to. Blocks.
+pub(super) fn is_there(made: &Path, sha: &CommitSha) -> bool {
+    let Ok(repository) = Repository::open_bare(made) else { return false };
+    repository.odb().is_ok_and(|odb| odb.exists(open::oid(sha)))
+}
+
+/// Whether it has many objects, judged as `git gc --auto` does.
+fn is_large(made: &Path) -> bool {
+    bare::entries(&made.join("objects/17")).is_ok_and(|objects| objects.len() > MANY)
 }
 
 /// Creates the repository that merges go to, or resets it to katkit's own settings. Blocks.

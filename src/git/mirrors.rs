@@ -21,6 +21,9 @@ use super::{
 };
 use crate::domain::{CommitSha, Contributors, Tag};
 
+/// How many merges are remembered.
+const MERGES: usize = 256;
+
 /// Every repository that katkit reads, local or mirrored.
 ///
 /// Cheap to share behind an [`Arc`].
@@ -34,15 +37,17 @@ pub struct Mirrors {
     known: Mutex<BTreeMap<String, Arc<Mirror>>>,
     /// How each local repository is read, by URL. Bounded like `known`.
     readings: Mutex<BTreeMap<String, RepositoryReader>>,
+    /// The last merges, by repository, base and head: plans ask again and again. At most [`MERGES`].
+    merged: Mutex<BTreeMap<(String, CommitSha, CommitSha), Merged>>,
     pool: Arc<Pool>,
 }
 
 impl Mirrors {
     /// Keeps mirrors below `cache`, which is created when the first one is needed.
     pub fn new(cache: PathBuf) -> Self {
-        let (known, readings) = (Mutex::default(), Mutex::default());
+        let (known, readings, merged) = (Mutex::default(), Mutex::default(), Mutex::default());
         let repacks = RepackSchedule::default();
-        Self { cache, git: Git::new(Vec::new()), repacks, known, readings, pool: Arc::default() }
+        Self { cache, git: Git::new(Vec::new()), repacks, known, readings, merged, pool: Arc::default() }
     }
 
     /// Repacks mirrors at other times than by default.
@@ -279,12 +284,30 @@ impl Repositories for Mirrors {
     }
 
     async fn merge(&self, url: &str, base: &CommitSha, head: &CommitSha) -> Result<Merged, GitError> {
+        let found = self.find(url).await?;
+        let key = (found.place.name(), base.clone(), head.clone());
+        let known = self.merged.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(known) = known {
+            let (made, merged) = (found.merges.clone(), known.clone());
+            let is_there = move || match &merged {
+                Merged::Commit { sha, .. } => Ok(merge::is_there(&made, sha)),
+                Merged::Contained { .. } | Merged::Conflict { .. } | Merged::Unrelated => Ok(true),
+            };
+            if blocking(is_there).await? {
+                return Ok(known);
+            }
+        }
         for sha in [base, head] {
             self.ensure(url, sha).await?;
         }
-        let found = self.find(url).await?;
         let made = found.merges.clone();
-        merge::merge(&self.git, found, made, (base, head)).await
+        let done = merge::merge(&self.git, found, made, (base, head)).await?;
+        let mut merged = self.merged.lock().unwrap_or_else(PoisonError::into_inner);
+        if merged.len() >= MERGES {
+            merged.clear();
+        }
+        merged.insert(key, done.clone());
+        Ok(done)
     }
 
     async fn landing(

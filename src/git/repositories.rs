@@ -107,7 +107,7 @@ pub trait Repositories: fmt::Debug + Send + Sync {
     ) -> Result<PathComparison, GitError>;
 
     /// Merges `head` into `base`, as its second parent. The merge commit is readable like any other from then on, but the
-    /// repository does not get it. The same commits always give the same merge commit.
+    /// repository does not get it. The same commits and version of `git` always give the same merge commit.
     ///
     /// Fails with [`GitError::Missing`] for a commit that the repository does not have.
     async fn merge(&self, url: &str, base: &CommitSha, head: &CommitSha) -> Result<Merged, GitError>;

@@ -18,6 +18,7 @@ mod pull_requests;
 mod refusal;
 mod taint;
 mod target;
+mod untestable;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,10 +30,11 @@ use futures::future::join_all;
 use jiff::Timestamp;
 pub use lease_observer::{LeaseObserver, ObservedLease};
 pub use pipelines::branch_history;
-pub use pull_requests::test_of;
 pub use taint::taints;
 pub use target::Targets;
+pub use untestable::{Untestable, UntestableReason};
 
+use candidates::Search;
 use pipelines::Known;
 
 use crate::causes;
@@ -171,6 +173,41 @@ pub async fn wanted(
     id: &LinkId,
     promotions: bool,
 ) -> Result<Result<CommitSha, Box<Hold>>, StateError> {
+    let (found, _) = resolved(sources, scope, id, promotions).await?;
+    let none = || {
+        let problem = Problem { what: format!("`{id}` is not in the manifest"), hint: None };
+        Err(Box::new(problem.into()))
+    };
+    Ok(found.and_then(|link| link.want).unwrap_or_else(none))
+}
+
+/// Why a link that tests pull requests could not test a commit now, if it could not.
+pub async fn untestable(
+    sources: Sources<'_>,
+    id: &LinkId,
+    sha: &CommitSha,
+) -> Result<Result<Option<Untestable>, Box<Hold>>, StateError> {
+    let scope = Scope { targets: Targets::default().and_only([id.clone()].into()), ..Scope::default() };
+    let (found, consents) = resolved(sources, &scope, id, true).await?;
+    let Some(input) = found else { return Ok(Ok(None)) };
+    let repo = sources.manifest.link(id).and_then(|(_, link)| sources.manifest.repos.get(&link.repo));
+    let place = input.pipeline.as_deref().and_then(|found| Some((found, found.branch.tip()?)));
+    let (Some(repo), Some((found, tip))) = (repo, place) else {
+        // Its branch cannot be read.
+        return Ok(input.want.map_or(Ok(None), |want| want.map(|_| None)));
+    };
+    let rejections = plan::rejections(sources.manifest, &consents, id);
+    let search = Search { sources, url: &repo.url, input: &input, found, rejections: &rejections };
+    Ok(search.test_of(sha, tip).await.map(Result::err).map_err(|problem| Box::new(problem.into())))
+}
+
+/// What decides on the commit of one link, and the consents that stand.
+async fn resolved(
+    sources: Sources<'_>,
+    scope: &Scope,
+    id: &LinkId,
+    promotions: bool,
+) -> Result<(Option<LinkInput>, Vec<Consent>), StateError> {
     let now = sources.clock.now();
     let Recorded { mut links, records, consents } = record(sources, scope, now).await?;
     for link in links.iter_mut().filter(|_| !promotions) {
@@ -180,12 +217,7 @@ pub async fn wanted(
     let known = Known { records: &Arc::new(records), consents: &consents, now };
     wanted::resolve(sources, &mut links, known).await;
     contained::find(sources, &mut links).await;
-    let found = links.into_iter().find(|link| link.id == *id).and_then(|link| link.want);
-    let none = || {
-        let problem = Problem { what: format!("`{id}` is not in the manifest"), hint: None };
-        Err(Box::new(problem.into()))
-    };
-    Ok(found.unwrap_or_else(none))
+    Ok((links.into_iter().find(|link| link.id == *id), consents))
 }
 
 /// The consents that stand, under the present names of their links.
@@ -279,6 +311,7 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<R
             watched: None,
             pipeline: None,
             test: None,
+            stops: None,
             held_tip: None,
             landing: None,
             waits: None,

@@ -43,8 +43,10 @@ struct Decision {
     pipeline: Option<InPipeline>,
     /// What the next commit waits for while what is live is wanted.
     waits: Option<Hold>,
-    /// The test of a pull request that it is, if it is one.
+    /// The test of a pull request that `want` is the merge of.
     test: Option<PlannedTest>,
+    /// Why the test in progress cannot go on.
+    stops: Option<String>,
     /// Requests for tests that are impossible, each with the reason.
     refused: Vec<(Request, String)>,
     /// How the commit differs from what was tested before it landed.
@@ -53,7 +55,8 @@ struct Decision {
 
 impl Decision {
     fn new(want: Result<CommitSha, Box<Hold>>, pipeline: InPipeline, waits: Option<Hold>) -> Self {
-        Self { want, pipeline: Some(pipeline), waits, test: None, refused: Vec::new(), landing: None }
+        let (test, stops, refused, landing) = (None, None, Vec::new(), None);
+        Self { want, pipeline: Some(pipeline), waits, test, stops, refused, landing }
     }
 
     fn unknown(problem: Problem) -> Self {
@@ -108,7 +111,7 @@ pub(super) async fn resolve(
         };
         for at in members {
             let input = &mut links[at];
-            let Decision { want, pipeline, waits, test, refused, landing } = match &history {
+            let Decision { want, pipeline, waits, test, stops, refused, landing } = match &history {
                 Ok((branch, records)) => {
                     decide(sources, input, repository, Known { records, ..known }, branch).await
                 }
@@ -116,7 +119,7 @@ pub(super) async fn resolve(
             };
             input.want = Some(want);
             (input.pipeline, input.waits) = (pipeline.map(Box::new), waits.map(Box::new));
-            (input.test, input.landing) = (test.map(Box::new), landing);
+            (input.test, input.stops, input.landing) = (test.map(Box::new), stops, landing);
             input.requests.retain(|request| !refused.iter().any(|(other, _)| other.id == request.id));
             input.refused.extend(refused);
         }
@@ -142,7 +145,8 @@ fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], known: Kno
         match pipeline::base(&input.head) {
             // What lands next does not depend on what was tested last.
             _ if pipeline.tests_pull_requests(&input.id) => {}
-            Some(base) => until.extend([base.clone()]),
+            // A merge that was tested here before is on no branch.
+            Some(base) => until.extend([input.head.test_merge(base).map_or(base, |it| &it.base).clone()]),
             None => {
                 let before = pipeline.requirements(&input.id, None).into_iter().flat_map(|it| it.links());
                 let before = before.filter_map(|link| records.get(link));
@@ -288,8 +292,9 @@ async fn decide(
     let rejections = plan::rejections(sources.manifest, known.consents, &input.id);
     if found.is_testing {
         let search = Search { sources, url: &repo.url, input, found: &found, rejections: &rejections };
-        let Tested { want, test, refused, waits, landing } = pull_requests::decide(search, records).await;
-        return Decision { test, refused, landing, ..Decision::new(want, found, waits) };
+        let Tested { want, test, stops, refused, waits, landing } =
+            pull_requests::decide(search, records).await;
+        return Decision { test, stops, refused, landing, ..Decision::new(want, found, waits) };
     }
     if let Some((sha, _)) = question.overridden.filter(|(sha, _)| pipeline::base(&input.head) != Some(sha)) {
         let search = Search { sources, url: &repo.url, input, found: &found, rejections: &rejections };

@@ -75,12 +75,17 @@ fn deployed_by<'a>(head: &'a Head, run: &RunState) -> Result<Option<&'a Deployme
     }
 }
 
-/// Appends the newest, and drops the oldest if there are too many.
+/// Appends the newest, and drops the oldest of its kind if there are too many: landed commits, or merges of tests.
 pub(super) fn remember(head: &mut Head, evidence: Evidence) {
     head.verified.retain(|other| other.sha != evidence.sha);
+    // Tests are more frequent than what lands, and must not displace it.
+    let is_merge = |sha: &CommitSha| head.test_merge(sha).is_some();
+    let is_new = is_merge(&evidence.sha);
+    let others = head.verified.iter().map(|other| &other.sha);
+    let alike: Vec<_> = others.filter(|sha| is_merge(sha) == is_new).cloned().collect();
+    let dropped = &alike[..(alike.len() + 1).saturating_sub(Head::VERIFIED)];
+    head.verified.retain(|other| !dropped.contains(&other.sha));
     head.verified.push(evidence);
-    let surplus = head.verified.len().saturating_sub(Head::VERIFIED);
-    head.verified.drain(..surplus);
     if let (Some(clock), Some(oldest)) = (&mut head.live_clock, head.verified.iter().map(|it| it.at).min()) {
         clock.forget_before(oldest);
     }

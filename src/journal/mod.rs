@@ -138,7 +138,9 @@ fn transition(head: &mut Head, recorded: &RecordedEvent) -> Move {
         Event::DeployEnded { token, outcome, revision } => {
             deployment::ended(head, token, outcome, revision, at)
         }
-        Event::RunEnded { run, outcome } => run::end(head, run, *outcome, at),
+        Event::RunEnded { run, outcome, because } => {
+            run::end(head, run, *outcome, (&recorded.by, because.as_deref()), at)
+        }
         Event::Adopted { sha, images, revision } => deployment::adopted(head, sha, images, revision, at),
         Event::Quarantined { sha, why, good, alone } => {
             deployment::quarantined(head, sha, why, (good.as_ref(), *alone), at);

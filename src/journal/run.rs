@@ -72,7 +72,7 @@ pub(super) fn start(
         losses: 0,
     });
     let phases = phases.collect();
-    test_merges::started(head, sha, test);
+    test_merges::started(head, sha, test)?;
     head.run = Some(RunState {
         id: id.clone(),
         sha: sha.clone(),
@@ -284,7 +284,13 @@ pub(super) fn restored(head: &mut Head, name: &PhaseName) -> Move {
     Ok(())
 }
 
-pub(super) fn end(head: &mut Head, id: &RunId, outcome: RunOutcome, at: Timestamp) -> Move {
+pub(super) fn end(
+    head: &mut Head,
+    id: &RunId,
+    outcome: RunOutcome,
+    (by, because): (&Actor, Option<&str>),
+    at: Timestamp,
+) -> Move {
     nothing_in_flight(head)?;
     let run = head.run.as_mut().ok_or("there is no run")?;
     ensure(run.id == *id, || format!("the run is {}, not {id}", run.id))?;
@@ -296,6 +302,9 @@ pub(super) fn end(head: &mut Head, id: &RunId, outcome: RunOutcome, at: Timestam
     };
     ensure(fits, || format!("its phases do not add up to {outcome:?}"))?;
     run.ended = Some((at, outcome));
+    if let Some(why) = because {
+        run.cancelled = Some(Box::new(Cancellation { by: by.clone(), why: Some(why.to_owned()) }));
+    }
     if outcome == RunOutcome::Failed {
         // It may have been verified earlier, and no longer is.
         let sha = run.sha.clone();

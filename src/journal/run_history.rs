@@ -29,7 +29,7 @@ pub struct PastRun {
     pub phases: Vec<PastPhase>,
     /// The deployments made in it, and after it until the next run started; oldest first.
     pub deployments: Vec<PastDeployment>,
-    /// The test of a pull request that it is, if it is one.
+    /// The granted test, if it is one.
     pub test: Option<Box<StartedTest>>,
 }
 
@@ -172,7 +172,12 @@ impl PastRun {
                     past.ended = Some((at, outcome.clone()));
                 }
             }
-            Event::RunEnded { run: _, outcome } => self.ended = Some((at, *outcome)),
+            Event::RunEnded { run: _, outcome, because } => {
+                self.ended = Some((at, *outcome));
+                if because.is_some() {
+                    self.cancelled = Some(Cancellation { by: recorded.by.clone(), why: because.clone() });
+                }
+            }
             Event::Requested { ask, from, why }
                 if matches!(ask, RequestKind::Cancel { .. })
                     || matches!(ask, RequestKind::Rollback { .. }) && self.ended.is_none() =>

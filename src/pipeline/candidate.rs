@@ -140,8 +140,10 @@ pub fn base(head: &Head) -> Option<&CommitSha> {
 }
 
 impl<'a> Question<'a> {
+    /// What is live; `None` as well if that is the merge of a test, which is on no branch: the link no longer tests pull
+    /// requests, and begins with the branch.
     pub(super) fn base(&self) -> Option<&'a CommitSha> {
-        base(self.head)
+        base(self.head).filter(|live| self.head.test_merge(live).is_none())
     }
 
     /// The commits that the pipeline may choose by itself, the preferred one first.

@@ -18,6 +18,8 @@ pub struct TestQuestion<'a> {
     pub retries: bool,
     /// Whether the tip of the branch must not run here: it, or what it contains, was rolled back or rejected.
     pub tip_is_held: bool,
+    /// Whether the test in progress cannot go on.
+    pub stops: bool,
 }
 
 /// What a link that tests pull requests runs next.
@@ -36,9 +38,10 @@ pub enum TestChoice {
 /// A test that began is finished. What landed without a test goes ahead of pull requests, unless it failed already: then
 /// one of them may be the fix.
 pub fn choose_test(question: &TestQuestion<'_>) -> TestChoice {
-    let TestQuestion { link, head, records, branch, retries, tip_is_held } = *question;
+    let TestQuestion { link, head, records, branch, retries, tip_is_held, stops } = *question;
     let last = head.run.as_ref();
     let goes_on = |run: &&RunState| match run.ended {
+        _ if stops => false,
         None => true,
         // It starts over, because its workflow was edited.
         Some((_, RunOutcome::Superseded)) => true,

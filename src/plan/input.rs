@@ -62,8 +62,10 @@ pub struct LinkInput {
     pub want: Option<Result<CommitSha, Box<Hold>>>,
     /// Where it stands in its pipeline, if it follows one and the branch is readable.
     pub pipeline: Option<Box<InPipeline>>,
-    /// The test of a pull request that the wanted commit is, if it is one.
+    /// The test of a pull request that the wanted commit is the merge of.
     pub test: Option<Box<PlannedTest>>,
+    /// Why the test in progress cannot go on, as a lowercase fragment.
+    pub stops: Option<String>,
     /// How the wanted commit differs from what was tested before it landed.
     pub landing: Option<String>,
     /// What holds the tip of its branch, if requested tests of pull requests go ahead of it for that reason.

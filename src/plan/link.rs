@@ -3,7 +3,7 @@
 use super::claim::Claims;
 use super::draft::PlanDraft;
 use super::input::{Holder, LinkInput, Observed, PlanInput, Problem};
-use super::recover::{finalize, supersede};
+use super::recover::{cancel_run, finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
 use super::{
     ApprovalBasis, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, PendingDeployment, PlannedTest,
@@ -53,8 +53,8 @@ fn at_rest(manifest: &Manifest, input: &LinkInput, want: &CommitSha) -> bool {
 pub(super) fn is_converged(head: &Head, want: &CommitSha) -> bool {
     let ran = match &head.run {
         // Whatever came of a test, what was live before stays.
-        Some(RunState { ended: Some((_, outcome)), test: Some(test), sha, .. })
-            if *outcome != RunOutcome::Superseded && test.merge.head != *sha =>
+        Some(run @ RunState { ended: Some((_, outcome)), sha, .. })
+            if *outcome != RunOutcome::Superseded && run.merges().is_some() =>
         {
             *want == *pipeline::base(head).unwrap_or(sha)
         }
@@ -266,6 +266,9 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     if requests::take(draft, want).is_break() {
         return;
     }
+    if let Some(why) = &input.stops {
+        cancel_run(draft, why);
+    }
     let want = match want {
         Ok(want) => want.clone(),
         Err(hold) => {
@@ -329,7 +332,10 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
 fn test(draft: &mut PlanDraft<'_>, want: &CommitSha, request: &Request) {
     supersede(draft);
     match draft.broken.clone() {
-        None => start(draft, want),
+        None => {
+            requests::refuse_repeated_tests(draft, request);
+            start(draft, want);
+        }
         Some(Problem { what, hint: _ }) => {
             requests::refuse(draft, request, what);
             draft.plan.want = pipeline::base(&draft.head).cloned();

@@ -48,11 +48,21 @@ pub(super) fn supersede(draft: &mut PlanDraft<'_>) {
 
 /// Closes the run in progress, if there is one.
 pub(super) fn end_run(draft: &mut PlanDraft<'_>, outcome: RunOutcome) {
+    close_run(draft, outcome, None);
+}
+
+/// Cancels the run in progress without a request, if there is one.
+pub(super) fn cancel_run(draft: &mut PlanDraft<'_>, because: &str) {
+    end_leftovers(draft);
+    close_run(draft, RunOutcome::Cancelled, Some(because.to_owned()));
+}
+
+fn close_run(draft: &mut PlanDraft<'_>, outcome: RunOutcome, because: Option<String>) {
     let Some(run) = draft.head.open_run() else { return };
     let (id, sha) = (run.id.clone(), run.sha.clone());
-    draft.step(Step::EndRun { run: id.clone(), sha, outcome });
+    draft.step(Step::EndRun { run: id.clone(), sha, outcome, because: because.clone() });
     // If phases of the same order are still in flight, earlier steps finish them.
-    let ended = draft.project(Event::RunEnded { run: id, outcome });
+    let ended = draft.project(Event::RunEnded { run: id, outcome, because });
     if ended.is_ok()
         && let Some(verified) = journal::verification(&draft.head)
     {

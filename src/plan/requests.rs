@@ -73,6 +73,15 @@ fn decide_test(draft: &mut PlanDraft<'_>, request: &Request) {
     }
 }
 
+/// Refuses the other requests to test the same commit, whose test starts.
+pub(super) fn refuse_repeated_tests(draft: &mut PlanDraft<'_>, started: &Request) {
+    let input = draft.input;
+    let others = input.requested_tests().map(|(request, _)| request);
+    for request in others.filter(|other| other.id != started.id && other.ask == started.ask) {
+        refuse(draft, request, "it repeats another request".to_owned());
+    }
+}
+
 /// Decides the requests that had to wait for the run that this plan starts.
 pub(super) fn take_late(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     let input = draft.input;

@@ -144,6 +144,9 @@ pub enum Step {
         sha: CommitSha,
         /// The recorded outcome.
         outcome: RunOutcome,
+        /// Why katkit itself cancels it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// Open a run.
     StartRun {
@@ -155,7 +158,7 @@ pub enum Step {
         phases: Vec<RunPhase>,
         /// The digest of its workflow.
         workflow: String,
-        /// The test of a pull request that it is, if it is one.
+        /// The test that it starts, if it is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         test: Option<Box<StartedTest>>,
         /// The request that it grants.

@@ -27,7 +27,7 @@ mod tests;
 
 pub use commit_prefix::{CommitPrefixError, find_commit};
 pub use error::{Refusal, RequestError};
-pub use record::{PreparedRequest, RecordedRequest, prepare, proposed, refuses};
+pub use record::{PreparedRequest, RecordedRequest, decided, prepare, proposed, refuses};
 
 use crate::access::Right;
 use crate::domain::{Actor, CommitSha, Head, LinkId, PhaseName, RequestId, RequestKind};

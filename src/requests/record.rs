@@ -98,6 +98,17 @@ pub fn proposed(prepared: &[PreparedRequest]) -> Vec<Request> {
     proposed.collect()
 }
 
+/// The requests that these steps of a link decide: granted, refused or withdrawn.
+pub fn decided(steps: &[Step]) -> impl Iterator<Item = &RequestId> {
+    steps.iter().filter_map(|step| match step {
+        Step::Accept { request } | Step::Refuse { request, .. } | Step::Withdraw { request, .. } => {
+            Some(&request.id)
+        }
+        Step::StartRun { grants: Some(request), .. } => Some(&request.id),
+        _ => None,
+    })
+}
+
 /// Whether these steps of a link refuse one of the submitted requests, and grant no other that asks for the same.
 pub fn refuses(steps: &[Step], submitted: &BTreeSet<RequestId>) -> bool {
     let is_granted = |ask: &RequestKind| {

@@ -1,8 +1,10 @@
 //! Tests the head of a pull request, merged into the branch.
 
+use std::collections::BTreeSet;
+
 use super::CheckedRequest;
 use super::error::RequestError;
-use crate::domain::{Head, LinkId, Request, RequestKind, RunState};
+use crate::domain::{Head, LinkId, RequestKind};
 use crate::estate::Estate;
 use crate::inventory;
 use crate::manifest::{Repo, Wanted};
@@ -15,23 +17,22 @@ pub(super) async fn check(
     commit: &str,
 ) -> Result<CheckedRequest, RequestError> {
     let repo = repository(estate, link)?;
-    let (git, url) = (&*estate.git, repo.url.as_str());
-    let sha = git.resolve(url, commit).await?;
-    let tip = git.tip(url, &repo.branch).await?;
-    match inventory::test_of((git, url), head, (&repo.branch, &tip), &sha).await? {
-        Ok(_) => {}
-        Err(what) => {
-            let hint =
-                what.contains("conflicts").then(|| format!("merge `{}` into it, and push", repo.branch));
-            return Err(RequestError::refused(what, hint));
-        }
+    let sha = estate.git.resolve(&repo.url, commit).await?;
+    match inventory::untestable(estate.sources(), link, &sha).await? {
+        Ok(None) => {}
+        Ok(Some(why)) => return Err(RequestError::refused(why.describe(), why.hint())),
+        Err(hold) => return Err(RequestError::refused(hold.reason.describe(), hold.hint)),
     }
     let others = estate.state.requests(Some(std::slice::from_ref(link))).await?;
-    let is_test = |request: &&Request| matches!(&request.ask, RequestKind::Test { sha: of } if *of != sha);
-    let pending =
-        others.iter().filter(is_test).filter(|it| !others.iter().any(|other| other.withdraws(&it.id)));
-    let running = head.open_run().filter(|run: &&RunState| run.test.is_some());
-    let before = pending.count() + usize::from(running.is_some());
+    let pending = others.iter().filter(|it| !others.iter().any(|other| other.withdraws(&it.id)));
+    let tests = pending.filter_map(|request| match &request.ask {
+        RequestKind::Test { sha } => Some(sha),
+        _ => None,
+    });
+    // The same commit is tested once, by any number of requests.
+    let before: BTreeSet<_> = tests.take_while(|other| **other != sha).collect();
+    let running = head.open_run().filter(|run| run.test.is_some());
+    let before = before.len() + usize::from(running.is_some());
     let place = match before {
         0 => String::new(),
         1 => ", after 1 other test".to_owned(),
@@ -63,7 +64,7 @@ fn repository<'e>(estate: &'e Estate, link: &LinkId) -> Result<&'e Repo, Request
     }
 }
 
-/// Whether a commit is chosen by tests, and by nothing else.
+/// Refuses a promotion where only tests choose the commits.
 pub(super) fn refuse_promotion(estate: &Estate, link: &LinkId) -> Result<(), RequestError> {
     match repository(estate, link) {
         Ok(_) => {

@@ -8,6 +8,7 @@ use crate::domain::{CommitSha, Head, LinkId, Request};
 use crate::estate::Estate;
 use crate::inventory::{self, Scope, Targets};
 use crate::manifest::Wanted;
+use crate::pipeline;
 use crate::plan::Hold;
 use crate::state::StateError;
 
@@ -32,19 +33,35 @@ pub(super) async fn wanted(estate: &Estate, id: &LinkId, head: &Head) -> Result<
             Ok(contained.map_or(tip, |contained| contained.live))
         }
         Wanted::Pipeline { .. } => {
-            // The last test can be repeated, although what was live before it is wanted.
-            let test = head.run.as_ref().filter(|run| run.test.is_some()).map(|run| &run.sha);
-            let tests = manifest.pipeline_of(id).is_some_and(|(_, it, _)| it.tests_pull_requests(id));
-            if let Some(sha) = test.filter(|_| tests) {
-                return Ok(sha.clone());
+            let chosen = by_pipeline(estate, id, Vec::new(), true).await?;
+            if let Some(test) = last_test(estate, id, head, chosen.as_ref().ok()).await? {
+                return Ok(test);
             }
-            let Hold { reason, hint, .. } = match by_pipeline(estate, id, Vec::new(), true).await? {
+            let Hold { reason, hint, .. } = match chosen {
                 Ok(sha) => return Ok(sha),
                 Err(hold) => *hold,
             };
             Err(RequestError::refused(format!("`{id}` has no commit to run: {}", reason.describe()), hint))
         }
     }
+}
+
+/// The commit of the last run if that tested a pull request: it can be repeated, although what was live before is wanted
+/// and other tests wait. `None` if a commit that landed runs first.
+async fn last_test(
+    estate: &Estate,
+    id: &LinkId,
+    head: &Head,
+    chosen: Option<&CommitSha>,
+) -> Result<Option<CommitSha>, RequestError> {
+    let Some((_, pipeline, _)) = estate.manifest().pipeline_of(id) else { return Ok(None) };
+    let last = head.run.as_ref().filter(|run| run.test.is_some() && pipeline.tests_pull_requests(id));
+    let (Some(run), Some(repo)) = (last, estate.manifest().repos.get(&pipeline.repo)) else {
+        return Ok(None);
+    };
+    let tip = estate.git.tip(&repo.url, &repo.branch).await?;
+    let lands = chosen == Some(&tip) && pipeline::base(head) != Some(&tip);
+    Ok((!lands).then(|| run.sha.clone()))
 }
 
 /// What the pipeline chooses for a link if `proposed` is on record, or what holds the link. Without `promotions`, as if

@@ -108,7 +108,7 @@ impl JournalBuilder {
 
     pub(super) fn over(self, outcome: RunOutcome) -> Self {
         let run = self.runs().pop().unwrap().id;
-        let over = self.then(Event::RunEnded { run, outcome });
+        let over = self.then(Event::RunEnded { run, outcome, because: None });
         match journal::verification(&over.head()) {
             Some(verified) => over.then(verified),
             None => over,

@@ -238,6 +238,7 @@ pub(super) async fn planned_for(
         requests: Vec::new(),
         refused: Vec::new(),
         test: None,
+        stops: None,
         held_tip: None,
         landing: None,
         want: Some(Ok(want)),

@@ -15,7 +15,7 @@ use crate::cli::arguments::link::{self, Requested};
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
 use crate::cli::output::confirm::{self, Consent};
-use crate::domain::{LinkId, Request};
+use crate::domain::{LinkId, Request, RequestId};
 use crate::inventory::Scope;
 use crate::requests::{self, Action, CheckedRequest, RecordedRequest};
 use crate::views::{PlanText, hang};
@@ -94,22 +94,52 @@ pub(in crate::cli) async fn run(
         }
     }
     if *apply {
-        let plan = plan::make(&opened, &selection, true).await?;
-        let waits = plan.links.iter().flat_map(|link| &link.holds).any(|hold| hold.is_of_rollback());
-        let is_refused = plan.links.iter().any(|link| requests::refuses(&link.steps, &submitted));
-        let status = carry_out(&opened, plan, options, output).await?;
-        return Ok(match status {
-            ExitStatus::Success if is_refused => ExitStatus::Failure,
-            // The rollback is still requested.
-            ExitStatus::Success if waits => ExitStatus::Unfinished,
-            status => status,
-        });
+        return decide(&opened, &selection, submitted, options, output).await;
     }
     let targets: String = selection.targets.iter().map(|id| format!(" {id}")).collect();
     if let Some(next) = command.next(&format!("`katkit apply{targets}`")) {
         output.show(hang("", 0, &next, style))?;
     }
     Ok(ExitStatus::Success)
+}
+
+/// Applies plans until the submitted requests are decided: those of others may come first. The exit code is the worst of
+/// the plans that decide one.
+async fn decide(
+    opened: &Opened,
+    selection: &Selection,
+    submitted: BTreeSet<RequestId>,
+    options: ApplyOptions,
+    output: &mut Output,
+) -> Result<ExitStatus, CommandError> {
+    let mut left = submitted.clone();
+    let (mut decided, mut last) = (ExitStatus::Success, None);
+    while !left.is_empty() {
+        let plan = plan::make(opened, selection, true).await?;
+        let bases: Vec<_> = plan.links.iter().map(|link| (link.link.clone(), link.base)).collect();
+        // Without progress, nothing that this process does decides them.
+        if let Some((status, _)) = last.take_if(|(_, before)| *before == bases) {
+            return Ok(decided.or_worse(status));
+        }
+        let waits = plan.links.iter().flat_map(|link| &link.holds).any(|hold| hold.is_of_rollback());
+        let is_refused = plan.links.iter().any(|link| requests::refuses(&link.steps, &submitted));
+        let before = left.len();
+        for id in plan.links.iter().flat_map(|link| requests::decided(&link.steps)) {
+            left.remove(id);
+        }
+        let status = match carry_out(opened, plan, options.clone(), output).await? {
+            ExitStatus::Interrupted => return Ok(ExitStatus::Interrupted),
+            ExitStatus::Success if is_refused => ExitStatus::Failure,
+            // The rollback is still requested.
+            ExitStatus::Success if waits => ExitStatus::Unfinished,
+            status => status,
+        };
+        if left.len() < before {
+            decided = decided.or_worse(status);
+        }
+        last = Some((status, bases));
+    }
+    Ok(decided)
 }
 
 /// Asks for consent to the plan that these requests would lead to, before recording them. Returns the plan's text; if

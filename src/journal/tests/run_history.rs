@@ -93,7 +93,7 @@ impl Link {
         if let Some(run) = &self.head.run {
             let ends =
                 [RunOutcome::Succeeded, RunOutcome::Failed, RunOutcome::Cancelled, RunOutcome::Superseded];
-            moves.extend(ends.map(|outcome| Event::RunEnded { run: run.id.clone(), outcome }));
+            moves.extend(ends.map(|outcome| Event::RunEnded { run: run.id.clone(), outcome, because: None }));
         }
         if let Some(deploying) = &self.head.deploying {
             let token = &deploying.token;

@@ -79,7 +79,7 @@ impl JournalBuilder {
 
     /// Ends a run, and adds the event that it verified its commit if it did.
     pub(super) fn end(self, run: &str, outcome: RunOutcome) -> Self {
-        let ended = self.then(Event::RunEnded { run: RunId(run.into()), outcome });
+        let ended = self.then(Event::RunEnded { run: RunId(run.into()), outcome, because: None });
         match fold(&ended.0).ok().as_ref().and_then(verification) {
             Some(verified) => ended.then(verified),
             None => ended,

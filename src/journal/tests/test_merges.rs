@@ -78,6 +78,36 @@ fn a_merge_that_was_rolled_back_is_tested_again_and_only_the_last_are_kept() {
 }
 
 #[test]
+fn tests_displace_nothing_that_landed_and_merges_are_known_for_as_long_as_they_are_named() {
+    let live = JournalBuilder::live('a').all_the_way('b');
+    let tested = "123456789cd"
+        .chars()
+        .fold(live, |story, digit| story.all_the_way(digit).testing(test(digit, 'a', 'b')));
+    let head = tested.head();
+    assert!(head.evidence(&sha('a')).is_some() && head.evidence(&sha('b')).is_some());
+    let merges = head.verified.iter().filter(|evidence| head.test_merge(&evidence.sha).is_some());
+    assert_eq!((merges.count(), head.verified.len()), (Head::VERIFIED, Head::VERIFIED + 2));
+    // What failed and stays live is still a merge, whatever is requested next.
+    let failed = tested.fails_after_deployment('e').testing(test('e', 'a', 'b'));
+    let landed = failed.run('f');
+    assert_eq!(landed.head().test_merge(&sha('e')).map(|merge| &merge.base), Some(&sha('b')));
+    let run = landed.head().run.unwrap().id;
+    let next = landed.end(&run.0, RunOutcome::Superseded).run('0').testing(test('0', 'a', 'b'));
+    assert!(next.head().runs(&sha('e')) && next.head().test_merge(&sha('e')).is_some());
+    assert!(next.head().test_merge(&sha('f')).is_none());
+}
+
+#[test]
+fn the_test_of_a_tip_is_the_run_of_a_landed_commit() {
+    let tip = test('b', 'b', 'b');
+    let tip = StartedTest { merge: TestMerge { head: sha('b'), base: sha('b'), ..tip.merge }, ..tip };
+    let story = JournalBuilder::live('a').fails_after_deployment('b').testing(tip.clone());
+    assert!(story.head().test_merge(&sha('b')).is_none());
+    // Rolled back, it takes a release.
+    assert!(story.quarantine('b').run('b').testing(tip).refusal().contains("is quarantined"));
+}
+
+#[test]
 fn a_link_remembers_as_many_tests_as_it_says() {
     let mut tests = PullRequestTests::default();
     for number in 0..60_u32 {

@@ -36,7 +36,9 @@ fn with_passed(mut head: Head, tests: &[(usize, usize)], stopped: Option<usize>)
         run: RunId("1".to_owned()),
         at: Timestamp::UNIX_EPOCH,
     });
-    let tests = PullRequestTests { passed: passed.collect(), stopped: stopped.map(commit) };
+    let passed: Vec<_> = passed.collect();
+    let merges = passed.iter().map(|test| (test.sha.clone(), test.merge.clone())).collect();
+    let tests = PullRequestTests { passed, merges, stopped: stopped.map(commit) };
     head.tests = Some(Box::new(tests));
     head
 }
@@ -52,7 +54,15 @@ fn landed(head: &Head, contents: &[usize]) -> (BranchHistory, Records) {
 fn ask(head: &Head, contents: &[usize], (retries, tip_is_held): (bool, bool)) -> TestChoice {
     let (branch, records) = landed(head, contents);
     let link = link(LINK);
-    choose_test(&TestQuestion { link: &link, head, records: &records, branch: &branch, retries, tip_is_held })
+    choose_test(&TestQuestion {
+        link: &link,
+        head,
+        records: &records,
+        branch: &branch,
+        retries,
+        tip_is_held,
+        stops: false,
+    })
 }
 
 const NOTHING_ELSE: (bool, bool) = (false, false);

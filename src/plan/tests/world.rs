@@ -174,7 +174,7 @@ impl World {
     }
 
     pub(super) fn ended(self, run: usize, outcome: RunOutcome) -> Self {
-        let ended = self.then(Event::RunEnded { run: RunId(run.to_string()), outcome });
+        let ended = self.then(Event::RunEnded { run: RunId(run.to_string()), outcome, because: None });
         match journal::verification(&ended.head()) {
             Some(verified) => ended.then(verified),
             None => ended,
@@ -327,6 +327,7 @@ impl World {
             requests: requests.collect(),
             refused: Vec::new(),
             test: None,
+            stops: None,
             held_tip: None,
             landing: None,
             want: Some(if self.git { Ok(sha(self.wants)) } else { Err(Box::new(unreachable().into())) }),

@@ -127,7 +127,7 @@ impl World {
         if good {
             self.deploy(link, &run, &sha).await;
         }
-        self.then(link, Event::RunEnded { run, outcome }).await;
+        self.then(link, Event::RunEnded { run, outcome, because: None }).await;
         if let Some(verified) = journal::verification(&self.head(link).await) {
             self.then(link, verified).await;
         }

@@ -38,7 +38,8 @@ async fn a_failed_phase_comes_with_the_end_of_its_log() {
     let outcome = Outcome::Failed { exit_code: Some(1), reason: String::new() };
     record(&estate, "dev/shop", 130, Event::AttemptEnded { phase: build.clone(), attempt, outcome }).await;
     record(&estate, "dev/shop", 131, Event::ServiceRemoved { phase: build, attempt }).await;
-    record(&estate, "dev/shop", 132, Event::RunEnded { run, outcome: RunOutcome::Failed }).await;
+    record(&estate, "dev/shop", 132, Event::RunEnded { run, outcome: RunOutcome::Failed, because: None })
+        .await;
     let facts = explained(&estate, Some("aaaa")).await.unwrap();
     let why = facts.why(Timestamp::UNIX_EPOCH);
     assert_eq!(why.tails.len(), 1);

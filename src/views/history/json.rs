@@ -63,7 +63,7 @@ pub struct RecordedJson<'a> {
 
 impl<'a> HistoryJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.2";
+    pub const FORMAT_VERSION: &'static str = "2.3";
 
     /// The document for these events of one or several links, oldest first.
     pub fn of(

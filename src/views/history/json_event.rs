@@ -185,6 +185,8 @@ pub enum EventJson<'a> {
         run: &'a str,
         /// How the run ended.
         outcome: RunOutcomeJson,
+        /// Why katkit itself cancelled it; null otherwise.
+        because: Option<&'a str>,
     },
     /// An orphaned service of the link, belonging to no recorded attempt, was removed.
     ServiceSwept {
@@ -340,7 +342,9 @@ impl<'a> From<&'a Event> for EventJson<'a> {
             Event::DeployEnded { token, outcome, revision } => {
                 Self::DeployEnded { token: token.as_str(), outcome: outcome.into(), revision }
             }
-            Event::RunEnded { run, outcome } => Self::RunEnded { run: run.as_str(), outcome: outcome.into() },
+            Event::RunEnded { run, outcome, because } => {
+                Self::RunEnded { run: run.as_str(), outcome: outcome.into(), because: because.as_deref() }
+            }
             Event::ServiceSwept { fleet, handle, token } => {
                 Self::ServiceSwept { fleet: fleet.as_str(), handle: handle.as_str(), token: token.as_str() }
             }

@@ -107,7 +107,7 @@ fn json_has_every_detail() {
     let events: Vec<_> = story.events[8..12].iter().map(|event| (link.clone(), event.clone())).collect();
     assert_snapshot!(Document::new(&HistoryJson::of(Some(&link), &events, true, None)), @r#"
     {
-      "format_version": "2.2",
+      "format_version": "2.3",
       "katkit_version": "0.1.0",
       "link": "dev/shop",
       "before": 9,
@@ -256,7 +256,7 @@ fn each_deployment_has_one_line() {
     ");
     assert_snapshot!(Document::new(&HistoryJson::of_deployments(None, &releases[1..2], true)), @r#"
     {
-      "format_version": "2.2",
+      "format_version": "2.3",
       "katkit_version": "0.1.0",
       "link": null,
       "before": null,

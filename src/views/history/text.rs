@@ -110,7 +110,7 @@ fn groups(events: &[RecordedEvent]) -> Vec<&[RecordedEvent]> {
 
 fn heading(link: &LinkId, group: &[RecordedEvent]) -> String {
     let outcome = group.iter().rev().find_map(|event| match &event.event {
-        Event::RunEnded { run: _, outcome } => Some(Some(*outcome)),
+        Event::RunEnded { outcome, .. } => Some(Some(*outcome)),
         // Both reopen the run.
         Event::Requested { ask: RequestKind::Retry { .. } | RequestKind::Skip { .. }, .. } => Some(None),
         _ => None,
@@ -118,6 +118,9 @@ fn heading(link: &LinkId, group: &[RecordedEvent]) -> String {
     let cancelled = group.iter().rev().find_map(|event| match &event.event {
         Event::Requested { ask: RequestKind::Cancel { .. }, from, why } => {
             Some(Cancellation { by: from.clone(), why: why.clone() })
+        }
+        Event::RunEnded { run: _, outcome: _, because: Some(because) } => {
+            Some(Cancellation { by: event.by.clone(), why: Some(because.clone()) })
         }
         _ => None,
     });

@@ -125,7 +125,10 @@ pub(in crate::views) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -
                 _ => format!("{deployment} {}", outcome.describe()),
             }
         }
-        Event::RunEnded { run, outcome } => format!("{} {}", commits.of_run(run), ended(*outcome, None)),
+        Event::RunEnded { run, outcome, because } => {
+            let because = because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
+            format!("{} {}{because}", commits.of_run(run), ended(*outcome, None))
+        }
         Event::ServiceSwept { fleet, handle, token: _ } => {
             format!("orphaned service {handle} was removed from fleet `{fleet}`")
         }

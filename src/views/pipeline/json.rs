@@ -87,13 +87,13 @@ pub struct PipelineLinkJson<'a> {
 pub struct LinkTestsJson<'a> {
     /// The pull request whose merge is live; null if none is.
     pub live: Option<&'a str>,
-    /// The one that is being tested; null if none is.
+    /// The pull request whose test is in progress; null if there is none.
     pub running: Option<&'a str>,
-    /// The next to be tested; null if there is none.
+    /// The pull request to test next; null if there is none.
     pub next: Option<&'a str>,
-    /// Those behind it, the first to run first.
+    /// The pull requests behind that, the first to test first.
     pub waiting: Vec<&'a str>,
-    /// The last that was tested, if that failed; null otherwise.
+    /// The pull request of the last test, if that failed; null otherwise.
     pub failed: Option<&'a str>,
 }
 

@@ -58,15 +58,15 @@ pub struct PipelineStage {
 /// The tests of pull requests at a link, by the heads of the pull requests.
 #[derive(Clone, Debug, Default)]
 pub struct LinkTests {
-    /// That whose merge is live.
+    /// The pull request whose merge is live.
     pub live: Option<CommitSha>,
-    /// That in progress.
+    /// The pull request whose test is in progress.
     pub running: Option<CommitSha>,
-    /// The next.
+    /// The pull request to test next.
     pub next: Option<CommitSha>,
-    /// Those behind it, the first to run first.
+    /// The pull requests behind that, the first to test first.
     pub waiting: Vec<CommitSha>,
-    /// The last, if it failed.
+    /// The pull request of the last test, if that failed.
     pub failed: Option<CommitSha>,
 }
 

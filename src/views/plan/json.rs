@@ -165,7 +165,7 @@ pub struct SweepJson<'a> {
 
 impl PlanJson<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.8";
+    pub const FORMAT_VERSION: &'static str = "2.9";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {

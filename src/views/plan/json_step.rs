@@ -60,6 +60,8 @@ pub enum StepJson<'a> {
         sha: &'a str,
         /// The outcome of the run.
         outcome: RunOutcomeJson,
+        /// Why katkit itself cancels it; null otherwise.
+        because: Option<&'a str>,
     },
     /// Open a run.
     StartRun {
@@ -220,9 +222,12 @@ impl<'a> From<&'a Step> for StepJson<'a> {
             Step::Recover { phase, attempt } => Self::Recover { phase: phase.as_str(), attempt: attempt.0 },
             Step::Finalize { sha } => Self::Finalize { sha: sha.as_str() },
             Step::ReleaseLease { owner } => Self::ReleaseLease { owner },
-            Step::EndRun { run, sha, outcome } => {
-                Self::EndRun { run: run.as_str(), sha: sha.as_str(), outcome: outcome.into() }
-            }
+            Step::EndRun { run, sha, outcome, because } => Self::EndRun {
+                run: run.as_str(),
+                sha: sha.as_str(),
+                outcome: outcome.into(),
+                because: because.as_deref(),
+            },
             Step::StartRun { sha, reason, phases, workflow, test, grants } => Self::StartRun {
                 sha: sha.as_str(),
                 reason: reason.into(),

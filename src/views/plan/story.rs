@@ -152,19 +152,20 @@ fn entry<'a>(step: &'a Step, link: &'a LinkPlan) -> Option<Entry<'a>> {
         Step::ReleaseLease { owner } => {
             plain(ChangeMark::Remove, "release", None, format!("the lease left by {owner}"))
         }
-        Step::EndRun { run: _, sha, outcome } => {
-            let how = match outcome {
-                RunOutcome::Succeeded => "every phase is done",
-                RunOutcome::Failed => "a phase failed",
-                RunOutcome::Cancelled => "cancelled",
-                RunOutcome::Superseded => "it is no longer wanted",
+        Step::EndRun { run: _, sha, outcome, because } => {
+            let how = match (outcome, because) {
+                (_, Some(because)) => because,
+                (RunOutcome::Succeeded, None) => "every phase is done",
+                (RunOutcome::Failed, None) => "a phase failed",
+                (RunOutcome::Cancelled, None) => "cancelled",
+                (RunOutcome::Superseded, None) => "it is no longer wanted",
             };
             plain(ChangeMark::Change, "end run", None, format!("for {}: {how}", sha.short()))
         }
         Step::StartRun { test: Some(test), .. } => {
             let StartedTest { merge: TestMerge { head, base, tree: _ }, from, why } = &**test;
             let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            let what = match head == base {
+            let what = match test.merge.is_of_tip() {
                 true => format!("{}, the tip of the branch", head.short()),
                 false => format!("{}, merged into {}", head.short(), base.short()),
             };

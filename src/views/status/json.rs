@@ -27,7 +27,7 @@ pub struct StatusJson<'a> {
 
 impl<'a> StatusJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.3";
+    pub const FORMAT_VERSION: &'static str = "2.4";
 
     /// The document for these links; `forgotten` others are left out.
     pub fn of(links: &[LinkStatus<'a>], forgotten: usize) -> Self {

@@ -82,6 +82,8 @@ pub enum LinkStateKind {
     Running,
     /// The deployment waits for the policy of the tenant; the phases before it are done.
     Waiting,
+    /// The last test of a pull request failed, which holds nothing: what is live is the wanted commit.
+    TestFailed,
     /// The wanted commit is not the one of the last run.
     Pending,
     /// Nothing ran or was deployed here yet.
@@ -108,6 +110,7 @@ impl LinkStateKind {
             Self::Repairing => "repairing",
             Self::Running => "running",
             Self::Waiting => "waiting",
+            Self::TestFailed => "test failed",
             Self::Pending => "pending",
             Self::NeverRan => "never ran",
             Self::UpToDate => "up to date",
@@ -150,6 +153,12 @@ impl<'a> LinkStatus<'a> {
             return plain(kind, Some(deploying.started));
         }
         let Some(run) = run else { return self.without_run() };
+        if let Some((ended, outcome)) = run.ended
+            && run.merges().is_some()
+            && outcome != RunOutcome::Superseded
+        {
+            return self.tested(outcome, ended);
+        }
         if let Some(quarantine) = self.quarantine(run).filter(|_| run.ended.is_some()) {
             return plain(LinkStateKind::Quarantined, Some(quarantine.since));
         }
@@ -175,6 +184,18 @@ impl<'a> LinkStatus<'a> {
                 let kind = if runs || !deploys { LinkStateKind::UpToDate } else { LinkStateKind::Pending };
                 plain(kind, Some(ended))
             }
+        }
+    }
+
+    /// After the test of a pull request, whose commit is not the wanted one.
+    fn tested(&self, outcome: RunOutcome, ended: Timestamp) -> LinkState<'a> {
+        let live = self.head.deployed.as_ref();
+        if self.want.is_some_and(|want| live.is_some_and(|live| live.sha != *want)) {
+            return plain(LinkStateKind::Pending, Some(ended));
+        }
+        match outcome {
+            RunOutcome::Failed => plain(LinkStateKind::TestFailed, Some(ended)),
+            _ => plain(LinkStateKind::UpToDate, Some(live.map_or(ended, |live| live.at))),
         }
     }
 

@@ -258,7 +258,7 @@ fn json_has_the_same_content() {
     assert!(head.run.as_ref().is_some_and(|run| run.started == beginning()));
     assert_snapshot!(Document::new(&StatusJson::of(&[status], 0)), @r#"
     {
-      "format_version": "2.3",
+      "format_version": "2.4",
       "katkit_version": "0.1.0",
       "links": [
         {

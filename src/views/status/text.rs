@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::link_state::{Damage, LinkState, LinkStateKind, LinkStatus};
-use crate::domain::{Owner, Request};
+use crate::domain::{Owner, Request, RunState};
 use crate::manifest::Wanted;
 use crate::plan::{Contained, Holder};
 use crate::views::moment::ago;
@@ -151,6 +151,13 @@ fn state(link: &LinkStatus<'_>, link_state: &LinkState<'_>) -> String {
             Some(sha) => format!("{}: {}", kind.describe(), sha.short()),
             None => kind.describe().to_owned(),
         },
+        (LinkStateKind::TestFailed, _) => {
+            let test = link.head.run.as_ref().and_then(RunState::merges);
+            test.map_or_else(
+                || kind.describe().to_owned(),
+                |test| format!("test of {} failed", test.head.short()),
+            )
+        }
         _ => kind.describe().to_owned(),
     }
 }
@@ -165,6 +172,7 @@ fn ink(kind: LinkStateKind) -> TextStyle {
         LinkStateKind::Running | LinkStateKind::RollingBack | LinkStateKind::Repairing => TextStyle::Cyan,
         LinkStateKind::Pending
         | LinkStateKind::Waiting
+        | LinkStateKind::TestFailed
         | LinkStateKind::Cancelled
         | LinkStateKind::NeverRan => TextStyle::Yellow,
         LinkStateKind::UpToDate | LinkStateKind::Contained => TextStyle::Green,

@@ -191,7 +191,7 @@ fn word(step: &Step) -> Option<String> {
         Step::Recover { phase, attempt } => format!("remove what is left of attempt {attempt} of `{phase}`"),
         Step::Finalize { sha } => format!("finalize the interrupted deployment of {}", sha.short()),
         Step::ReleaseLease { owner } => format!("release the lease left by {owner}"),
-        Step::EndRun { run: _, sha, outcome: _ } => format!("close the run for {}", sha.short()),
+        Step::EndRun { sha, .. } => format!("close the run for {}", sha.short()),
         Step::StartRun { .. } => return None,
         Step::Skip { phase, sha: _ } => format!("skip `{phase}`"),
         Step::Restore { phase, sha: _ } => format!("no longer skip `{phase}`"),

@@ -113,7 +113,7 @@ fn run_sentence(run: &PastRun, why: &Why<'_>) -> String {
     let PastRun { id: _, sha, reason, by, started, ended: end, cancelled, phases, deployments: _, test } =
         run;
     let which = match (test, reason) {
-        (Some(test), _) if test.merge.head != *sha => {
+        (Some(test), _) if !test.merge.is_of_tip() => {
             format!("the test of {}, merged as {},", test.merge.head.short(), sha.short())
         }
         (_, RunReason::NewSha) => format!("a run for {}", sha.short()),

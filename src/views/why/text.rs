@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::answer::{Answer, answer};
 use super::{CommitStory, Tail, Why, WhyPipeline, phases, story};
-use crate::domain::{PhaseName, PhaseStatus, Quarantine, Request};
+use crate::domain::{PhaseName, PhaseStatus, Quarantine, Request, TestMerge};
 use crate::manifest::{Pin, Wanted};
 use crate::plan::{Contained, Hold, HoldReason, Holder};
 use crate::views::moment::{ago, day, minute};
@@ -112,12 +112,12 @@ impl WhyText<'_> {
                     format!("{} {}", ended(outcome, run.cancelled.as_deref()), ago(at, now))
                 }
             };
-            let what = match &run.test {
-                Some(test) if test.merge.head != run.sha => {
-                    let (head, base) = (test.merge.head.short(), test.merge.base.short());
+            let what = match run.merges() {
+                Some(TestMerge { head, base, .. }) => {
+                    let (head, base) = (head.short(), base.short());
                     format!("for {}, which merges {head} into {base} to test it", run.sha.short())
                 }
-                _ => format!("for {}", run.sha.short()),
+                None => format!("for {}", run.sha.short()),
             };
             let text = format!("{what}, started {}, {how}", ago(run.started, now));
             self.fact(f, "run", &text)?;

@@ -1,17 +1,19 @@
 //! Pull requests: tested before they land, merged into the branch.
 
+mod holding;
+
 use insta::assert_snapshot;
 
 use super::pipelines::SERVICE;
 use crate::world::{Output, Repo, TELLS, World};
 
-/// Fails before the deployment if the file `broken` exists, and after it if `bad` does. The build waits if the file `wait`
-/// exists.
+/// Fails before the deployment if the file `broken` exists, unless `repaired` is released, and after it if `bad` does. The
+/// build waits if the file `wait` exists.
 const CI: &str = r#"if [ "$KATKIT_PHASE" = build ] && [ -e wait ]; then
   echo now > @OUT@/began
   while [ ! -e @OUT@/go ]; do sleep 0.05; done
 fi
-[ "$KATKIT_PHASE" != build ] || [ ! -e broken ]
+[ "$KATKIT_PHASE" != build ] || [ ! -e broken ] || [ -e @OUT@/repaired ]
 [ "$KATKIT_PHASE" != verify ] || [ ! -e bad ]
 "#;
 

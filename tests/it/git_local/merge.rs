@@ -1,6 +1,7 @@
 //! Merges that only katkit has.
 
 use std::path::Path;
+use std::time::Duration;
 
 use katkit::domain::CommitSha;
 use katkit::git::{GitError, Merged, Mirrors, Repositories};
@@ -70,7 +71,7 @@ async fn a_new_file_in_a_renamed_folder_is_a_conflict() {
     repo.git(&["mv", "lib", "library"]);
     let main = repo.commit("renamed", &[]);
     let merged = mirrors(cache.path()).merge(&repo.url(), &main, &topic).await.unwrap();
-    assert_eq!(merged, Merged::Conflict { paths: vec!["library/new".to_owned()] });
+    assert_eq!(merged, Merged::Conflict { paths: vec!["library/new".to_owned()], more: 0 });
 }
 
 #[tokio::test]
@@ -81,7 +82,7 @@ async fn what_cannot_be_merged_is_told_apart() {
     let stranger = repo.commit("stranger", &[("c", "1\n")]);
     let git = mirrors(cache.path());
     let merge = async |head| git.merge(&repo.url(), &main, head).await.unwrap();
-    assert_eq!(merge(&topic).await, Merged::Conflict { paths: vec!["lib/a".to_owned()] });
+    assert_eq!(merge(&topic).await, Merged::Conflict { paths: vec!["lib/a".to_owned()], more: 0 });
     assert_eq!(merge(&stranger).await, Merged::Unrelated);
     let first = sha(&repo, "main~1");
     assert!(matches!(merge(&first).await, Merged::Contained { .. }));
@@ -100,6 +101,47 @@ async fn settings_and_attributes_of_the_repository_run_nothing() {
         repo.commit("attributes", &[(".gitattributes", "* merge=mine\n"), ("lib/a", "one\n2\n3\n4\n")]);
     let merged = mirrors(cache.path()).merge(&repo.url(), &main, &sha(&repo, "topic")).await.unwrap();
     assert!(matches!(merged, Merged::Commit { .. }) && !ran.exists(), "{merged:?}");
+}
+
+#[tokio::test]
+async fn a_merge_obeys_the_attributes_of_the_branch_and_nothing_of_this_machine() {
+    let (repo, cache) = diverged();
+    let main = repo.commit("union", &[(".gitattributes", "lib/a merge=union\n"), ("lib/a", "1\n2\n3\nIV\n")]);
+    let topic = sha(&repo, "topic");
+    let merged = mirrors(cache.path()).merge(&repo.url(), &main, &topic).await.unwrap();
+    let Merged::Commit { tree, .. } = &merged else { panic!("{merged:?}") };
+    repo.git(&["merge", "--quiet", "--no-ff", "--no-edit", "topic"]);
+    assert_eq!(repo.git(&["rev-parse", "HEAD^{tree}"]), tree.as_str());
+    // Attributes and settings for all repositories.
+    let home = cache.path().join("home");
+    std::fs::create_dir_all(home.join("git")).unwrap();
+    std::fs::write(home.join("git/attributes"), "* -merge\n").unwrap();
+    std::fs::write(home.join("git/config"), "[merge]\n  renames = false\n  default = binary\n").unwrap();
+    let environment = [("XDG_CONFIG_HOME", home.clone()), ("GIT_CONFIG_GLOBAL", home.join("git/config"))];
+    let environment = environment.map(|(name, value)| (name.into(), value.into())).to_vec();
+    let other = Mirrors::new(cache.path().join("other")).with_environment(environment);
+    assert_eq!(other.merge(&repo.url(), &main, &topic).await.unwrap(), merged);
+}
+
+#[tokio::test]
+async fn old_merges_are_removed_when_there_are_many() {
+    let (repo, cache) = diverged();
+    let main = repo.commit("second", &[("lib/a", "one\n2\n3\n4\n")]);
+    let topic = sha(&repo, "topic");
+    let merged = mirrors(cache.path()).merge(&repo.url(), &main, &topic).await.unwrap();
+    let objects = std::fs::read_dir(cache.path().join("cache/merges")).unwrap().next().unwrap().unwrap();
+    let folder = objects.path().join("objects/17");
+    std::fs::create_dir_all(&folder).unwrap();
+    let old = std::time::SystemTime::now() - Duration::from_hours(31 * 24);
+    for number in 0..30 {
+        let object = std::fs::File::create(folder.join(format!("{number:038x}"))).unwrap();
+        object.set_modified(old).unwrap();
+    }
+    let again = mirrors(cache.path());
+    assert_eq!(again.merge(&repo.url(), &main, &topic).await.unwrap(), merged);
+    assert!(!folder.exists());
+    let Merged::Commit { sha, .. } = merged else { panic!() };
+    again.files(&repo.url(), &sha, &["lib/a".to_owned()]).await.unwrap();
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ fn status_needs_no_repository() {
     let document = json(&status.stdout);
     assert_eq!(document["links"][0]["state"], "failed");
     assert_eq!(document["links"][0]["phase"], "verify");
-    assert_eq!(document["format_version"], "2.3");
+    assert_eq!(document["format_version"], "2.4");
 }
 
 #[test]

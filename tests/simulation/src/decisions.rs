@@ -19,8 +19,13 @@ use crate::world::World;
 /// How long an override lasts: some end before they are used.
 const LASTS: SignedDuration = SignedDuration::from_mins(3);
 
-/// A user rejects the newest commit of a link's branch, unless it is live there.
+/// A user rejects the last pull request that is open, or the newest commit of a link's branch, unless it is live there.
 pub async fn reject(world: &World, link: &LinkId) {
+    let is_first = world.pipeline.as_ref().is_some_and(|(first, _)| first == link);
+    let pull = world.facts().pulls.last().filter(|_| is_first).cloned();
+    if let Some(sha) = pull {
+        return give(world, ConsentKind::Rejection { link: link.clone(), sha }, Vec::new()).await;
+    }
     let Some(sha) = newest(world, link) else { return };
     let head = head(world, link).await;
     if pipeline::base(&head).is_some_and(|live| repositories::contains(world, live, &sha)) {
@@ -133,7 +138,13 @@ pub fn respected(
             Event::DeployIntended { purpose: DeployPurpose::Upgrade, sha, .. } => (sha, "deployment"),
             _ => continue,
         };
-        if let Some(rejected) = rejected(world, (link, is_staged), sha, standing) {
+        let tested = match event {
+            Event::RunStarted { test, .. } => test.as_deref(),
+            _ => head.run.as_ref().filter(|run| run.sha == *sha).and_then(|run| run.test.as_deref()),
+        };
+        let commits = [Some(sha), tested.map(|test| &test.merge.head)].into_iter().flatten();
+        let mut rejected = commits.filter_map(|sha| rejected(world, (link, is_staged), sha, standing));
+        if let Some(rejected) = rejected.next() {
             let (sha, rejected) = (sha.short(), rejected.short());
             world.violated(17, format!("{link}: the {what} of {sha}, although {rejected} was rejected"));
         }

@@ -1,8 +1,10 @@
-//! Pull requests: users open, test and land them (invariant 21).
+//! Pull requests: users open, test, close and land them (invariant 21).
+
+use std::time::Duration;
 
 use katkit::clock::Clock as _;
 use katkit::domain::{CommitSha, Event, Head, LinkId, RecordedEvent, RequestKind, TreeId};
-use katkit::git::Merged;
+use katkit::git::{GitError, Merged};
 
 use crate::dice;
 use crate::people;
@@ -35,16 +37,37 @@ fn with_change(world: &World, base: &CommitSha, head: &CommitSha) -> TreeId {
     tree_id(&format!("{} with {head}", tree(world, base).as_str()))
 }
 
-/// Merges a pull request, as git would.
-pub fn merge(world: &World, base: &CommitSha, head: &CommitSha) -> Merged {
+/// Whether the pull request is closed, and its commit gone.
+fn is_gone(world: &World, head: &CommitSha) -> bool {
+    let closed = world.facts().closed.get(head).copied();
+    closed.is_some_and(|at| at <= world.elapsed())
+}
+
+/// Merges a pull request, as git would. In every fourth world some processes have another version of it.
+pub fn merge(
+    world: &World,
+    process: u32,
+    (base, head): (&CommitSha, &CommitSha),
+) -> Result<Merged, GitError> {
+    if is_gone(world, head) {
+        return Err(GitError::Missing { place: "here".to_owned(), sha: head.clone(), shallow: false });
+    }
+    Ok(merged(world, process, (base, head)))
+}
+
+fn merged(world: &World, process: u32, (base, head): (&CommitSha, &CommitSha)) -> Merged {
     if world.facts().pushed.values().any(|pushed| pushed.contains(head)) {
         return Merged::Contained { tree: tree(world, base) };
     }
     // Some conflict with some commits.
     if dice::named(world.seed, &format!("{base} {head}")).is_multiple_of(6) {
-        return Merged::Conflict { paths: vec!["list.txt".to_owned()] };
+        return Merged::Conflict { paths: vec!["list.txt".to_owned()], more: 0 };
     }
-    let (sha, tree) = (id(&format!("{head} into {base}")), with_change(world, base, head));
+    let is_other = world.seed.is_multiple_of(4) && process % 2 == 1;
+    let (sha, tree) = match is_other {
+        true => (id(&format!("{head} into {base} otherwise")), tree_id(&format!("{base} and {head}"))),
+        false => (id(&format!("{head} into {base}")), with_change(world, base, head)),
+    };
     world.facts().trees.insert(sha.clone(), tree.clone());
     Merged::Commit { sha, tree }
 }
@@ -54,6 +77,11 @@ pub async fn test(world: &World, link: &LinkId) {
     let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
     let head = id(&format!("pull request {now} of {}", world.seed));
     world.facts().pulls.push(head.clone());
+    let mut rng = fastrand::Rng::with_seed(dice::named(now, head.as_str()));
+    if rng.u32(0..4) == 0 {
+        let at = world.elapsed() + Duration::from_secs(rng.u64(0..300));
+        world.facts().closed.insert(head.clone(), at);
+    }
     people::submit(world, link, RequestKind::Test { sha: head }, world.now()).await;
 }
 
@@ -66,6 +94,9 @@ pub fn land(world: &World, link: &LinkId) {
     }
     let head = facts.pulls.remove(0);
     drop(facts);
+    if is_gone(world, &head) {
+        return;
+    }
     let (sha, tree) = (id(&format!("{head} landed on {tip}")), with_change(world, &tip, &head));
     let mut facts = world.facts();
     facts.trees.insert(sha.clone(), tree);

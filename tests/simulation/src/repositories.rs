@@ -28,6 +28,9 @@ const DESCRIPTION: &str = r#"{ "Roles": [
 
 /// Whether `sha` still has the fault of an earlier commit.
 pub fn has(world: &World, sha: &CommitSha, bad: &Rollback) -> bool {
+    if *sha == bad.sha {
+        return true;
+    }
     let facts = world.facts();
     facts.pushed.values().any(|pushed| {
         let at = |sha: &CommitSha| pushed.iter().position(|other| other == sha);
@@ -153,7 +156,7 @@ impl Repositories for GatedRepositories {
     }
 
     async fn merge(&self, _: &str, base: &CommitSha, head: &CommitSha) -> Result<Merged, GitError> {
-        Ok(pull_requests::merge(&self.0.world, base, head))
+        pull_requests::merge(&self.0.world, self.0.process, (base, head))
     }
 
     /// Nobody reads the notes of these plans.

@@ -91,6 +91,8 @@ pub struct Facts {
     pub trees: BTreeMap<CommitSha, TreeId>,
     /// The heads of open pull requests, oldest first.
     pub pulls: Vec<CommitSha>,
+    /// When pull requests are closed, if they are: their commits are gone then.
+    pub closed: BTreeMap<CommitSha, Duration>,
     /// The processes whose manifest has both links of the pipeline.
     pub staged: BTreeSet<u32>,
     /// What each process last read of a link, and when.

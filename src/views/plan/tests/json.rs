@@ -20,7 +20,7 @@ fn a_commit_on_its_way_through_a_workflow() {
     json["links"][0]["steps"][3]["commits"].as_array_mut().unwrap().truncate(1);
     assert_snapshot!(serde_json::to_string_pretty(&json).unwrap().replace(&"m".repeat(64), "MANIFEST"), @r#"
     {
-      "format_version": "2.8",
+      "format_version": "2.9",
       "katkit_version": "0",
       "manifest": "MANIFEST",
       "summary": {
@@ -183,7 +183,7 @@ fn every_kind_of_step_in_a_line() {
     {"kind":"recover","phase":"build","attempt":2}
     {"kind":"finalize","sha":"SHA2"}
     {"kind":"release_lease","owner":"ana (process 7 on h)"}
-    {"kind":"end_run","run":"6","sha":"SHA1","outcome":"superseded"}
+    {"kind":"end_run","run":"6","sha":"SHA1","outcome":"superseded","because":null}
     {"kind":"adopt","sha":"SHA3","images":{"web":"acme/web:SHA3"},"revision":"rev-3"}
     {"kind":"start_run","sha":"SHA2","reason":"retry","phases":[{"name":"build","order":0,"deployment":false,"skipped":false,"kept":false,"reused":null},{"name":"smoke","order":3,"deployment":false,"skipped":true,"kept":false,"reused":null}],"workflow":"w1","test":null,"request":null}
     {"kind":"skip","phase":"verify","sha":"SHA2"}

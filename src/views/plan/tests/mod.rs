@@ -154,7 +154,12 @@ fn every_step() -> LinkPlan {
         Step::Recover { phase: phase_name("build"), attempt: AttemptNumber(2) },
         Step::Finalize { sha: sha('2') },
         Step::ReleaseLease { owner: "ana (process 7 on h)".to_owned() },
-        Step::EndRun { run: RunId("6".to_owned()), sha: sha('1'), outcome: RunOutcome::Superseded },
+        Step::EndRun {
+            run: RunId("6".to_owned()),
+            sha: sha('1'),
+            outcome: RunOutcome::Superseded,
+            because: None,
+        },
         Step::Adopt { sha: sha('3'), images: images.into_iter().collect(), revision: "rev-3".to_owned() },
         start(RunReason::Retry, &[("build", 0, false), ("smoke", 3, true)]),
         Step::Skip { phase: phase_name("verify"), sha: sha('2') },
