@@ -309,6 +309,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<RecordedEvent
         phases: vec![phase("build", 0, false), phase("deploy", 1, true), phase("verify", 2, false)],
         workflow: workflow.digest(),
         test: None,
+        authorization: None,
         saved_plan: None,
     }];
     events.extend(attempt("build"));
@@ -317,6 +318,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<RecordedEvent
         purpose: DeployPurpose::Upgrade,
         sha: sha.clone(),
         images,
+        authorization: None,
         saved_plan: None,
     });
     events.push(Event::DeployIssued { token: token.clone(), deployment: DeploymentName(token.to_string()) });

@@ -11,11 +11,12 @@ use super::stop::Stop;
 use super::{ApplyError, Session};
 use crate::causes;
 use crate::domain::{
-    CommitSha, Consent, Deploy, DeployOutcome, DeployPurpose, DeployState, DeploymentName, Event, LinkId,
-    PhaseStatus, RunId, Token,
+    CommitSha, Consent, Deploy, DeployOutcome, DeployPurpose, DeployState, DeploymentName, Event, Images,
+    LinkId, PhaseStatus, RunId, Token,
 };
 use crate::plan::{DeployStep, HoldScope, LinkPlan, Step};
 use crate::platform::{InFlight, Platform, PlatformError, RollEnd, Upgrade};
+use crate::policy::Gated;
 use crate::report::Progress;
 
 /// Rolls the services as `step` says, and records the outcome before it returns. If the outcome is unknown, the
@@ -65,18 +66,19 @@ pub(super) async fn deploy(
         strategy: step.strategy,
         timeout: step.timeout,
     };
-    let images = upgrade.images.iter().cloned().collect();
+    let images: Images = upgrade.images.iter().cloned().collect();
     let (purpose, sha) = (step.purpose, step.to.clone());
-    let intent = Event::DeployIntended {
+    let intent = |authorization| Event::DeployIntended {
         token: token.clone(),
         purpose,
         sha: sha.clone(),
-        images,
+        images: Images::clone(&images),
+        authorization,
         saved_plan: session.saved_plan.clone(),
     };
     // The plan may be older than a freeze. A rollback was decided when it was granted.
     if step.purpose == DeployPurpose::Rollback {
-        record.lock().await.record(intent).await?;
+        record.lock().await.record(intent(None)).await?;
     } else {
         let manifest = session.estate().manifest();
         let (upgrades, images_asked) = {
@@ -84,13 +86,16 @@ pub(super) async fn deploy(
             (record.head().settled_upgrades().to_vec(), record.images_asked)
         };
         let clock = &session.estate().clock;
-        let may_begin = |at, consents: &[Consent]| {
+        let begin = |at, consents: &[Consent]| {
             let is_upgrade = purpose == DeployPurpose::Upgrade;
-            (!step.pinned || images::were_just_asked(images_asked, clock.elapsed()))
+            let may_begin = (!step.pinned || images::were_just_asked(images_asked, clock.elapsed()))
                 && session.gate_at(plan, (purpose, &upgrades), (consents, at)).is_none()
-                && (!is_upgrade || plan.still_allowed(manifest, consents, at))
+                && (!is_upgrade || plan.still_allowed(manifest, consents, at));
+            let authorization =
+                || plan.authorization(manifest, (consents, at), Gated::Deployment).filter(|_| is_upgrade);
+            may_begin.then(|| intent(authorization()))
         };
-        if !record.lock().await.record_if(&intent, None, may_begin).await? {
+        if !record.lock().await.record_if(None, begin).await? {
             return Ok(None);
         }
     }

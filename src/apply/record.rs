@@ -194,21 +194,19 @@ impl Record {
     }
 
     /// Records an event, and removes the request that it grants, if it may happen at the very time that it is recorded
-    /// with, and with the consents that then stand. Returns whether it may.
+    /// with, and with the consents that then stand: `event` gets both, and returns `None` if it may not. Returns whether
+    /// it may.
     pub(super) async fn record_if(
         &mut self,
-        event: &Event,
         grants: Option<&RequestId>,
-        may_happen: impl Fn(Timestamp, &[Consent]) -> bool,
+        event: impl Fn(Timestamp, &[Consent]) -> Option<Event>,
     ) -> Result<bool, ApplyError> {
         loop {
             let StandingConsents { last, standing } = self.state.consents().await?;
             let at = self.clock.now();
-            if !may_happen(at, &self.renamed(standing)) {
-                return Ok(false);
-            }
+            let Some(event) = event(at, &self.renamed(standing)) else { return Ok(false) };
             let head = self.head.clone();
-            self.stage_at(at, event.clone())?;
+            self.stage_at(at, event)?;
             self.consumes.extend(grants.cloned());
             let Err(error) = self.write(Some(last)).await else { return Ok(true) };
             // A later write must not make up for this one: it would not be conditional.
@@ -283,6 +281,7 @@ mod tests {
                 .unwrap();
         record.stage(Event::Unlocked { from: "staged before".to_owned(), why: None }).unwrap();
         let judged = std::sync::Mutex::new(Vec::new());
+        let event = || Event::Unlocked { from: "ben".to_owned(), why: None };
         let may_happen = |at, consents: &[Consent]| {
             let mut judged = judged.lock().unwrap();
             judged.push(consents.len());
@@ -294,21 +293,20 @@ mod tests {
                 let given = || tokio::runtime::Handle::current().block_on(state.consent(new));
                 tokio::task::block_in_place(given).unwrap();
             }
-            consents.is_empty()
+            consents.is_empty().then(event)
         };
-        let event = Event::Unlocked { from: "ben".to_owned(), why: None };
-        assert!(!record.record_if(&event, None, may_happen).await.unwrap());
+        assert!(!record.record_if(None, may_happen).await.unwrap());
         assert_eq!(*judged.lock().unwrap(), [0, 1]);
         assert_eq!(
             (record.head().generation, record.staged.len()),
             (Generation(1), 1),
             "what was staged stays"
         );
-        assert!(record.record_if(&event, None, |_, consents| consents.len() == 1).await.unwrap());
+        assert!(record.record_if(None, |_, consents| (consents.len() == 1).then(event)).await.unwrap());
         assert_eq!(record.head().generation, Generation(2));
         // Nor does a failed write leave it behind for the next.
         state.break_lease(&link).await.unwrap();
-        record.record_if(&event, None, |_, _| true).await.unwrap_err();
+        record.record_if(None, |_, _| Some(event())).await.unwrap_err();
         assert_eq!((record.head().generation, record.staged.len()), (Generation(2), 0));
     }
 }

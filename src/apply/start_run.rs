@@ -6,6 +6,7 @@ use super::ApplyError;
 use super::link_executor::LinkExecutor;
 use crate::domain::{Consent, Event, Generation, RunId};
 use crate::plan::{ClosedGate, HoldScope, Step};
+use crate::policy::Gated;
 use crate::report::{LinkResult, Progress};
 
 impl LinkExecutor<'_> {
@@ -25,21 +26,24 @@ impl LinkExecutor<'_> {
         let mut record = self.record.lock().await;
         let next = Generation(record.head().generation.0 + 1);
         let run = RunId::begun(next, &self.session.executor.owner);
-        let event = Event::RunStarted {
-            run,
+        let event = |authorization| Event::RunStarted {
+            run: run.clone(),
             sha: sha.clone(),
             reason: *reason,
             phases: phases.clone(),
             workflow: workflow.clone(),
             test: test.clone(),
+            authorization,
             saved_plan: self.session.saved_plan.clone(),
         };
         let (link, request) = (self.plan.link.clone(), grants.as_ref().map(|request| request.id.clone()));
         if is_conditional {
-            let may_start = |at, consents: &[Consent]| {
-                self.lacking(consents, at).is_none() && self.plan.still_allowed(manifest, consents, at)
+            let start = |at, consents: &[Consent]| {
+                let may_start =
+                    self.lacking(consents, at).is_none() && self.plan.still_allowed(manifest, consents, at);
+                may_start.then(|| event(self.plan.authorization(manifest, (consents, at), Gated::Run)))
             };
-            if !record.record_if(&event, request.as_ref(), may_start).await? {
+            if !record.record_if(request.as_ref(), start).await? {
                 record.flush().await?;
                 let consents = self.consents_of(&record).await?;
                 let gate = self.lacking(&consents, self.session.estate().clock.now());
@@ -48,7 +52,7 @@ impl LinkExecutor<'_> {
                 return Ok(Some(self.overtaken(&consents).await?.unwrap_or(held)));
             }
         } else {
-            record.stage(event)?;
+            record.stage(event(None))?;
             if let Some(request) = request {
                 record.consume(request);
             }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, AttemptNumber, CommitSha, DeployOutcome, DeploymentName, DigestSource, EntryDigest, FleetName,
-    Generation, Handle, HistoryCut, ImageDigests, Images, LinkId, Outcome, PhaseName, PlanDigest,
+    Actor, AttemptNumber, Authorization, CommitSha, DeployOutcome, DeploymentName, DigestSource, EntryDigest,
+    FleetName, Generation, Handle, HistoryCut, ImageDigests, Images, LinkId, Outcome, PhaseName, PlanDigest,
     RequestKind, RunId, RunOutcome, StartedTest, Token,
 };
 
@@ -98,6 +98,9 @@ pub enum Event {
         /// The granted request, if it tests a pull request.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         test: Option<Box<StartedTest>>,
+        /// Who let it through, if its policy asks anyone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        authorization: Option<Box<Authorization>>,
         /// The saved plan it was a step of, if one was applied.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         saved_plan: Option<PlanDigest>,
@@ -206,6 +209,9 @@ pub enum Event {
         sha: CommitSha,
         /// The image of every role it rolls.
         images: Images,
+        /// Who let it through, if its policy asks anyone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        authorization: Option<Box<Authorization>>,
         /// The saved plan it was a step of, if one was applied.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         saved_plan: Option<PlanDigest>,

@@ -6,6 +6,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod actor;
+mod authorization;
 mod cancellation;
 mod chain;
 mod changes;
@@ -37,6 +38,7 @@ mod test_merge;
 mod text;
 
 pub use actor::{Actor, ActorKind, Assurance, Door};
+pub use authorization::{Authorization, GivenConsent};
 pub use cancellation::Cancellation;
 pub use chain::{Entry, EntryDigest};
 pub use changes::{Changes, Contributors};

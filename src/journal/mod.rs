@@ -107,9 +107,16 @@ type Move = Result<(), String>;
 fn transition(head: &mut Head, recorded: &RecordedEvent) -> Move {
     let at = recorded.at;
     match &recorded.event {
-        Event::RunStarted { run, sha, reason: _, phases, workflow, test, saved_plan: _ } => {
-            run::start(head, recorded.generation, (run, sha), (phases, workflow), test.as_deref(), at)
-        }
+        Event::RunStarted {
+            run,
+            sha,
+            reason: _,
+            phases,
+            workflow,
+            test,
+            authorization: _,
+            saved_plan: _,
+        } => run::start(head, recorded.generation, (run, sha), (phases, workflow), test.as_deref(), at),
         Event::Requested { ask, from, why } => run::requested(head, ask, (from, why.as_deref()), at),
         // These record refusals, lease changes and the removal of orphans; none of them changes the head.
         Event::Refused { .. }
@@ -131,7 +138,7 @@ fn transition(head: &mut Head, recorded: &RecordedEvent) -> Move {
         Event::AttemptEnded { phase, attempt, outcome } => phases::ended(head, phase, *attempt, outcome, at),
         Event::ServiceRemoved { phase, attempt } => phases::removed(head, phase, *attempt),
         Event::ImagesRecorded { phase, source, images } => phases::recorded(head, phase, *source, images),
-        Event::DeployIntended { token, purpose, sha, images, saved_plan: _ } => {
+        Event::DeployIntended { token, purpose, sha, images, authorization: _, saved_plan: _ } => {
             deployment::intend(head, token, *purpose, sha, images, at)
         }
         Event::DeployIssued { token, deployment } => deployment::issued(head, token, deployment),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::{Actor, CommitSha, DeployOutcome, DeployPurpose, Event, RecordedEvent};
+use crate::domain::{Actor, Authorization, CommitSha, DeployOutcome, DeployPurpose, Event, RecordedEvent};
 
 /// A deployment, or a running service that was adopted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Release {
     pub purpose: Option<DeployPurpose>,
     /// Who deployed it.
     pub by: Actor,
+    /// Who let it through, if its policy asks anyone.
+    pub authorization: Option<Box<Authorization>>,
     /// When the deployment started, or the service was adopted.
     pub started: Timestamp,
     /// Whether the platform accepted the deployment.
@@ -39,9 +41,16 @@ pub fn releases<'a>(events: impl IntoIterator<Item = &'a RecordedEvent>) -> Vec<
     let mut tokens = Vec::new();
     for RecordedEvent { generation: _, at, by, event, previous: _ } in events {
         match event {
-            Event::DeployIntended { token, purpose, sha, images: _, saved_plan: _ } => {
-                let (sha, purpose, by) = (sha.clone(), Some(*purpose), by.clone());
-                releases.push(Release { sha, purpose, by, started: *at, issued: false, ended: None });
+            Event::DeployIntended { token, purpose, sha, images: _, authorization, saved_plan: _ } => {
+                releases.push(Release {
+                    sha: sha.clone(),
+                    purpose: Some(*purpose),
+                    by: by.clone(),
+                    authorization: authorization.clone(),
+                    started: *at,
+                    issued: false,
+                    ended: None,
+                });
                 tokens.push(Some(token));
             }
             Event::DeployIssued { token, deployment: _ } => {
@@ -57,7 +66,16 @@ pub fn releases<'a>(events: impl IntoIterator<Item = &'a RecordedEvent>) -> Vec<
             Event::Adopted { sha, images: _, revision: _ } => {
                 let ended = Some((*at, DeployOutcome::Deployed));
                 let (sha, by) = (sha.clone(), by.clone());
-                releases.push(Release { sha, purpose: None, by, started: *at, issued: true, ended });
+                let authorization = None;
+                releases.push(Release {
+                    sha,
+                    purpose: None,
+                    by,
+                    authorization,
+                    started: *at,
+                    issued: true,
+                    ended,
+                });
                 tokens.push(None);
             }
             _ => {}

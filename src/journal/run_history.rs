@@ -108,7 +108,8 @@ impl PastRuns {
 }
 
 fn begun(recorded: &RecordedEvent) -> Option<PastRun> {
-    let Event::RunStarted { run, sha, reason, phases, workflow: _, test, saved_plan: _ } = &recorded.event
+    let Event::RunStarted { run, sha, reason, phases, workflow: _, test, authorization: _, saved_plan: _ } =
+        &recorded.event
     else {
         return None;
     };
@@ -158,7 +159,7 @@ impl PastRun {
                     }
                 });
             }
-            Event::DeployIntended { token, purpose, sha, images: _, saved_plan: _ } => {
+            Event::DeployIntended { token, purpose, sha, images: _, authorization: _, saved_plan: _ } => {
                 self.deployments.push(PastDeployment {
                     token: token.clone(),
                     purpose: *purpose,

@@ -1,12 +1,14 @@
 //! The approvals that a commit lacks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{HoldReason, LinkInput};
-use crate::domain::{Changes, CommitSha, Consent, ConsentId, ConsentKind, GateName, LinkId};
+use super::{HoldReason, LinkInput, LinkPlan};
+use crate::domain::{
+    Authorization, Changes, CommitSha, Consent, ConsentId, ConsentKind, GateName, GivenConsent, LinkId,
+};
 use crate::manifest::Manifest;
 use crate::pipeline::BranchHistory;
 use crate::policy::{self, ApprovalRule, Gated, MissingApprovals};
@@ -78,6 +80,23 @@ impl ApprovalBasis {
         self.gated(manifest, link, consents, now).into_iter().map(|(_, missing)| missing).collect()
     }
 
+    /// The approvals that count for what is to begin: a run, or the deployment.
+    fn counting<'c>(
+        &self,
+        manifest: &Manifest,
+        link: &LinkId,
+        (consents, now): (&'c [Consent], Timestamp),
+        begins: Gated,
+    ) -> BTreeMap<ConsentId, &'c Consent> {
+        let rules = manifest.policy_of(link).map(|(_, policy)| policy.approvals.as_slice());
+        let rules = rules.unwrap_or_default().iter();
+        let rules = rules.filter(|rule| begins == Gated::Deployment || rule.gates == begins);
+        let covers = |consent: &Consent| self.covering.contains(&consent.id);
+        let counting =
+            |rule: &ApprovalRule| rule.counting(&manifest.access, &self.changes, (consents, now), &covers);
+        rules.flat_map(counting).map(|consent| (consent.id, consent)).collect()
+    }
+
     fn gated(
         &self,
         manifest: &Manifest,
@@ -92,6 +111,26 @@ impl ApprovalBasis {
             Some((rule.gates, missing))
         };
         rules.unwrap_or_default().iter().filter_map(missing).collect()
+    }
+}
+
+impl LinkPlan {
+    /// Who lets through what the plan begins at this time: a run, or the deployment. `None` if nobody has to.
+    pub fn authorization(
+        &self,
+        manifest: &Manifest,
+        (consents, at): (&[Consent], Timestamp),
+        begins: Gated,
+    ) -> Option<Box<Authorization>> {
+        let (link, want) = (&self.link, self.want.as_ref()?);
+        let approvals = self.approval.iter().flat_map(|basis| {
+            basis.counting(manifest, link, (consents, at), begins).into_values().map(GivenConsent::from)
+        });
+        let overrides = policy::overrides(&manifest.access, consents, link);
+        let overrides = overrides.filter(|it| it.until > at && it.sha == want);
+        let overrides = overrides.map(|it| GivenConsent::from(it.consent)).collect();
+        let authorization = Authorization { approvals: approvals.collect(), overrides };
+        (!authorization.is_empty()).then(|| Box::new(authorization))
     }
 }
 

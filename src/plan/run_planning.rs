@@ -57,6 +57,7 @@ pub(super) fn start(draft: &mut PlanDraft<'_>, want: &CommitSha) {
         phases: phases.clone(),
         workflow: workflow.clone(),
         test: test.clone(),
+        authorization: None,
         saved_plan: None,
     };
     let started = draft.project(event);

@@ -171,14 +171,39 @@ impl ApprovalRule {
         (consents, now): (&[Consent], Timestamp),
         covers: &dyn Fn(&Consent) -> bool,
     ) -> BTreeSet<&'a PersonName> {
+        let approvals = self.approvals(access, (consents, now), covers);
+        approvals.map(|(person, _)| person).collect()
+    }
+
+    /// The approvals that count for these changes, in the order in which they were given. `covers` tells whether an approval
+    /// is for them.
+    pub fn counting<'a, 'c>(
+        &self,
+        access: &'a Access,
+        changes: &Changes,
+        (consents, now): (&'c [Consent], Timestamp),
+        covers: &dyn Fn(&Consent) -> bool,
+    ) -> Vec<&'c Consent> {
+        let (dependent, _) = self.dependent(access, changes);
+        let approvals = self.approvals(access, (consents, now), covers);
+        approvals.filter(|(person, _)| !dependent.contains(person)).map(|(_, consent)| consent).collect()
+    }
+
+    fn approvals<'a, 'c>(
+        &self,
+        access: &'a Access,
+        (consents, now): (&'c [Consent], Timestamp),
+        covers: &dyn Fn(&Consent) -> bool,
+    ) -> impl Iterator<Item = (&'a PersonName, &'c Consent)> {
         let digest = self.digest();
-        let counts = |consent: &&Consent| match &consent.what {
+        let counts = move |consent: &&Consent| match &consent.what {
             ConsentKind::Approval { rules, until, .. } => {
                 *until > now && rules.contains(&digest) && covers(consent)
             }
             _ => false,
         };
-        consents.iter().filter(counts).filter_map(|consent| self.approver(access, &consent.by)).collect()
+        let counting = consents.iter().filter(counts);
+        counting.filter_map(move |consent| Some((self.approver(access, &consent.by)?, consent)))
     }
 
     /// The person that an actor is, if the rule accepts their approvals at all.

@@ -60,6 +60,7 @@ impl JournalBuilder {
             phases: phases.collect(),
             workflow,
             test: None,
+            authorization: None,
             saved_plan: None,
         })
     }
@@ -93,6 +94,7 @@ impl JournalBuilder {
             purpose,
             sha: sha(digit),
             images,
+            authorization: None,
             saved_plan: None,
         })
         .then(Event::DeployIssued {

@@ -30,6 +30,7 @@ async fn intend(session: &Session, sha: CommitSha) {
         purpose: DeployPurpose::Upgrade,
         images: images(&sha),
         sha,
+        authorization: None,
         saved_plan: None,
     };
     record.record(intended).await.unwrap();

@@ -57,6 +57,7 @@ impl Link {
                 phases,
                 workflow,
                 test: None,
+                authorization: None,
                 saved_plan: None,
             });
             for purpose in [DeployPurpose::Upgrade, DeployPurpose::Rollback, DeployPurpose::Repair] {
@@ -65,6 +66,7 @@ impl Link {
                     purpose,
                     sha: sha.clone(),
                     images: images.clone(),
+                    authorization: None,
                     saved_plan: None,
                 });
             }

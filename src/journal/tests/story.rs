@@ -43,8 +43,8 @@ impl JournalBuilder {
         phases: Vec<RunPhase>,
     ) -> Self {
         let (run, workflow) = (RunId((self.0.len() + 1).to_string()), workflow.to_owned());
-        let (sha, test, saved_plan) = (sha(digit), None, None);
-        self.then(Event::RunStarted { run, sha, reason, phases, workflow, test, saved_plan })
+        let (sha, test, authorization, saved_plan) = (sha(digit), None, None, None);
+        self.then(Event::RunStarted { run, sha, reason, phases, workflow, test, authorization, saved_plan })
     }
 
     pub(super) fn attempt(self, phase: &str, number: u32, outcome: Outcome) -> Self {
@@ -71,6 +71,7 @@ impl JournalBuilder {
             purpose,
             sha: sha(digit),
             images,
+            authorization: None,
             saved_plan: None,
         })
         .then(Event::DeployIssued { token: token("d"), deployment: DeploymentName("d1".into()) })

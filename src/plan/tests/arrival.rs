@@ -111,6 +111,7 @@ fn a_rolled_back_commit_is_held() {
             purpose: DeployPurpose::Rollback,
             sha: good,
             images: image('b'),
+            authorization: None,
             saved_plan: None,
         })
         .then(Event::DeployIssued { token: token.clone(), deployment: DeploymentName("d".into()) })

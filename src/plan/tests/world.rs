@@ -129,6 +129,7 @@ impl World {
             phases,
             workflow,
             test: None,
+            authorization: None,
             saved_plan: None,
         })
     }
@@ -167,6 +168,7 @@ impl World {
             purpose,
             sha,
             images: image(digit),
+            authorization: None,
             saved_plan: None,
         })
         .then(Event::DeployIssued { token: token.clone(), deployment: DeploymentName("d".into()) })

@@ -102,6 +102,7 @@ impl World {
             phases,
             workflow,
             test: None,
+            authorization: None,
             saved_plan: None,
         };
         self.then(link, started).await;
@@ -137,7 +138,14 @@ impl World {
         let token = Token::of_deployment(link, run, sha, 0);
         let images = [("web".to_owned(), "web".to_owned())].into_iter().collect();
         let (purpose, sha) = (DeployPurpose::Upgrade, sha.clone());
-        let intended = Event::DeployIntended { token: token.clone(), purpose, sha, images, saved_plan: None };
+        let intended = Event::DeployIntended {
+            token: token.clone(),
+            purpose,
+            sha,
+            images,
+            authorization: None,
+            saved_plan: None,
+        };
         self.then(link, intended).await;
         self.then(link, Event::DeployIssued { token: token.clone(), deployment: DeploymentName("d".into()) })
             .await;

@@ -139,6 +139,7 @@ pub(super) async fn start_build(estate: &Estate, link: &str, digit: char) -> Run
         phases,
         workflow: "w".to_owned(),
         test: None,
+        authorization: None,
         saved_plan: None,
     };
     record(estate, link, 100, started).await;

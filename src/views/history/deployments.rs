@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::links::block;
+use super::words::authorized;
 use crate::domain::{DeployPurpose, LinkId};
 use crate::journal::Release;
 use crate::views::moment::{lasted, second};
@@ -50,7 +51,7 @@ impl fmt::Display for DeploymentsText<'_> {
             writeln!(f, "{}", style.paint(TextStyle::Bold, &header))?;
         }
         for (id, release) in deployments {
-            let Release { sha, purpose, by, started, issued: _, ended } = release;
+            let Release { sha, purpose, by, authorization, started, issued: _, ended } = release;
             let (mut id, by) = (id.to_string(), visible(&by.name));
             let outcome = match ended {
                 None => "in progress".to_owned(),
@@ -62,6 +63,7 @@ impl fmt::Display for DeploymentsText<'_> {
                 Some(DeployPurpose::Repair) => format!("repair: {outcome}"),
                 Some(DeployPurpose::Rollback) => format!("rollback: {outcome}"),
             };
+            let outcome = format!("{outcome}{}", visible(&authorized(authorization.as_deref())));
             let sha = sha.short();
             if !is_table {
                 f.write_str(&block(&format!("{}  ", second(*started)), 21, (&id, &by), style))?;

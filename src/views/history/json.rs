@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::json_event::EventJson;
 use crate::domain::{CutMark, LinkId, RecordedEvent};
 use crate::journal::Release;
-use crate::views::json::{ActorJson, KATKIT_VERSION};
+use crate::views::json::{ActorJson, AuthorizationJson, KATKIT_VERSION};
 use crate::views::{DeployOutcomeJson, PurposeJson};
 
 /// A section of the journal of one or several links, oldest first. Times are RFC 3339, commits are full 40-digit ids.
@@ -134,6 +134,8 @@ pub struct ReleaseJson<'a> {
     pub by: &'a str,
     /// The actor, and how their identity was verified.
     pub actor: ActorJson<'a>,
+    /// Who let it through; null if its policy asks nobody.
+    pub authorization: Option<AuthorizationJson<'a>>,
     /// When it began.
     pub started: String,
     /// When it ended; null if it has not.
@@ -143,13 +145,15 @@ pub struct ReleaseJson<'a> {
 }
 
 impl<'a> From<&'a (LinkId, Release)> for ReleaseJson<'a> {
-    fn from((link, Release { sha, purpose, by, started, issued: _, ended }): &'a (LinkId, Release)) -> Self {
+    fn from((link, release): &'a (LinkId, Release)) -> Self {
+        let Release { sha, purpose, by, authorization, started, issued: _, ended } = release;
         Self {
             link: link.to_string(),
             sha: sha.as_str(),
             reason: purpose.as_ref().map(PurposeJson::from),
             by: &by.name,
             actor: by.into(),
+            authorization: authorization.as_deref().map(AuthorizationJson::from),
             started: started.to_string(),
             ended: ended.as_ref().map(|(at, _)| at.to_string()),
             outcome: ended.as_ref().map(|(_, outcome)| outcome.into()),

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::{CommitSha, DigestSource, Event, Handle, ImageDigests, Images, PlanDigest, Token};
-use crate::views::json::{ActorJson, StartedTestJson};
+use crate::views::json::{ActorJson, AuthorizationJson, StartedTestJson};
 use crate::views::{
     DeployOutcomeJson, OutcomeJson, PurposeJson, RequestedJson, RunOutcomeJson, RunPhaseJson, RunReasonJson,
 };
@@ -27,6 +27,8 @@ pub enum EventJson<'a> {
         phases: Vec<RunPhaseJson<'a>>,
         /// A digest of the workflow; changes when the workflow does.
         workflow: &'a str,
+        /// Who let it through; null if its policy asks nobody.
+        authorization: Option<AuthorizationJson<'a>>,
         /// The digest of the saved plan the step came from; null if no saved plan was applied.
         saved_plan: Option<&'a str>,
         /// The granted request for a test of a pull request; null if the run is no test.
@@ -160,6 +162,8 @@ pub enum EventJson<'a> {
         /// The image of every rolled role.
         #[schemars(with = "BTreeMap<String, String>")]
         images: &'a Images,
+        /// Who let it through; null if its policy asks nobody.
+        authorization: Option<AuthorizationJson<'a>>,
         /// The digest of the saved plan the step came from; null if no saved plan was applied.
         saved_plan: Option<&'a str>,
     },
@@ -267,15 +271,18 @@ pub enum DigestSourceJson {
 impl<'a> From<&'a Event> for EventJson<'a> {
     fn from(event: &'a Event) -> Self {
         match event {
-            Event::RunStarted { run, sha, reason, phases, workflow, test, saved_plan } => Self::RunStarted {
-                run: run.as_str(),
-                sha: sha.as_str(),
-                reason: reason.into(),
-                phases: phases.iter().map(RunPhaseJson::from).collect(),
-                workflow,
-                saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
-                test: test.as_deref().map(StartedTestJson::from),
-            },
+            Event::RunStarted { run, sha, reason, phases, workflow, test, authorization, saved_plan } => {
+                Self::RunStarted {
+                    run: run.as_str(),
+                    sha: sha.as_str(),
+                    reason: reason.into(),
+                    phases: phases.iter().map(RunPhaseJson::from).collect(),
+                    workflow,
+                    authorization: authorization.as_deref().map(AuthorizationJson::from),
+                    saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
+                    test: test.as_deref().map(StartedTestJson::from),
+                }
+            }
             Event::Requested { ask, from, why } => {
                 let asked = RequestedJson::of(ask, why.as_deref());
                 Self::Requested { asked, from: &from.name, requester: from.into() }
@@ -329,13 +336,16 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 },
                 images,
             },
-            Event::DeployIntended { token, purpose, sha, images, saved_plan } => Self::DeployIntended {
-                token: token.as_str(),
-                reason: purpose.into(),
-                sha: sha.as_str(),
-                images,
-                saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
-            },
+            Event::DeployIntended { token, purpose, sha, images, authorization, saved_plan } => {
+                Self::DeployIntended {
+                    token: token.as_str(),
+                    reason: purpose.into(),
+                    sha: sha.as_str(),
+                    images,
+                    authorization: authorization.as_deref().map(AuthorizationJson::from),
+                    saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
+                }
+            }
             Event::DeployIssued { token, deployment } => {
                 Self::DeployIssued { token: token.as_str(), deployment: deployment.as_str() }
             }

@@ -277,6 +277,7 @@ fn each_deployment_has_one_line() {
             "subject": null,
             "assurance": "asserted"
           },
+          "authorization": null,
           "started": "2026-01-02T09:00:38Z",
           "ended": null,
           "outcome": null

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, DigestSource, Event, Outcome, PlanDigest, RecordedEvent, RunId,
-    RunPhase, RunReason, StartedTest, Token,
+    Authorization, CommitSha, DeployOutcome, DeployPurpose, DigestSource, Event, GivenConsent, Outcome,
+    PlanDigest, RecordedEvent, RunId, RunPhase, RunReason, StartedTest, Token,
 };
 use crate::views::moment::minute;
 use crate::views::words::{asked, ended};
@@ -40,15 +40,16 @@ impl<'a> Commits<'a> {
 /// The event as a lowercase fragment with names in backticks. Not escaped yet.
 pub(in crate::views) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -> String {
     match &recorded.event {
-        Event::RunStarted { run: _, sha, reason, phases, workflow: _, test, saved_plan } => {
+        Event::RunStarted { run: _, sha, reason, phases, workflow: _, test, authorization, saved_plan } => {
             let why = match reason {
                 RunReason::NewSha => "run",
                 RunReason::Retry => "new run",
             };
             let test = test.as_ref().map(|test| format!(" ({})", tested(test))).unwrap_or_default();
             format!(
-                "{why} for {}{test}{}: {}",
+                "{why} for {}{test}{}{}: {}",
                 sha.short(),
+                authorized(authorization.as_deref()),
                 from(saved_plan.as_ref()),
                 phases.iter().map(named).collect::<Vec<_>>().join(", ")
             )
@@ -101,7 +102,7 @@ pub(in crate::views) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -
             let images: Vec<_> = images.collect();
             format!("{how} {}", images.join(", "))
         }
-        Event::DeployIntended { token: _, purpose, sha, images, saved_plan } => {
+        Event::DeployIntended { token: _, purpose, sha, images, authorization, saved_plan } => {
             let roles: Vec<_> = images.keys().map(|role| format!("`{role}`")).collect();
             let doing = match purpose {
                 DeployPurpose::Upgrade => "deployment of",
@@ -109,7 +110,8 @@ pub(in crate::views) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -
                 DeployPurpose::Rollback => "rollback to",
             };
             let from = from(saved_plan.as_ref());
-            format!("{doing} {}{from} starting: {}", sha.short(), roles.join(", "))
+            let authorized = authorized(authorization.as_deref());
+            format!("{doing} {}{authorized}{from} starting: {}", sha.short(), roles.join(", "))
         }
         Event::DeployIssued { token, deployment } => {
             let what = commits.of_deployment(token).unwrap_or("it");
@@ -157,6 +159,18 @@ pub(in crate::views) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -
 /// Names the saved plan the step came from, if one was applied.
 fn from(saved_plan: Option<&PlanDigest>) -> String {
     saved_plan.map(|digest| format!(" from saved plan {}", digest.short())).unwrap_or_default()
+}
+
+/// ` (approved by ben and cleo)`
+pub(super) fn authorized(authorization: Option<&Authorization>) -> String {
+    let Some(Authorization { approvals, overrides }) = authorization else { return String::new() };
+    let names = |word: &str, consents: &[GivenConsent]| {
+        let mut names: Vec<_> = consents.iter().map(|consent| consent.by.to_string()).collect();
+        names.dedup();
+        (!names.is_empty()).then(|| format!("{word} by {}", names.join(" and ")))
+    };
+    let both = names("approved", approvals).into_iter().chain(names("overridden", overrides));
+    format!(" ({})", both.collect::<Vec<_>>().join(", "))
 }
 
 /// `test of 3f2a9c1b04 for ben`

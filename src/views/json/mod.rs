@@ -10,6 +10,7 @@
 //! people can change without breaking programs. [`schema()`] describes a format by the doc comments of its declaration.
 
 mod actor;
+mod authorization;
 mod document;
 mod outcome;
 mod record;
@@ -19,6 +20,7 @@ mod test_merge;
 mod words;
 
 pub use actor::ActorJson;
+pub use authorization::AuthorizationJson;
 pub use document::Document;
 pub use outcome::{DeployOutcomeJson, OutcomeJson};
 pub use record::{DeployedJson, HolderJson, QuarantineJson, RecordJson, RunJson};

@@ -1,6 +1,7 @@
 //! Approvals: who gives them, what waits for them, and when they lapse.
 
 use insta::assert_snapshot;
+use serde_json::{Value, json};
 
 use crate::world::{BETA_TO_PROD, Output, SHOP, TELLS, World};
 
@@ -177,6 +178,20 @@ fn a_commit_runs_in_production_once_two_people_approved_it_who_did_not_write_it(
     ----- exit 0
     ");
     applied(&world, "second");
+    // The record says whose approvals let it through.
+    let history = world.run(["history", "prod/shop"]).stdout;
+    for line in [
+        "run for <second> (approved by ben and cleo): `build`, `deploy`",
+        "deployment of <second> (approved by ben and cleo) starting",
+    ] {
+        assert!(history.contains(line), "{history}");
+    }
+    let deployments = world.run(["history", "prod/shop", "--deployments", "--format", "json"]);
+    let deployments: Value = serde_json::from_str(&deployments.stdout).unwrap();
+    let last = deployments["deployments"].as_array().unwrap().last().unwrap().clone();
+    let approvals = last["authorization"]["approvals"].as_array().unwrap();
+    let approvals: Vec<_> = approvals.iter().map(|it| (&it["number"], &it["by"]["name"])).collect();
+    assert_eq!(approvals, [(&json!(3), &json!("ben")), (&json!(4), &json!("cleo"))]);
     assert_snapshot!(approve(&world, "ben", "second"), @"
     ----- stderr -----
     error: no commit of `prod/shop` needs approvals: it runs what it should
@@ -271,6 +286,8 @@ fn approvals_may_hold_only_the_deployment() {
     ");
     assert_eq!(approve(&world, "ben", "second").code, 0);
     applied(&world, "second");
+    let history = world.run(["history", "prod/shop"]).stdout;
+    assert!(history.contains("deployment of <second> (approved by ben)"), "{history}");
 }
 
 #[test]

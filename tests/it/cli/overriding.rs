@@ -81,6 +81,8 @@ fn a_fix_passes_everything_that_is_waived_and_owes_it_afterwards() {
     assert_eq!(world.run(["apply", "prod", "--yes"]).code, 0);
     assert!(world.deployed("prod/shop").contains("<second>"));
     assert!(world.deployed("beta/shop").contains("<first>"), "the freeze holds the others");
+    let history = world.run(["history", "prod/shop", "--deployments"]);
+    assert!(history.stdout.contains(" (overridden by ana)"), "{history}");
     assert_snapshot!(planned(&world), @"
     prod/shop  at <second>
       · note: <second> is live by override 3 of ana, and still owes `verified` and `approvals`

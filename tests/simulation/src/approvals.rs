@@ -70,17 +70,29 @@ pub fn within(world: &World, link: &LinkId, head: &Head, written: &[RecordedEven
         return;
     }
     for RecordedEvent { at, event, .. } in written {
-        let (sha, what) = match event {
-            Event::RunStarted { sha, .. } => (sha, "run"),
-            Event::DeployIntended { purpose: DeployPurpose::Upgrade, sha, .. } => (sha, "deployment"),
+        let (sha, authorization, what) = match event {
+            Event::RunStarted { sha, authorization, .. } => (sha, authorization, "run"),
+            Event::DeployIntended { purpose: DeployPurpose::Upgrade, sha, authorization, .. } => {
+                (sha, authorization, "deployment")
+            }
             _ => continue,
         };
         // What is live may run again.
-        let is_approved = pipeline::base(head) == Some(sha)
-            || covering(world, link, head, sha, *at, standing)
-            || decisions::waives(standing, link, sha, *at, GateName::Approvals);
-        if !is_approved {
+        if pipeline::base(head) == Some(sha) {
+            continue;
+        }
+        let is_approved = |standing: &[Consent]| {
+            covering(world, link, head, sha, *at, standing)
+                || decisions::waives(standing, link, sha, *at, GateName::Approvals)
+        };
+        if !is_approved(standing) {
             world.violated(15, format!("{link}: the {what} of {} was not approved", sha.short()));
+        }
+        let named = authorization.iter().flat_map(|it| it.approvals.iter().chain(&it.overrides));
+        let named: Vec<_> = named.map(|consent| consent.id).collect();
+        let named: Vec<_> = standing.iter().filter(|it| named.contains(&it.id)).cloned().collect();
+        if !is_approved(&named) {
+            world.violated(15, format!("{link}: the {what} of {} does not name who approved it", sha.short()));
         }
     }
 }
