@@ -41,7 +41,9 @@ fn add(found: &mut Contributors, commit: &Commit<'_>) {
     found.authors.insert(author);
     // Every such line counts, not only those in the last paragraph: libgit2 ends a message at a line `---`, and what is
     // missed would let co-authors approve their own work.
-    let message = String::from_utf8_lossy(commit.message_bytes());
+    // A line that begins with a blank continues the one before it.
+    let message = String::from_utf8_lossy(commit.message_bytes()).replace("\r\n", "\n");
+    let message = message.replace("\n ", " ").replace("\n\t", " ");
     for (key, who) in message.lines().filter_map(|line| line.split_once(':')) {
         // A trailer without an address names nobody whom an approver could be compared with.
         if key.trim().eq_ignore_ascii_case("co-authored-by")
