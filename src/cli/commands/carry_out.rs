@@ -228,10 +228,11 @@ pub(super) fn on_ctrl_c() -> CancellationToken {
                 std::process::exit(130);
             }
             asked = true;
+            // First: standard error may be closed.
+            interrupter.cancel();
             tracing::warn!(
                 "stopping: cancelling and removing what is running; press Ctrl-C again to exit at once"
             );
-            interrupter.cancel();
         }
     });
     interrupt

@@ -1,7 +1,7 @@
 //! Plans and applies until no commit can travel on: a commit that one stage of a pipeline has just verified may run in
 //! the next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +13,7 @@ use crate::cli::ExitStatus;
 use crate::cli::arguments::Format;
 use crate::cli::error::CommandError;
 use crate::cli::output::Output;
-use crate::domain::LinkId;
+use crate::domain::{Generation, LinkId};
 use crate::estate::Estate;
 use crate::inventory::Scope;
 use crate::pipeline::{Pipeline, Stage, StageSource, Take};
@@ -31,7 +31,7 @@ pub(super) async fn converge(
 ) -> Result<ExitStatus, CommandError> {
     let interrupt = wait.then(on_ctrl_c);
     let options = options.interrupted_by(interrupt.clone());
-    let (mut worst, mut next) = loop {
+    let (mut worst, mut next, mut before) = loop {
         let plan = match &interrupt {
             None => plan::make(opened, selection, true).await?,
             Some(interrupt) => match unless(interrupt, after_others(opened, selection, output)).await {
@@ -44,9 +44,10 @@ pub(super) async fn converge(
             false => Next::after(&opened.estate, &plan),
         };
         let options = ApplyOptions { again: next.all().cloned().collect(), ..options.clone() };
+        let planned = with_steps(&plan);
         let ended = carry_out(opened, plan, options, output).await?;
         if !wait || ended != ExitStatus::Unfinished {
-            break (ended, next);
+            break (ended, next, planned);
         }
     };
     if next.is_empty() || worst == ExitStatus::Interrupted {
@@ -54,7 +55,7 @@ pub(super) async fn converge(
     }
     let interrupt = interrupt.unwrap_or_else(on_ctrl_c);
     let options = options.interrupted_by(Some(interrupt.clone()));
-    // A pipeline is free of cycles and a branch has an end, so this has one, too.
+    // A pipeline is free of cycles and a branch has an end, so this has one, too, as long as each round records something.
     while !next.is_empty() {
         let after = std::mem::take(&mut next);
         let Some(plan) = unless(&interrupt, further(opened, selection, &after)).await else {
@@ -69,6 +70,12 @@ pub(super) async fn converge(
             worst = worst.or_worse(options.standing(&plan));
             break;
         }
+        let planned = with_steps(&plan);
+        if !planned.is_empty() && planned.iter().all(|(link, base)| before.get(link) == Some(base)) {
+            // An error or the answer "no" kept all of them from that.
+            break;
+        }
+        before.extend(planned);
         next = Next::after(&opened.estate, &plan);
         if options.format == Format::Text {
             output.show("\nFurther in the pipeline:\n\n")?;
@@ -81,6 +88,12 @@ pub(super) async fn converge(
         }
     }
     Ok(worst)
+}
+
+/// The links with steps, each with what its plan is based on.
+fn with_steps(plan: &Plan) -> BTreeMap<LinkId, Generation> {
+    let links = plan.links.iter().filter(|link| !link.steps.is_empty());
+    links.map(|link| (link.link.clone(), link.base)).collect()
 }
 
 /// The links that a plan may lead on to.
