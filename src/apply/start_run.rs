@@ -20,8 +20,13 @@ impl LinkExecutor<'_> {
         // Where nobody approves and nothing travels on, a rejection is rare: the deployment is conditional, the start is
         // not.
         let is_conditional = self.plan.approval.is_some() || manifest.pipeline_of(&self.plan.link).is_some();
-        if !is_conditional && let Some(held) = self.overtaken(&self.consents().await?).await? {
-            return Ok(Some(held));
+        let mut authorization = None;
+        if !is_conditional {
+            let (consents, now) = (self.consents().await?, self.session.estate().clock.now());
+            if let Some(held) = self.overtaken(&consents).await? {
+                return Ok(Some(held));
+            }
+            authorization = self.plan.authorization(manifest, (&consents, now), Gated::Run);
         }
         let mut record = self.record.lock().await;
         let next = Generation(record.head().generation.0 + 1);
@@ -52,7 +57,7 @@ impl LinkExecutor<'_> {
                 return Ok(Some(self.overtaken(&consents).await?.unwrap_or(held)));
             }
         } else {
-            record.stage(event(None))?;
+            record.stage(event(authorization))?;
             if let Some(request) = request {
                 record.consume(request);
             }

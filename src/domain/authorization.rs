@@ -22,12 +22,12 @@ pub struct Authorization {
 pub struct GivenConsent {
     /// Its place in the journal of consents.
     pub id: ConsentId,
-    /// Who gave it.
+    /// The actor who gave it.
     pub by: Actor,
 }
 
 impl Authorization {
-    /// Whether nobody had to let it through.
+    /// Whether it names nobody.
     pub fn is_empty(&self) -> bool {
         self.approvals.is_empty() && self.overrides.is_empty()
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Actor;
+use super::{Actor, ActorKind};
 
 /// An actor's request to cancel a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,12 @@ pub struct Cancellation {
 }
 
 impl Cancellation {
+    /// By katkit itself, for this reason.
+    pub fn by_katkit(why: &str) -> Self {
+        let by = Actor { name: "katkit".to_owned(), kind: ActorKind::System, ..Actor::default() };
+        Self { by, why: Some(why.to_owned()) }
+    }
+
     /// The text after "was cancelled".
     pub fn describe(&self) -> String {
         let Self { by, why } = self;

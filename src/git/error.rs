@@ -176,7 +176,7 @@ pub enum GitError {
         /// The size limit, in bytes.
         most: usize,
     },
-    /// Merging two commits takes too long, or gives too many conflicts.
+    /// Merging two commits gives too many conflicts.
     #[error("{place}: {} and {} are too different to be merged", base.short(), head.short())]
     LargeMerge {
         /// The repository.

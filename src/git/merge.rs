@@ -18,17 +18,20 @@ use git2::{ObjectType, Repository};
 use super::command::{ASK, Git, GitRun};
 use super::object::Objects;
 use super::repository_access::RepositoryAccess;
-use super::{GitError, bare, blocking, object, open};
+use super::{GitError, RemoteProblem, bare, blocking, object, open};
 use crate::domain::{CommitSha, TreeId};
 
 /// How many conflicting paths are named.
 pub(super) const NAMED: usize = 20;
 
-/// With more objects than this in one of 256 folders, unused ones are removed; `gc.auto` of `git` means as many.
+/// With more objects than this in one of 256 folders, unused objects are removed: about as many as `gc.auto` allows.
 const MANY: usize = 27;
 
 /// How long the objects of a merge are kept, unless it is made again.
 const UNUSED: &str = "--expire=30.days.ago";
+
+/// How often they are looked for.
+const DAY: Duration = Duration::from_hours(24);
 
 /// The longest that their removal may take.
 const PRUNE: Duration = Duration::from_mins(5);
@@ -97,7 +100,7 @@ pub(super) async fn merge(
     if let Relation::Contained(tree) = relation {
         return Ok(Merged::Contained { tree });
     }
-    if is_large(&made) {
+    if is_large(&made) && !was_pruned(&made) {
         let arguments = ["prune", UNUSED];
         let request =
             GitRun { place: &place, directory: Some(&made), arguments: &arguments, lock: None, bound: PRUNE };
@@ -109,6 +112,9 @@ pub(super) async fn merge(
         ("GIT_ALTERNATE_OBJECT_DIRECTORIES", objects),
         ("GIT_CONFIG_GLOBAL", "/dev/null".to_owned()),
         ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
+        // git(1) reads settings from these as well; its own `-c` adds to the second.
+        ("GIT_CONFIG_COUNT", "0".to_owned()),
+        ("GIT_CONFIG_PARAMETERS", String::new()),
         ("GIT_ATTR_NOSYSTEM", "1".to_owned()),
         ("GIT_ATTR_SOURCE", base.to_string()),
     ];
@@ -127,7 +133,7 @@ pub(super) async fn merge(
     let request =
         GitRun { place: &place, directory: Some(&made), arguments: &arguments, lock: None, bound: ASK };
     let too_large = |error| match error {
-        GitError::Remote { place, .. } => {
+        GitError::Remote { place, problem: RemoteProblem::TooMuch, .. } => {
             GitError::LargeMerge { place, base: base.clone(), head: head.clone() }
         }
         error => error,
@@ -200,6 +206,14 @@ fn quoted(path: &str) -> String {
 pub(super) fn is_there(made: &Path, sha: &CommitSha) -> bool {
     let Ok(repository) = Repository::open_bare(made) else { return false };
     repository.odb().is_ok_and(|odb| odb.exists(open::oid(sha)))
+}
+
+/// Whether that was tried within a day; otherwise remembers that it is now.
+fn was_pruned(made: &Path) -> bool {
+    let stamp = made.join(bare::REPACKED);
+    let tried = std::fs::metadata(&stamp).and_then(|stamp| stamp.modified());
+    let is_recent = tried.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < DAY));
+    is_recent || std::fs::write(&stamp, "").is_err()
 }
 
 /// Whether it has many objects, judged as `git gc --auto` does.

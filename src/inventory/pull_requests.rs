@@ -1,4 +1,4 @@
-//! What a link runs next that tests pull requests: the merge of the first of them that can be tested.
+//! Chooses what a link that tests pull requests runs next, and merges it.
 
 use super::candidates::Search;
 use super::problem::problem;
@@ -8,7 +8,7 @@ use crate::causes;
 use crate::domain::{CommitSha, Request, RequestKind, StartedTest, TestMerge};
 use crate::git::{GitError, Landing, Merged};
 use crate::pipeline::{self, Records, TestChoice, TestQuestion};
-use crate::plan::{self, Hold, HoldReason, HoldScope, PlannedTest, Problem};
+use crate::plan::{self, Hold, HoldReason, HoldScope, PlannedTest, Problem, Taint};
 
 /// With how many of the last tests a landed commit is compared.
 const COMPARED: usize = 10;
@@ -51,11 +51,11 @@ pub(super) async fn decide(search: Search<'_>, records: &Records) -> Tested {
         Err(problem) => return Tested::failed(problem),
     };
     let last = head.run.as_ref().map(|run| &run.sha);
-    let is_retry = |request: &&Request| {
-        let (RequestKind::Retry { sha, .. } | RequestKind::Release { sha }) = &request.ask else {
-            return false;
-        };
-        Some(sha) == last
+    let is_retry = |request: &&Request| match &request.ask {
+        RequestKind::Retry { sha, .. } | RequestKind::Skip { sha, .. } | RequestKind::Release { sha } => {
+            Some(sha) == last
+        }
+        _ => false,
     };
     let mut question = TestQuestion {
         link,
@@ -63,7 +63,7 @@ pub(super) async fn decide(search: Search<'_>, records: &Records) -> Tested {
         records,
         branch,
         retries: input.requests.iter().any(|request| is_retry(&request)),
-        tip_is_held: held.is_some(),
+        tip_is_held: held.is_some() && !pipeline::has_stopped(head, tip),
         stops: false,
     };
     let (mut stops, mut refused) = (None, Vec::new());
@@ -95,14 +95,14 @@ pub(super) async fn decide(search: Search<'_>, records: &Records) -> Tested {
 }
 
 impl Search<'_> {
-    /// What keeps the tip of the branch from running here, if it was not verified and did not have its run.
+    /// What keeps the tip of the branch from running here, if it was not verified.
     async fn held_tip(self, records: &Records, tip: &CommitSha) -> Result<Option<Hold>, Problem> {
         let (link, head) = (&self.input.id, &*self.input.head);
-        if records.has_verified(link, tip) || pipeline::has_stopped(head, tip) {
+        if records.has_verified(link, tip) {
             return Ok(None);
         }
-        if let Some(held) = &self.input.held_tip {
-            return Ok(Some(Hold::clone(held)));
+        if let Some(held) = self.input.held_tip.as_deref().filter(|_| !pipeline::has_stopped(head, tip)) {
+            return Ok(Some(held.clone()));
         }
         let hold = |reason: HoldReason| {
             let hint = reason.release(link).map(|release| format!("`{release}` releases it"));
@@ -154,7 +154,7 @@ impl Search<'_> {
         sha: &CommitSha,
         merge: &TestMerge,
     ) -> Result<Option<String>, Problem> {
-        if let Some(reason) = self.obstacle_to_test(&merge.head, &merge.base).await? {
+        if let Some(reason) = self.obstacle_to_test(sha, merge).await? {
             return Ok(Some(reason.describe()));
         }
         if merge.is_of_tip() {
@@ -170,22 +170,27 @@ impl Search<'_> {
             )),
             Err(error) if is_gone(&error) => Some(causes::in_one_line(&error)),
             Err(error) => {
-                let Problem { what, hint } = problem(&error);
-                let hint = hint.unwrap_or_else(|| format!("`katkit cancel {}` ends the test", self.input.id));
-                return Err(Problem { what, hint: Some(hint) });
+                let hint = Some(format!("`katkit cancel {}` ends the test", self.input.id));
+                return Err(Problem { what: problem(&error).what, hint });
             }
         })
     }
 
-    /// Why `head` must not run here, merged into `base`. What is wrong with the base alone does not count, since this may
-    /// be the fix, unless it is to run itself.
+    /// Why a merge for a test must not run here: it or its head was rejected, or a commit that only the head contains.
+    /// What is wrong with the base as well may be what the head fixes.
     async fn obstacle_to_test(
         self,
-        head: &CommitSha,
-        base: &CommitSha,
+        sha: &CommitSha,
+        merge: &TestMerge,
     ) -> Result<Option<HoldReason>, Problem> {
-        if head == base {
+        let TestMerge { head, base, tree: _ } = merge;
+        if merge.is_of_tip() {
             return self.obstacle(base).await;
+        }
+        let itself =
+            [sha, head].into_iter().find_map(|sha| plan::rejected(self.rejections, sha, &Taint::of(sha)));
+        if itself.is_some() {
+            return Ok(itself);
         }
         let bad: Vec<_> = self.rejections.iter().map(taint::rejection).collect();
         if bad.is_empty() {
@@ -234,7 +239,7 @@ impl Search<'_> {
             }
             Err(error) => return Err(problem(&error)),
         };
-        match self.obstacle_to_test(sha, tip).await? {
+        match self.obstacle_to_test(&test.0, &test.1).await? {
             None => Ok(Ok(test)),
             Some(reason) => {
                 let release = reason.release(&self.input.id);

@@ -159,7 +159,15 @@ impl PastRun {
                     }
                 });
             }
-            Event::DeployIntended { token, purpose, sha, images: _, authorization: _, saved_plan: _ } => {
+            Event::DeployIntended {
+                token,
+                purpose,
+                sha,
+                images: _,
+                barrier: _,
+                authorization: _,
+                saved_plan: _,
+            } => {
                 self.deployments.push(PastDeployment {
                     token: token.clone(),
                     purpose: *purpose,
@@ -175,8 +183,8 @@ impl PastRun {
             }
             Event::RunEnded { run: _, outcome, because } => {
                 self.ended = Some((at, *outcome));
-                if because.is_some() {
-                    self.cancelled = Some(Cancellation { by: recorded.by.clone(), why: because.clone() });
+                if let Some(because) = because {
+                    self.cancelled = Some(Cancellation::by_katkit(because));
                 }
             }
             Event::Requested { ask, from, why }

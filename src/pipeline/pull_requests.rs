@@ -52,7 +52,7 @@ pub fn choose_test(question: &TestQuestion<'_>) -> TestChoice {
     {
         return TestChoice::Running(run.sha.clone(), Box::new(test.clone()));
     }
-    // What was adopted is live without a run, and gets none.
+    // An adopted commit is live without a run.
     let is_at_rest = |tip| head.runs(tip) && head.open_run().is_none();
     if let Some(tip) = branch.tip()
         && !tip_is_held

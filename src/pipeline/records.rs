@@ -153,7 +153,9 @@ impl LinkRecord {
     pub fn with_landings<'a>(mut self, trees: impl Iterator<Item = (&'a CommitSha, &'a TreeId)>) -> Self {
         for (sha, tree) in trees {
             let test = self.tests.iter().find(|test| test.merge.tree == *tree);
-            let Some(test) = test.filter(|_| !self.verified.iter().any(|it| it.sha == *sha)) else {
+            let is_known = self.verified.iter().any(|it| it.sha == *sha)
+                || self.rolled_back.iter().any(|it| it.sha == *sha);
+            let Some(test) = test.filter(|_| !is_known) else {
                 continue;
             };
             let landed = VerifiedCommit {

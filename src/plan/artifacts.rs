@@ -28,7 +28,7 @@ pub fn without_artifacts(link: &LinkId, state: &PhaseState, by: &PhaseName) -> O
                 "did not run here, since its images are those of `{other}`, and artifacts stay in the tenant that stored \
                  them"
             ),
-            format!("skip `{by}` here, or leave `{name}` out of its `inputs`"),
+            format!("`katkit skip {link} {by}` skips it here; or leave `{name}` out of its `inputs`"),
         ),
         None if *status == PhaseStatus::Skipped => (
             "was skipped, so it stored no artifacts".to_owned(),

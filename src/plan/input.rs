@@ -223,6 +223,8 @@ pub struct CommitFacts {
     pub commits: Vec<CommitLine>,
     /// How many commits `commits` leaves out.
     pub more_commits: usize,
+    /// A commit that it adds to what is deployed and that must not be undone.
+    pub barrier: Option<CommitSha>,
     /// The rolled-back commits that it contains.
     pub taints: Vec<Taint>,
     /// Notes for the reader of the plan.
@@ -240,6 +242,13 @@ pub struct Taint {
     pub through: CommitSha,
     /// How many other commits were rolled back with it.
     pub others: usize,
+}
+
+impl Taint {
+    /// The commit itself.
+    pub fn of(sha: &CommitSha) -> Self {
+        Self { sha: sha.clone(), suspect: sha.clone(), through: sha.clone(), others: 0 }
+    }
 }
 
 /// A service found in a fleet.

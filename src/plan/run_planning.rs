@@ -138,7 +138,10 @@ pub(super) fn resume(draft: &mut PlanDraft<'_>, want: &CommitSha) {
     let failed = phases.iter().find(|state| is_failed_for_good(state, &facts.workflow));
     let lacking = draft.head.open_run().and_then(|run| {
         let (state, problem) = artifacts::lacking(&draft.input.id, run, &facts.workflow)?;
-        Some((state.order, problem)).filter(|(order, _)| failed.is_none_or(|failed| *order < failed.order))
+        // What it would check must not be deployed either.
+        let deployment = run.phases.iter().find(|state| state.deployment && !state.status.is_done());
+        let order = deployment.map_or(state.order, |deployment| deployment.order.min(state.order));
+        Some((order, problem)).filter(|(order, _)| failed.is_none_or(|failed| *order < failed.order))
     });
     let waits = |state: &&PhaseState| state.deployment && !state.status.is_done();
     let mut pins = Some(pinning::pins(draft, &facts, want));
@@ -216,6 +219,8 @@ pub(super) fn hold_or_close(draft: &mut PlanDraft<'_>, want: &CommitSha) {
 pub(super) fn hold_stopped(draft: &mut PlanDraft<'_>, want: &CommitSha) -> Option<PhaseState> {
     let run = draft.head.run.as_ref().filter(|run| run.sha == *want)?;
     match run.ended? {
+        // What was live before a test stays wanted.
+        (_, RunOutcome::Cancelled) if run.merges().is_some() => None,
         (at, RunOutcome::Cancelled) => {
             // A run that this plan ends has no time yet.
             let is_recorded = draft.input.head.run.as_ref().is_some_and(|before| before.ended == run.ended);

@@ -108,7 +108,9 @@ fn link(manifest: &Manifest, member: Member<'_>) -> PipelineLink {
 /// The tests of pull requests at a link, by their heads.
 fn tests(member: Member<'_>) -> LinkTests {
     let LinkInput { head, test, .. } = member.input;
-    let planned = test.as_deref().filter(|planned| planned.request.is_some());
+    // While a process works on a test, the next is the first that waits.
+    let is_free = head.open_run().is_none();
+    let planned = test.as_deref().filter(|planned| planned.request.is_some() && is_free);
     let run = head.run.as_ref().and_then(|run| Some((run, run.test.as_deref()?)));
     let live = head.deployed.as_ref().and_then(|deployed| head.test_merge(&deployed.sha));
     let next = planned.and_then(|planned| planned.request.as_ref()).map(|request| &request.id);

@@ -112,7 +112,11 @@ pub fn decided(steps: &[Step]) -> impl Iterator<Item = &RequestId> {
 /// Whether these steps of a link refuse one of the submitted requests, and grant no other that asks for the same.
 pub fn refuses(steps: &[Step], submitted: &BTreeSet<RequestId>) -> bool {
     let is_granted = |ask: &RequestKind| {
-        steps.iter().any(|step| matches!(step, Step::Accept { request } if request.ask == *ask))
+        steps.iter().any(|step| match step {
+            Step::Accept { request } => request.ask == *ask,
+            Step::StartRun { grants: Some(request), .. } => request.ask == *ask,
+            _ => false,
+        })
     };
     steps.iter().any(|step| match step {
         Step::Refuse { request, .. } => submitted.contains(&request.id) && !is_granted(&request.ask),

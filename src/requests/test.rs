@@ -18,6 +18,12 @@ pub(super) async fn check(
 ) -> Result<CheckedRequest, RequestError> {
     let repo = repository(estate, link)?;
     let sha = estate.git.resolve(&repo.url, commit).await?;
+    if let Some(run) = head.open_run()
+        && run.merges().is_some_and(|merge| merge.head == sha)
+    {
+        let hint = format!("`katkit why {link} {}` shows how far it is", sha.short());
+        return Err(RequestError::refused(format!("the test of {} is in progress", sha.short()), hint));
+    }
     match inventory::untestable(estate.sources(), link, &sha).await? {
         Ok(None) => {}
         Ok(Some(why)) => return Err(RequestError::refused(why.describe(), why.hint())),
@@ -53,7 +59,8 @@ fn repository<'e>(estate: &'e Estate, link: &LinkId) -> Result<&'e Repo, Request
         _ => {
             let hint = match &it.want {
                 Wanted::Pipeline { .. } => {
-                    "`source = \"pull-requests\"` in its stage makes it test them".to_owned()
+                    "`source = \"pull-requests\"` in the first stage of a pipeline makes it test them"
+                        .to_owned()
                 }
                 Wanted::Sha(_) | Wanted::Branch(_) => {
                     format!("`katkit set {link} SHA` selects another commit")

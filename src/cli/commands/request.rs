@@ -46,6 +46,11 @@ pub(in crate::cli) trait RequestCommand {
 
     fn options(&self) -> &Options;
 
+    /// Whether the exit code says that a deployment waits.
+    fn is_strict(&self) -> bool {
+        false
+    }
+
     /// What the command requests for each link.
     fn action(&self) -> Action;
 
@@ -74,7 +79,7 @@ pub(in crate::cli) async fn run(
     let selection =
         Selection { targets: ids.iter().map(ToString::to_string).collect(), ..Selection::default() };
     let prepared = requests::prepare(estate, checked, &opened.actor, why.as_deref()).await?;
-    let mut options = ApplyOptions::request(*consent);
+    let mut options = ApplyOptions { strict: command.is_strict(), ..ApplyOptions::request(*consent) };
     if *apply {
         confirm::check(ids.iter(), estate.manifest(), *consent)?;
         if confirm::is_asked(ids.iter(), estate.manifest(), *consent) {
@@ -119,7 +124,7 @@ async fn decide(
         let bases: Vec<_> = plan.links.iter().map(|link| (link.link.clone(), link.base)).collect();
         // Without progress, nothing that this process does decides them.
         if let Some((status, _)) = last.take_if(|(_, before)| *before == bases) {
-            return Ok(decided.or_worse(status));
+            return Ok(decided.or_worse(status).or_worse(ExitStatus::Unfinished));
         }
         let waits = plan.links.iter().flat_map(|link| &link.holds).any(|hold| hold.is_of_rollback());
         let is_refused = plan.links.iter().any(|link| requests::refuses(&link.steps, &submitted));

@@ -29,6 +29,11 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
+    /// A job must not take a test that waits for one that passed.
+    fn is_strict(&self) -> bool {
+        true
+    }
+
     fn action(&self) -> Action {
         Action::Test { sha: self.commit.clone() }
     }

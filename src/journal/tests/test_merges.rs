@@ -87,7 +87,7 @@ fn tests_displace_nothing_that_landed_and_merges_are_known_for_as_long_as_they_a
     assert!(head.evidence(&sha('a')).is_some() && head.evidence(&sha('b')).is_some());
     let merges = head.verified.iter().filter(|evidence| head.test_merge(&evidence.sha).is_some());
     assert_eq!((merges.count(), head.verified.len()), (Head::VERIFIED, Head::VERIFIED + 2));
-    // What failed and stays live is still a merge, whatever is requested next.
+    // A failed test that stays live is known to be a merge, whatever runs after it.
     let failed = tested.fails_after_deployment('e').testing(test('e', 'a', 'b'));
     let landed = failed.run('f');
     assert_eq!(landed.head().test_merge(&sha('e')).map(|merge| &merge.base), Some(&sha('b')));

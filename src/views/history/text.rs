@@ -120,7 +120,7 @@ fn heading(link: &LinkId, group: &[RecordedEvent]) -> String {
             Some(Cancellation { by: from.clone(), why: why.clone() })
         }
         Event::RunEnded { run: _, outcome: _, because: Some(because) } => {
-            Some(Cancellation { by: event.by.clone(), why: Some(because.clone()) })
+            Some(Cancellation::by_katkit(because))
         }
         _ => None,
     });

@@ -93,8 +93,11 @@ fn state(why: &Why<'_>, want: &CommitSha) -> String {
     }
 }
 
-/// Describes a run that succeeded.
+/// Describes a run that is over, and whose commit stays live.
 fn all_done(phases: &[PhaseState]) -> String {
+    if let Some(failed) = phases.iter().find(|phase| phase.status == PhaseStatus::Failed) {
+        return format!("its test failed at `{}`, and nothing else is wanted", failed.name);
+    }
     let skipped = phases.iter().filter(|phase| !phase.is_well()).map(|phase| format!("`{}`", phase.name));
     let skipped: Vec<_> = skipped.collect();
     match skipped.as_slice() {

@@ -320,7 +320,7 @@ fn a_retry_needs_the_approvals_as_well() {
           hint: `katkit approve prod/shop <second>` approves it; `katkit who-can approve prod/shop` shows who can
 
     Plan: nothing to change, 1 held, 0 up to date.
-    ----- exit 0
+    ----- exit 3
     ");
     assert_snapshot!(world.run(["plan"]), @"
     prod/shop  <first> → <second>

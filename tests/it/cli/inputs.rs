@@ -179,9 +179,9 @@ fn a_later_stage_that_reuses_images_has_no_artifacts_of_their_build() {
     let applied = world.run(["apply", "--yes"]);
     assert_eq!(applied.code, 1, "{applied}");
     assert_snapshot!(world.run(["plan"]), @"
-    prod/shop  at <first>
+    prod/shop  → <first>
       ! error: `test` cannot be run: `build` did not run here, since its images are those of `beta/shop`, and artifacts stay in the tenant that stored them
-          hint: skip `test` here, or leave `build` out of its `inputs`
+          hint: `katkit skip prod/shop test` skips it here; or leave `build` out of its `inputs`
       · note: <first> was promoted by ana
 
     Plan: nothing to change, 1 could not be planned, 1 up to date.

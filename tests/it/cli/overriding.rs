@@ -82,7 +82,7 @@ fn a_fix_passes_everything_that_is_waived_and_owes_it_afterwards() {
     assert!(world.deployed("prod/shop").contains("<second>"));
     assert!(world.deployed("beta/shop").contains("<first>"), "the freeze holds the others");
     let history = world.run(["history", "prod/shop", "--deployments"]);
-    assert!(history.stdout.contains(" (overridden by ana)"), "{history}");
+    assert!(history.stdout.contains(" (by an override of ana)"), "{history}");
     assert_snapshot!(planned(&world), @"
     prod/shop  at <second>
       · note: <second> is live by override 3 of ana, and still owes `verified` and `approvals`

@@ -359,7 +359,7 @@ fn what_cannot_be_tested_is_refused() {
     assert_snapshot!(world.run(["test", "beta/shop", "tax"]), @r#"
     ----- stderr -----
     error: `beta/shop` does not test pull requests
-     hint: `source = "pull-requests"` in its stage makes it test them
+     hint: `source = "pull-requests"` in the first stage of a pipeline makes it test them
     ----- exit 1
     "#);
     assert_snapshot!(world.run(["promote", "sandbox/shop"]), @"

@@ -117,10 +117,33 @@ async fn a_merge_obeys_the_attributes_of_the_branch_and_nothing_of_this_machine(
     std::fs::create_dir_all(home.join("git")).unwrap();
     std::fs::write(home.join("git/attributes"), "* -merge\n").unwrap();
     std::fs::write(home.join("git/config"), "[merge]\n  renames = false\n  default = binary\n").unwrap();
-    let environment = [("XDG_CONFIG_HOME", home.clone()), ("GIT_CONFIG_GLOBAL", home.join("git/config"))];
+    let config = home.join("git/config").to_str().unwrap().to_owned();
+    let environment = [
+        ("XDG_CONFIG_HOME", home.to_str().unwrap()),
+        ("GIT_CONFIG_GLOBAL", &config),
+        ("GIT_CONFIG_COUNT", "1"),
+        ("GIT_CONFIG_KEY_0", "merge.default"),
+        ("GIT_CONFIG_VALUE_0", "binary"),
+        ("GIT_CONFIG_PARAMETERS", "'merge.default'='binary'"),
+    ];
     let environment = environment.map(|(name, value)| (name.into(), value.into())).to_vec();
     let other = Mirrors::new(cache.path().join("other")).with_environment(environment);
     assert_eq!(other.merge(&repo.url(), &main, &topic).await.unwrap(), merged);
+    // Nor do settings of the environment decide what becomes of a renamed folder.
+    repo.git(&["switch", "--quiet", "topic"]);
+    let topic = repo.commit("new file", &[("lib/new", "x\n")]);
+    repo.git(&["switch", "--quiet", "main"]);
+    repo.git(&["mv", "lib", "library"]);
+    let main = repo.commit("renamed", &[]);
+    let environment = [
+        ("GIT_CONFIG_COUNT", "1"),
+        ("GIT_CONFIG_KEY_0", "merge.directoryRenames"),
+        ("GIT_CONFIG_VALUE_0", "false"),
+    ];
+    let environment = environment.map(|(name, value)| (name.into(), value.into())).to_vec();
+    let other = Mirrors::new(cache.path().join("third")).with_environment(environment);
+    let merged = other.merge(&repo.url(), &main, &topic).await.unwrap();
+    assert!(matches!(merged, Merged::Conflict { .. }), "{merged:?}");
 }
 
 #[tokio::test]

@@ -132,30 +132,19 @@ fn a_test_whose_commit_is_gone_ends_and_others_go_on() {
         ]);
         repo.git(&["gc", "--quiet", "--prune=now"])
     });
-    let plan = world.run(["plan"]);
-    assert_snapshot!(merges(&plan), @r#"
-    sandbox/shop  <first> → <merge>, 2 commits
-      - recover build  attempt 1: remove what is left of its service
-      ~ end run        for <merge>: commit <slow> is not in <world>/repos/shop
-      ~ test           <ship>, merged into <first>, for ana
-      + run build      not run yet
-      ~ deploy         `web`; rolls back to <first> if a later phase fails
-          @@ -4 +4 @@
-          ~ { "Name": "web", "DockerImage": "acme/web:[-<first>-]{+<merge>+}", "Replicas": 2 },
-          <merge> Merge <ship> into <first> for a test (katkit)
-          <ship> ship (Ada)
-      + run verify     not run yet
-
-    Plan: 1 link to change (2 phases, 1 deployment, 1 to recover), 1 up to date.
-    ----- exit 0
-    "#);
+    let plan = merges(&world.run(["plan"]));
+    assert!(
+        plan.contains("~ end run        for <merge>: commit <slow> is not in <world>/repos/shop"),
+        "{plan}"
+    );
+    assert!(plan.contains("~ test           <ship>, merged into <first>, for ana"), "{plan}");
     world.release("go");
     let applied = world.run(["apply", "--yes"]);
     assert_eq!(applied.code, 0, "{applied}");
     let why = merges(&world.run(["why", "sandbox/shop", &slow]));
     assert_snapshot!(why, @"
     sandbox/shop
-    ana started the test of <slow>, merged as <merge>, just now; it was cancelled by ana (commit <slow> is not in <world>/repos/shop) after <time>.
+    ana started the test of <slow>, merged as <merge>, just now; it was cancelled by katkit (commit <slow> is not in <world>/repos/shop) after <time>.
     <slow> is not in the first-parent history of `main`.
     ----- exit 0
     ");
@@ -254,4 +243,121 @@ fn a_failed_test_is_no_state_of_the_link() {
     ----- exit 0
     ");
     assert_eq!(world.run(["status", "--check"]).code, 0);
+}
+
+/// The freeze ends on its own, long after the test.
+fn freeze(world: &World) {
+    let frozen = world.run(["freeze", "sandbox", "--until", "2h", "--why", "audit"]);
+    assert_eq!(frozen.code, 0, "{frozen}");
+}
+
+#[test]
+fn a_rejected_merge_is_not_tested_again() {
+    let mut world = live();
+    pull_request(&mut world, "bad", "bad");
+    request(&world, "bad");
+    assert_eq!(world.run(["apply", "--yes"]).code, 1);
+    let why = world.run(["why", "sandbox/shop", "--format", "json"]);
+    let why: serde_json::Value = serde_json::from_str(&why.stdout).unwrap();
+    let merge = why["run"]["sha"].as_str().unwrap().to_owned();
+    let rejected = world.run(["reject", "sandbox/shop", &merge, "--why", "leaks"]);
+    assert_eq!(rejected.code, 0, "{rejected}");
+    let again = world.run(["test", "sandbox/shop", "bad"]);
+    assert!(again.code == 1 && again.stderr.contains("was rejected by ana"), "{again}");
+    let retried = world.run(["retry", "sandbox/shop", "--apply", "--yes"]);
+    assert!(retried.code == 1 && retried.to_string().contains("was rejected by ana"), "{retried}");
+    assert!(world.deployed("sandbox/shop").contains("<first>"));
+}
+
+#[test]
+fn a_rejected_commit_is_not_tested_although_the_same_change_landed() {
+    let mut world = live();
+    pull_request(&mut world, "leak", "leak.txt");
+    let leak = world.sha("leak").to_owned();
+    assert_eq!(world.run(["reject", "sandbox/shop", &leak, "--why", "leaks"]).code, 0);
+    world.change("shop", |repo| squash(repo, "leak", "leak (#8)"));
+    let refused = world.run(["test", "sandbox/shop", "leak"]);
+    assert!(refused.code == 1 && refused.stderr.contains("<leak> was rejected"), "{refused}");
+}
+
+#[test]
+fn a_test_that_waits_is_not_taken_for_one_that_passed() {
+    let mut world = live();
+    pull_request(&mut world, "tax", "tax.txt");
+    pull_request(&mut world, "ship", "ship.txt");
+    freeze(&world);
+    assert_eq!(world.run(["test", "sandbox/shop", "tax", "--apply", "--yes"]).code, 3);
+    // It waits behind the other.
+    assert_eq!(world.run(["test", "sandbox/shop", "ship", "--apply", "--yes"]).code, 3);
+}
+
+#[test]
+fn a_repeated_request_has_the_result_of_the_test() {
+    let mut world = live();
+    pull_request(&mut world, "tax", "tax.txt");
+    pull_request(&mut world, "slow", "wait");
+    request(&world, "tax");
+    let repeated = world.acting("ben", &["test", "sandbox/shop", "tax", "--why", "PR 7", "--apply", "--yes"]);
+    assert_eq!(repeated.code, 0, "{repeated}");
+    request(&world, "slow");
+    let running = world.start(["apply", "--yes"]);
+    world.appears("began");
+    let again = world.acting("ben", &["test", "sandbox/shop", "slow"]);
+    assert!(again.code == 1 && again.stderr.contains("the test of <slow> is in progress"), "{again}");
+    world.release("go");
+    assert_eq!(running.wait().code, 0);
+}
+
+#[test]
+fn a_bad_tip_is_held_for_the_same_reason_after_other_tests() {
+    let mut world = with_a_bad_tip();
+    pull_request(&mut world, "ship", "ship.txt");
+    request(&world, "ship");
+    assert_eq!(world.run(["apply", "--yes"]).code, 1);
+    let plan = world.run(["plan"]).to_string();
+    assert!(plan.contains("<broken> has been quarantined since"), "{plan}");
+    assert!(plan.contains("`katkit release sandbox/shop <broken>` releases it"), "{plan}");
+}
+
+#[test]
+fn a_phase_of_a_failed_test_can_be_skipped() {
+    let mut world = live();
+    pull_request(&mut world, "bad", "broken");
+    request(&world, "bad");
+    assert_eq!(world.run(["apply", "--yes"]).code, 1);
+    let skipped = world.run(["skip", "sandbox/shop", "build", "--apply", "--yes"]);
+    assert_eq!(skipped.code, 0, "{skipped}");
+    assert!(merges(&world.run(["pipeline"])).contains("live, the test of <bad>"), "{skipped}");
+}
+
+#[test]
+fn a_failed_test_that_stays_live_says_so() {
+    let mut world = live();
+    world.edit("on-failure = \"rollback\"", "on-failure = \"hold\"");
+    pull_request(&mut world, "bad", "bad");
+    request(&world, "bad");
+    assert_eq!(world.run(["apply", "--yes"]).code, 1);
+    assert_snapshot!(merges(&world.shell("katkit why sandbox/shop | head -2")), @"
+    sandbox/shop
+    <merge> is live: its test failed at `verify`, and nothing else is wanted.
+    ----- exit 0
+    ");
+}
+
+/// Nothing is recorded, so there is nothing to go on with.
+#[test]
+fn an_apply_ends_although_a_test_cannot_start() {
+    let mut world = live();
+    world.edit(
+        "sandbox.use = [\"shop\"]",
+        "sandbox = { use = [\"shop\"], secrets = { X = \"env:NOT_SET\" } }",
+    );
+    pull_request(&mut world, "tax", "tax.txt");
+    request(&world, "tax");
+    let applied = world.run(["apply", "--yes"]);
+    assert_eq!(
+        (applied.code, applied.stdout.matches("Further in the pipeline").count()),
+        (1, 0),
+        "{applied}"
+    );
 }
