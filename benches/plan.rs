@@ -318,6 +318,7 @@ fn history(link: &LinkId, sha: &CommitSha, revision: &str) -> (Vec<RecordedEvent
         purpose: DeployPurpose::Upgrade,
         sha: sha.clone(),
         images,
+        barrier: None,
         authorization: None,
         saved_plan: None,
     });

@@ -15,7 +15,7 @@ pub enum Right {
     Promote,
     /// Reject a commit, release a held commit, waive a skipped phase, and forgive the debt of an override.
     Approve,
-    /// Go back to an earlier commit.
+    /// Go back to an earlier commit, and pin commits that nothing goes back past.
     Rollback,
     /// Freeze deployments, and end a freeze.
     Freeze,
@@ -86,7 +86,9 @@ impl Right {
             | RequestKind::Test { .. }
             | RequestKind::Withdraw { .. } => Self::Request,
             RequestKind::Promote { .. } => Self::Promote,
-            RequestKind::Rollback { .. } => Self::Rollback,
+            RequestKind::Rollback { .. } | RequestKind::Pin { .. } | RequestKind::Unpin { .. } => {
+                Self::Rollback
+            }
             RequestKind::Release { .. } | RequestKind::Waive { .. } => Self::Approve,
         }
     }

@@ -73,6 +73,7 @@ pub(super) async fn deploy(
         purpose,
         sha: sha.clone(),
         images: Images::clone(&images),
+        barrier: step.barrier.clone(),
         authorization,
         saved_plan: session.saved_plan.clone(),
     };

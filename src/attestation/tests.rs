@@ -60,7 +60,8 @@ fn evidence(images: &[(&str, String)]) -> Evidence {
     let sha = CommitSha::new("c".repeat(40)).unwrap();
     let at = at("2026-11-30T10:30:00.5Z");
     let images = images.iter().map(|(role, image)| ((*role).to_owned(), image.clone())).collect();
-    let deployment = Deployment { sha: sha.clone(), at, images, revision: "7".to_owned(), token: None };
+    let deployment =
+        Deployment { sha: sha.clone(), at, images, revision: "7".to_owned(), token: None, barrier: None };
     let run = Some(RunId("14-3f2a9c".to_owned()));
     Evidence { sha, at, run, deployment: Some(deployment), clock: 0, built_by: Vec::new() }
 }

@@ -98,7 +98,7 @@ pub enum Event {
         /// The granted request, if it tests a pull request.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         test: Option<Box<StartedTest>>,
-        /// Who let it through, if its policy asks anyone.
+        /// Who let it through, if anyone had to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         authorization: Option<Box<Authorization>>,
         /// The saved plan it was a step of, if one was applied.
@@ -209,7 +209,10 @@ pub enum Event {
         sha: CommitSha,
         /// The image of every role it rolls.
         images: Images,
-        /// Who let it through, if its policy asks anyone.
+        /// The commit that it brings and that must not be undone, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        barrier: Option<CommitSha>,
+        /// Who let it through, if anyone had to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         authorization: Option<Box<Authorization>>,
         /// The saved plan it was a step of, if one was applied.

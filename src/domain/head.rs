@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    AttemptState, Cancellation, CommitSha, DeployPurpose, DeploymentName, EntryDigest, FormerName,
+    AttemptState, Barrier, Cancellation, CommitSha, DeployPurpose, DeploymentName, EntryDigest, FormerName,
     Generation, ImageDigest, Images, LinkId, LiveClock, PhaseName, PhaseState, Promotion, Pruned,
     PullRequestTests, Quarantine, RunId, RunOutcome, StartedTest, Token,
 };
@@ -78,6 +78,9 @@ pub struct Deployment {
     /// The token it was issued under; `None` if it was adopted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
+    /// What it brought that must not be undone: no rollback goes back to what was deployed before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barrier: Option<Box<Barrier>>,
 }
 
 /// Evidence that a commit is good here: in its run every phase succeeded or was waived by the manifest, and what it
@@ -118,6 +121,9 @@ pub struct DeployState {
     pub images: Images,
     /// When it was intended.
     pub started: Timestamp,
+    /// The commit that it brings and that must not be undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barrier: Option<CommitSha>,
     /// The platform's name for it, once accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued: Option<DeploymentName>,
@@ -211,11 +217,13 @@ impl Head {
     /// The rollback target once a run has deployed `sha`, whether or not `sha` was verified here before.
     pub fn rollback_target_after(&self, sha: &CommitSha) -> Option<&Deployment> {
         let mut others = self.verified.iter().rev().filter(|evidence| evidence.sha != *sha);
-        others.find_map(|evidence| evidence.deployment.as_ref())
+        let target = others.find_map(|evidence| evidence.deployment.as_ref())?;
+        let may = |live: &Deployment| live.sha == target.sha || live.barrier.is_none();
+        self.deployed.as_ref().is_none_or(may).then_some(target)
     }
 
-    /// All rollback targets, newest first: the commits verified here before the deployed one.
-    pub fn rollback_targets(&self) -> impl Iterator<Item = (&Evidence, &Deployment)> {
+    /// The commits verified here before the deployed one, newest first.
+    pub(super) fn verified_before_live(&self) -> impl Iterator<Item = (&Evidence, &Deployment)> {
         self.deployed.iter().flat_map(|deployed| self.verified_before(&deployed.sha))
     }
 

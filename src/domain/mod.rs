@@ -7,6 +7,7 @@
 
 mod actor;
 mod authorization;
+mod barrier;
 mod cancellation;
 mod chain;
 mod changes;
@@ -39,6 +40,7 @@ mod text;
 
 pub use actor::{Actor, ActorKind, Assurance, Door};
 pub use authorization::{Authorization, GivenConsent};
+pub use barrier::Barrier;
 pub use cancellation::Cancellation;
 pub use chain::{Entry, EntryDigest};
 pub use changes::{Changes, Contributors};

@@ -68,6 +68,16 @@ pub enum RequestKind {
         /// The commit to deploy: one of [`super::Head::rollback_targets`].
         to: CommitSha,
     },
+    /// Let no rollback go past a commit.
+    Pin {
+        /// The commit: what is live, or a rollback target.
+        sha: CommitSha,
+    },
+    /// Let rollbacks go past a commit again.
+    Unpin {
+        /// The commit that was pinned, or whose message says so.
+        sha: CommitSha,
+    },
     /// Run a commit next, whichever one the link's pipeline would choose.
     Promote {
         /// The commit to run.
@@ -100,6 +110,8 @@ impl RequestKind {
             Self::Cancel { .. } => "cancel",
             Self::Rollback { .. } => "rollback",
             Self::Release { .. } => "release",
+            Self::Pin { .. } => "pin",
+            Self::Unpin { .. } => "unpin",
             Self::Promote { .. } => "promotion",
             Self::Test { .. } => "test",
             Self::Withdraw { .. } => "withdraw",

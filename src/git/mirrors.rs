@@ -16,8 +16,8 @@ use super::repository_location::RepositoryLocation;
 use super::repository_reader::RepositoryReader;
 use super::{
     CommitLine, Commits, FirstParents, GitError, Landing, Merged, Packed, PathComparison, RepackSchedule,
-    Repositories, Rollback, Tainted, Tips, Unsupported, compared, contents, contributors, first_parents,
-    history, landing, merge, mirror, open, pack, resolve, tags, taint, tips, tree,
+    Repositories, Rollback, Tainted, Tips, Unsupported, barrier, compared, contents, contributors,
+    first_parents, history, landing, merge, mirror, open, pack, resolve, tags, taint, tips, tree,
 };
 use crate::domain::{CommitSha, Contributors, Tag};
 
@@ -248,6 +248,16 @@ impl Repositories for Mirrors {
             contributors::contributors(repository, place, from.as_ref(), &to)
         })
         .await
+    }
+
+    async fn barrier(
+        &self,
+        url: &str,
+        from: &CommitSha,
+        to: &CommitSha,
+    ) -> Result<Option<CommitSha>, GitError> {
+        let (from, to) = (from.clone(), to.clone());
+        self.read(url, move |repository, place| barrier::barrier(repository, place, &from, &to)).await
     }
 
     async fn first_parents(

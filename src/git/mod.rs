@@ -46,6 +46,7 @@
 //! symbolic links are never followed, and planning refuses commits that a checkout could not hold.
 
 mod bare;
+mod barrier;
 mod blocking;
 mod checkout;
 mod classify;

@@ -79,6 +79,14 @@ pub trait Repositories: fmt::Debug + Send + Sync {
         to: &CommitSha,
     ) -> Result<(String, Contributors), GitError>;
 
+    /// The newest commit that is in `to` and not in `from`, and whose message has a line `Katkit-Rollback: no`.
+    async fn barrier(
+        &self,
+        url: &str,
+        from: &CommitSha,
+        to: &CommitSha,
+    ) -> Result<Option<CommitSha>, GitError>;
+
     /// The first-parent commits of `tip`, newest first, back to the oldest of `until`; see [`FirstParents`]. Commits of
     /// `until` that the history or the repository lacks are left out.
     ///

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt};
 use tokio::sync::OnceCell;
 
+use super::commit_query::CommitQuery;
 use super::problem::problem;
 use super::{Sources, observe, taint};
 use crate::causes;
 use crate::description::{self, ServiceDescription};
-use crate::domain::{Checkout, CommitSha, Consent, PhaseKind, RepoName, TenantName, Workflow};
-use crate::git::{Commits, GitError, Repositories, Rollback, Unsupported};
+use crate::domain::{Checkout, CommitSha, Consent, PhaseKind, Workflow};
+use crate::git::{Commits, GitError, Repositories, Unsupported};
 use crate::lenient_json::FormatError;
 use crate::manifest::{Repo, Tenant};
 use crate::plan::{self, CommitFacts, CommitLine, LinkInput, Problem};
@@ -32,24 +33,6 @@ const NAMED: usize = 10;
 /// How many commits are read concurrently.
 const CONCURRENTLY: usize = 8;
 
-/// Links with the same query share the answer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct CommitQuery {
-    repo: RepoName,
-    sha: CommitSha,
-    deployed: Option<CommitSha>,
-    /// The commit since which its changes are listed.
-    since: Option<CommitSha>,
-    /// Commits that were rolled back here and also hold back commits that contain them.
-    bad: Vec<Rollback>,
-    folder: String,
-    /// Paths that matter besides the folder.
-    watch: Vec<String>,
-    /// The workflow's name in the manifest, or the environment that a `katkitconfig.js` has one for.
-    workflow: Result<String, String>,
-    tenant: TenantName,
-}
-
 /// Whether a pack can carry a commit. Checking walks all files of the commit, so all links share the result.
 type Packable = OnceCell<Result<(), Problem>>;
 
@@ -65,7 +48,7 @@ pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput], consen
     }
     let mut questions: BTreeMap<CommitQuery, Vec<usize>> = BTreeMap::new();
     for &at in &needed {
-        if let Some(question) = question(sources, &links[at], consents) {
+        if let Some(question) = CommitQuery::of(sources, &links[at], consents) {
             questions.entry(question).or_default().push(at);
         }
     }
@@ -86,52 +69,12 @@ pub(super) async fn gather(sources: Sources<'_>, links: &mut [LinkInput], consen
     observe::observe(sources, links, Some(&to_observe)).await;
 }
 
-fn question(sources: Sources<'_>, input: &LinkInput, consents: &[Consent]) -> Option<CommitQuery> {
-    let (tenant, link) = sources.manifest.link(&input.id)?;
-    let sha = input.want.as_ref()?.as_ref().ok()?;
-    let mut bad = Vec::new();
-    // A pull request may fix what is wrong with the commit that it is merged into.
-    if input.test.is_none() {
-        bad.extend(rolled_back(input, sha));
-        bad.extend(plan::rejections(sources.manifest, consents, &input.id).iter().map(taint::rejection));
-    }
-    Some(CommitQuery {
-        repo: link.repo.clone(),
-        sha: sha.clone(),
-        deployed: input.head.deployed.as_ref().map(|deployed| deployed.sha.clone()),
-        since: since(input),
-        bad,
-        folder: link.folder.clone(),
-        watch: link.watch.clone().unwrap_or_default(),
-        workflow: link.workflow.as_ref().map(ToString::to_string).ok_or_else(|| tenant.environment.clone()),
-        tenant: input.id.tenant.clone(),
-    })
-}
-
-/// The commit since which the changes of the wanted commit are listed: what is live. A test of a pull request has only
-/// those of the pull request, and what was tested before is not part of the branch.
-fn since(input: &LinkInput) -> Option<CommitSha> {
-    if let Some(planned) = &input.test {
-        return Some(planned.test.merge.base.clone());
-    }
-    let live = &input.head.deployed.as_ref()?.sha;
-    Some(input.head.test_merge(live).map_or(live, |merge| &merge.base).clone())
-}
-
-/// The commits that were rolled back here or, in a pipeline, in its stage and the stages before.
-fn rolled_back(input: &LinkInput, sha: &CommitSha) -> Vec<Rollback> {
-    let mut bad = taint::rolled_back(&input.head, sha);
-    let elsewhere = input.pipeline.iter().flat_map(|pipeline| &pipeline.rolled_back);
-    bad.extend(elsewhere.map(|rolled_back| taint::rollback(&rolled_back.quarantine)));
-    bad
-}
-
 async fn answer(
     sources: Sources<'_>,
     question: &CommitQuery,
     packable: &Packable,
 ) -> Result<CommitFacts, Problem> {
-    let CommitQuery { repo, sha, deployed, since, bad, folder, watch, workflow, tenant } = question;
+    let CommitQuery { repo, sha, deployed, since, landed, bad, folder, watch, workflow, tenant } = question;
     let unknown = || Problem { what: format!("`{repo}` is not in the manifest"), hint: None };
     let (Some(repo), Some(tenant)) = (sources.manifest.repos.get(repo), sources.manifest.tenants.get(tenant))
     else {
@@ -167,6 +110,10 @@ async fn answer(
         Some(from) if from != sha => commit.since(from, watch, &mut notes).await,
         _ => Commits::default(),
     };
+    let barrier = match landed {
+        Some((from, to)) if workflow.deployment().is_some() => commit.barrier(from, to, &mut notes).await?,
+        _ => None,
+    };
     let (taints, unknown) = taint::find(sources.git, &repo.url, sha, bad).await?;
     notes.extend(unknown);
     let line = |line: crate::git::CommitLine| CommitLine {
@@ -189,6 +136,7 @@ async fn answer(
         deployed_description: text(before)?,
         commits: commits.listed.into_iter().map(line).collect(),
         more_commits: commits.more,
+        barrier,
         taints,
         notes,
     })
@@ -246,6 +194,30 @@ impl Commit<'_> {
             });
         }
         Ok(())
+    }
+
+    /// The newest of some commits that must not be undone. Only a note, if the repository lost the first.
+    async fn barrier(
+        &self,
+        from: &CommitSha,
+        to: &CommitSha,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<CommitSha>, Problem> {
+        let url = &self.repo.url;
+        let found = async {
+            self.git.ensure(url, from).await?;
+            self.git.barrier(url, from, to).await
+        };
+        match found.await {
+            Err(error @ GitError::Missing { .. }) => {
+                let error = causes::in_one_line(&error);
+                notes.push(format!(
+                    "cannot tell whether this brings a commit that must not be undone: {error}"
+                ));
+                Ok(None)
+            }
+            found => found.map_err(|error| problem(&error)),
+        }
     }
 
     /// The commits since `live`, and a note about live commits that this one lacks: the branch was moved back or

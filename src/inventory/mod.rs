@@ -8,6 +8,7 @@ mod ancestry;
 mod approvals;
 mod candidates;
 mod commit;
+mod commit_query;
 mod contained;
 mod images;
 mod lease_observer;

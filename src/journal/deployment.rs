@@ -4,15 +4,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Move, ensure, evidence, phases, test_merges};
 use crate::domain::{
-    CommitSha, DeployOutcome, DeployPurpose, DeployState, Deployment, DeploymentName, Evidence, Head, Images,
-    PhaseName, PhaseStatus, Quarantine, Rollout, Token,
+    Actor, Barrier, CommitSha, DeployOutcome, DeployPurpose, DeployState, Deployment, DeploymentName,
+    Evidence, Head, Images, PhaseName, PhaseStatus, Quarantine, Rollout, Token,
 };
 
 pub(super) fn intend(
     head: &mut Head,
     token: &Token,
     purpose: DeployPurpose,
-    sha: &CommitSha,
+    (sha, barrier): (&CommitSha, Option<&CommitSha>),
     images: &Images,
     at: Timestamp,
 ) -> Move {
@@ -43,6 +43,7 @@ pub(super) fn intend(
         sha: sha.clone(),
         images: images.clone(),
         started: at,
+        barrier: barrier.cloned(),
         issued: None,
     }));
     Ok(())
@@ -72,7 +73,8 @@ pub(super) fn ended(
     revision: &str,
     at: Timestamp,
 ) -> Move {
-    let DeployState { token, purpose, sha, images, started, issued } = in_flight(head, token)?.clone();
+    let DeployState { token, purpose, sha, images, started, barrier, issued } =
+        in_flight(head, token)?.clone();
     let good = matches!(outcome, DeployOutcome::Deployed);
     ensure(!good || issued.is_some(), || "it was never issued".to_owned())?;
     head.deploying = None;
@@ -97,7 +99,8 @@ pub(super) fn ended(
     }
     if good {
         let (revision, token) = (revision.to_owned(), Some(token));
-        let now = Deployment { sha, at, images, revision, token };
+        let barrier = barrier_of(head, purpose, &sha, barrier);
+        let now = Deployment { sha, at, images, revision, token, barrier };
         if let Some(known) = head.verified.iter().position(|evidence| evidence.sha == now.sha) {
             if purpose == DeployPurpose::Upgrade {
                 // An older commit that is deployed again moves behind the commit it replaces, which becomes its
@@ -113,6 +116,58 @@ pub(super) fn ended(
     Ok(())
 }
 
+/// What a deployment brings that must not be undone.
+fn barrier_of(
+    head: &Head,
+    purpose: DeployPurpose,
+    sha: &CommitSha,
+    new: Option<CommitSha>,
+) -> Option<Box<Barrier>> {
+    let of_evidence = || head.evidence(sha)?.deployment.as_ref()?.barrier.clone();
+    let live = head.deployed.as_ref();
+    match purpose {
+        DeployPurpose::Rollback => of_evidence(),
+        DeployPurpose::Repair => live?.barrier.clone(),
+        DeployPurpose::Upgrade => new.map(Barrier::by_message).map(Box::new).or_else(|| {
+            // What is live and unverified is no rollback target, so what it brought counts for its successor.
+            live.filter(|live| live.sha == *sha || head.evidence(&live.sha).is_none())?.barrier.clone()
+        }),
+    }
+}
+
+/// Lets no rollback go past a commit.
+pub(super) fn pinned(head: &mut Head, sha: &CommitSha, by: &Actor, why: Option<&str>) -> Move {
+    let is_known = head.runs(sha) || head.rollback_targets().any(|(evidence, _)| evidence.sha == *sha);
+    ensure(is_known, || format!("{} is neither live nor a rollback target", sha.short()))?;
+    if let Some(barrier) = head.barrier_at(sha) {
+        return Err(barrier.describe());
+    }
+    let barrier = Barrier { sha: sha.clone(), by: Some(by.clone()), why: why.map(str::to_owned) };
+    for deployment in deployments(head).filter(|deployment| deployment.sha == *sha) {
+        deployment.barrier = Some(Box::new(barrier.clone()));
+    }
+    Ok(())
+}
+
+/// Lets rollbacks go past a commit again.
+pub(super) fn unpinned(head: &mut Head, sha: &CommitSha) -> Move {
+    ensure(head.barriers().any(|barrier| barrier.sha == *sha), || {
+        format!("rollbacks may go past {}", sha.short())
+    })?;
+    for deployment in deployments(head) {
+        if deployment.barrier.as_ref().is_some_and(|barrier| barrier.sha == *sha) {
+            deployment.barrier = None;
+        }
+    }
+    Ok(())
+}
+
+/// What is live, and what rollbacks restore.
+fn deployments(head: &mut Head) -> impl Iterator<Item = &mut Deployment> {
+    let verified = head.verified.iter_mut().filter_map(|evidence| evidence.deployment.as_mut());
+    head.deployed.iter_mut().chain(verified)
+}
+
 pub(super) fn adopted(
     head: &mut Head,
     sha: &CommitSha,
@@ -122,7 +177,8 @@ pub(super) fn adopted(
 ) -> Move {
     ensure(head.deploying.is_none(), || "a deployment is in flight".to_owned())?;
     let revision = revision.to_owned();
-    let now = Deployment { sha: sha.clone(), at, images: images.clone(), revision, token: None };
+    let now =
+        Deployment { sha: sha.clone(), at, images: images.clone(), revision, token: None, barrier: None };
     if head.deployed.is_none() {
         // It served before katkit adopted the link, so it is a rollback target.
         let deployment = Some(now.clone());

@@ -138,16 +138,14 @@ fn transition(head: &mut Head, recorded: &RecordedEvent) -> Move {
         Event::AttemptEnded { phase, attempt, outcome } => phases::ended(head, phase, *attempt, outcome, at),
         Event::ServiceRemoved { phase, attempt } => phases::removed(head, phase, *attempt),
         Event::ImagesRecorded { phase, source, images } => phases::recorded(head, phase, *source, images),
-        Event::DeployIntended { token, purpose, sha, images, authorization: _, saved_plan: _ } => {
-            deployment::intend(head, token, *purpose, sha, images, at)
+        Event::DeployIntended { token, purpose, sha, images, barrier, authorization: _, saved_plan: _ } => {
+            deployment::intend(head, token, *purpose, (sha, barrier.as_ref()), images, at)
         }
         Event::DeployIssued { token, deployment } => deployment::issued(head, token, deployment),
         Event::DeployEnded { token, outcome, revision } => {
             deployment::ended(head, token, outcome, revision, at)
         }
-        Event::RunEnded { run, outcome, because } => {
-            run::end(head, run, *outcome, (&recorded.by, because.as_deref()), at)
-        }
+        Event::RunEnded { run, outcome, because } => run::end(head, run, *outcome, because.as_deref(), at),
         Event::Adopted { sha, images, revision } => deployment::adopted(head, sha, images, revision, at),
         Event::Quarantined { sha, why, good, alone } => {
             deployment::quarantined(head, sha, why, (good.as_ref(), *alone), at);

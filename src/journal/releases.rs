@@ -13,7 +13,7 @@ pub struct Release {
     pub purpose: Option<DeployPurpose>,
     /// Who deployed it.
     pub by: Actor,
-    /// Who let it through, if its policy asks anyone.
+    /// Who let it through, if anyone had to.
     pub authorization: Option<Box<Authorization>>,
     /// When the deployment started, or the service was adopted.
     pub started: Timestamp,
@@ -41,7 +41,15 @@ pub fn releases<'a>(events: impl IntoIterator<Item = &'a RecordedEvent>) -> Vec<
     let mut tokens = Vec::new();
     for RecordedEvent { generation: _, at, by, event, previous: _ } in events {
         match event {
-            Event::DeployIntended { token, purpose, sha, images: _, authorization, saved_plan: _ } => {
+            Event::DeployIntended {
+                token,
+                purpose,
+                sha,
+                images: _,
+                barrier: _,
+                authorization,
+                saved_plan: _,
+            } => {
                 releases.push(Release {
                     sha: sha.clone(),
                     purpose: Some(*purpose),

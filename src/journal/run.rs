@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Move, ensure, test_merges};
+use super::{Move, deployment, ensure, test_merges};
 use crate::domain::{
     Actor, Cancellation, CommitSha, Generation, Head, PhaseName, PhaseState, PhaseStatus, Promotion,
     Quarantine, RequestKind, RunId, RunOutcome, RunPhase, RunState, StartedTest,
@@ -108,6 +108,9 @@ pub(super) fn requested(
         }
         RequestKind::Rollback { from, to } => {
             ensure(head.runs(from), || format!("{} is not deployed", from.short()))?;
+            if let Some(barrier) = head.barrier_before(to) {
+                return Err(barrier.describe());
+            }
             let verified = head.rollback_targets().any(|(evidence, _)| evidence.sha == *to);
             ensure(verified, || format!("{} was not verified before {}", to.short(), from.short()))?;
             pass_over(head, to);
@@ -118,6 +121,8 @@ pub(super) fn requested(
             Ok(())
         }
         RequestKind::Release { sha } => release(head, sha),
+        RequestKind::Pin { sha } => deployment::pinned(head, sha, from, why),
+        RequestKind::Unpin { sha } => deployment::unpinned(head, sha),
         RequestKind::Promote { sha } => {
             ensure(head.quarantine(sha).is_none(), || format!("{} is quarantined", sha.short()))?;
             let (by, why) = (from.clone(), why.map(str::to_owned));
@@ -288,7 +293,7 @@ pub(super) fn end(
     head: &mut Head,
     id: &RunId,
     outcome: RunOutcome,
-    (by, because): (&Actor, Option<&str>),
+    because: Option<&str>,
     at: Timestamp,
 ) -> Move {
     nothing_in_flight(head)?;
@@ -303,7 +308,7 @@ pub(super) fn end(
     ensure(fits, || format!("its phases do not add up to {outcome:?}"))?;
     run.ended = Some((at, outcome));
     if let Some(why) = because {
-        run.cancelled = Some(Box::new(Cancellation { by: by.clone(), why: Some(why.to_owned()) }));
+        run.cancelled = Some(Box::new(Cancellation::by_katkit(why)));
     }
     if outcome == RunOutcome::Failed {
         // It may have been verified earlier, and no longer is.

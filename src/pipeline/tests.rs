@@ -51,6 +51,7 @@ fn deployment(sha: CommitSha) -> Deployment {
         images: Images::default(),
         revision: String::new(),
         token: None,
+        barrier: None,
     }
 }
 

@@ -6,8 +6,8 @@ use super::pinning::Pins;
 use super::{DeployStep, ImageChange, Step};
 use crate::description::{self, FILE, Rebased, ServiceDescription};
 use crate::domain::{
-    CommitSha, Deploy, DeployPurpose, Deployment, Event, Images, OnFailure, Phase, Quarantine, Strategy,
-    without_digest,
+    Barrier, CommitSha, Deploy, DeployPurpose, Deployment, Event, Images, OnFailure, Phase, Quarantine,
+    Strategy, without_digest,
 };
 use crate::lenient_json::FormatError;
 use crate::manifest::PlatformConfig;
@@ -66,15 +66,21 @@ pub(super) fn upgrade(
         strategy: settings.strategy,
         timeout: settings.timeout,
         on_failure: settings.on_failure,
+        barrier: facts.barrier.clone(),
     })
 }
 
 /// The rollback if a phase after `step` fails, with `on-failure = "rollback"`.
 pub(super) fn rollback_step(draft: &mut PlanDraft<'_>, step: &DeployStep) -> Option<DeployStep> {
-    let good = draft.head.rollback_target_after(&step.to)?.clone();
     if step.on_failure != OnFailure::Rollback {
         return None;
     }
+    if let Some(barrier) = step.barrier.clone().map(Barrier::by_message).or_else(|| standing(draft, &step.to))
+    {
+        note_barrier(draft, &barrier);
+        return None;
+    }
+    let good = draft.head.rollback_target_after(&step.to)?.clone();
     let Some(back) = rebased(&step.description, &good.images).ok().flatten() else {
         draft.plan.notes.push(format!(
             "if a later phase fails, nothing is rolled back: {} no longer has a role that {} deployed",
@@ -107,15 +113,30 @@ pub(super) fn rollback_step(draft: &mut PlanDraft<'_>, step: &DeployStep) -> Opt
 
 /// The same, if the deployment is done and later phases remain.
 pub(super) fn rollback_step_after_deployment(
-    draft: &PlanDraft<'_>,
+    draft: &mut PlanDraft<'_>,
     settings: &Deploy,
     want: &CommitSha,
 ) -> Option<DeployStep> {
-    let back = draft.head.rollback_target().filter(|_| draft.head.runs(want))?;
-    if settings.on_failure != OnFailure::Rollback {
+    if settings.on_failure != OnFailure::Rollback || !draft.head.runs(want) {
         return None;
     }
+    if let Some(barrier) = standing(draft, want) {
+        note_barrier(draft, &barrier);
+        return None;
+    }
+    let back = draft.head.rollback_target()?;
     redeploy(draft, DeployPurpose::Rollback, &back.sha, &back.images).ok()
+}
+
+/// What is live and must not be undone, if a rollback from `sha` would go past it.
+fn standing(draft: &PlanDraft<'_>, sha: &CommitSha) -> Option<Barrier> {
+    let live = draft.head.deployed.as_ref()?;
+    let is_target = live.sha != *sha && draft.head.evidence(&live.sha).is_some();
+    live.barrier.as_deref().filter(|_| !is_target).cloned()
+}
+
+fn note_barrier(draft: &mut PlanDraft<'_>, barrier: &Barrier) {
+    draft.plan.notes.push(format!("if a later phase fails, this stays live: {}", barrier.describe()));
 }
 
 /// Plans a rollback to a verified commit and quarantines `from`.
@@ -296,6 +317,7 @@ fn redeploy(
         strategy: Strategy::Ordered,
         timeout: settings.timeout,
         on_failure: OnFailure::Hold,
+        barrier: None,
     })
 }
 

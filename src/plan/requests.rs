@@ -186,7 +186,11 @@ fn grant(draft: &mut PlanDraft<'_>, request: &Request) {
     let (head, steps) = (draft.head.clone(), draft.plan.steps.len());
     let leaves_the_run = matches!(
         request.ask,
-        RequestKind::Release { .. } | RequestKind::Promote { .. } | RequestKind::Waive { .. }
+        RequestKind::Release { .. }
+            | RequestKind::Promote { .. }
+            | RequestKind::Waive { .. }
+            | RequestKind::Pin { .. }
+            | RequestKind::Unpin { .. }
     );
     if !leaves_the_run {
         end_leftovers(draft);
@@ -231,6 +235,8 @@ fn follow(draft: &mut PlanDraft<'_>, request: &Request) -> Result<(), Vec<Hold>>
         | RequestKind::Skip { .. }
         | RequestKind::Release { .. }
         | RequestKind::Promote { .. }
+        | RequestKind::Pin { .. }
+        | RequestKind::Unpin { .. }
         | RequestKind::Test { .. }
         | RequestKind::Withdraw { .. } => {}
     }

@@ -276,6 +276,9 @@ pub struct DeployStep {
     pub timeout: Duration,
     /// What to do if a later phase fails.
     pub on_failure: OnFailure,
+    /// The commit that it brings and that must not be undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barrier: Option<CommitSha>,
 }
 
 /// The image of one role, before and after.
@@ -302,7 +305,7 @@ pub struct CommitLine {
 
 impl Plan {
     /// The version that this build writes and reads.
-    pub const VERSION: u32 = 6;
+    pub const VERSION: u32 = 7;
 
     /// Whether there is anything to do.
     pub fn has_steps(&self) -> bool {

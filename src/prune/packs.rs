@@ -99,7 +99,10 @@ pub(super) fn needed(head: &Head, requests: &[Request]) -> BTreeSet<CommitSha> {
             }
             RequestKind::Rollback { from, to } => needed.extend([from.clone(), to.clone()]),
             // What is tested is a merge of the commit, which has no blobs yet.
-            RequestKind::Test { .. } | RequestKind::Withdraw { .. } => {}
+            RequestKind::Test { .. }
+            | RequestKind::Pin { .. }
+            | RequestKind::Unpin { .. }
+            | RequestKind::Withdraw { .. } => {}
         }
     }
     needed

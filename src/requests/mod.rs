@@ -11,6 +11,7 @@ mod cancel;
 mod commit_prefix;
 mod error;
 mod pending;
+mod pin;
 mod promote;
 mod record;
 mod release;
@@ -72,6 +73,16 @@ pub enum Action {
         /// A sha, a prefix of one, a branch or a tag; `None` for the newest commit that may run.
         sha: Option<String>,
     },
+    /// Let no rollback go past a commit.
+    Pin {
+        /// Its sha, or a prefix of it.
+        sha: String,
+    },
+    /// Let rollbacks go past a commit again.
+    Unpin {
+        /// Its sha, or a prefix of it.
+        sha: String,
+    },
     /// Test the head of a pull request, merged into the branch.
     Test {
         /// A sha, a prefix of one, a branch or a tag.
@@ -122,6 +133,8 @@ pub async fn check(
         Action::Rollback { to } => rollback::check(estate, link, head, to.as_deref()).await?,
         Action::Release { sha } => release::check(estate, link, head, sha).await?,
         Action::Promote { sha } => promote::check((estate, by), link, head, sha.as_deref()).await?,
+        Action::Pin { sha } => pin::pin(link, head, sha)?,
+        Action::Unpin { sha } => pin::unpin(link, head, sha)?,
         Action::Test { sha } => test::check(estate, link, head, sha).await?,
         Action::Withdraw(withdrawal) => return withdraw::check((estate, by), link, withdrawal).await,
     };
@@ -155,6 +168,7 @@ impl Action {
             Self::Skip { .. } => ("skip", Right::Request),
             Self::Cancel => ("cancel", Right::Request),
             Self::Rollback { .. } => ("rollback", Right::Rollback),
+            Self::Pin { .. } | Self::Unpin { .. } => ("pin", Right::Rollback),
             Self::Release { .. } => ("release", Right::Approve),
             Self::Waive { .. } => ("waive", Right::Approve),
             Self::Promote { .. } => ("promote", Right::Promote),

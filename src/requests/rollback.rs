@@ -5,6 +5,7 @@ use std::iter;
 use super::CheckedRequest;
 use super::commit_prefix::find_commit;
 use super::error::RequestError;
+use super::pin;
 use crate::domain::{CommitSha, Deployment, Head, LinkId, RequestKind};
 use crate::estate::Estate;
 use crate::plan::{self, Rejection};
@@ -26,6 +27,9 @@ pub(super) async fn check(
     let to = match to {
         Some(text) => named(link, head, live, text)?,
         None => {
+            if let (None, Some(barrier)) = (head.rollback_target(), head.barriers().next()) {
+                return Err(pin::refused(link, barrier));
+            }
             let none =
                 || nothing(link, format!("no commit was verified in `{link}` before {}", live.sha.short()));
             let targets: Vec<_> = head.rollback_targets().map(|(evidence, _)| &evidence.sha).collect();
@@ -55,6 +59,9 @@ fn named(link: &LinkId, head: &Head, live: &Deployment, text: &str) -> Result<Co
     if let Some(sha) = found.as_ref().filter(|sha| head.rollback_targets().any(|(back, _)| back.sha == **sha))
     {
         return Ok(sha.clone());
+    }
+    if let Some(barrier) = found.as_ref().and_then(|sha| head.barrier_before(sha)) {
+        return Err(pin::refused(link, barrier));
     }
     let what = match &found {
         None => format!("no commit that begins with `{text}` was verified in `{link}`"),

@@ -69,6 +69,7 @@ fn failed(digit: char) -> Head {
         images: Images::new(),
         revision: "r".to_owned(),
         token: None,
+        barrier: None,
     };
     Head { run: Some(run), deployed: Some(deployed), ..Head::default() }
 }

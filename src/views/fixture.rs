@@ -94,6 +94,7 @@ impl JournalBuilder {
             purpose,
             sha: sha(digit),
             images,
+            barrier: None,
             authorization: None,
             saved_plan: None,
         })

@@ -63,7 +63,10 @@ impl<'a> PeersJson<'a> {
 }
 
 impl<'a> PeerJson<'a> {
-    fn of(link: &LinkId, Deployment { sha, at, images, revision: _, token: _ }: &'a Deployment) -> Self {
+    fn of(
+        link: &LinkId,
+        Deployment { sha, at, images, revision: _, token: _, barrier: _ }: &'a Deployment,
+    ) -> Self {
         let images = images.iter().map(|(role, image)| (role.as_str(), image.as_str())).collect();
         Self { link: link.to_string(), sha: sha.as_str(), at: at.to_string(), images }
     }

@@ -11,6 +11,8 @@ pub(super) fn asked(ask: &RequestKind, why: Option<&str>) -> String {
         RequestKind::Cancel { sha } => format!("to cancel the run for {}", sha.short()),
         RequestKind::Rollback { from, to } => format!("to roll back from {} to {}", from.short(), to.short()),
         RequestKind::Release { sha } => format!("to allow deploying {}", sha.short()),
+        RequestKind::Pin { sha } => format!("to let no rollback go past {}", sha.short()),
+        RequestKind::Unpin { sha } => format!("to let rollbacks go past {} again", sha.short()),
         RequestKind::Promote { sha } => format!("to promote {}", sha.short()),
         RequestKind::Test { sha } => format!("to test {}", sha.short()),
         RequestKind::Withdraw { id } => format!("to withdraw request {id}"),

@@ -1,5 +1,6 @@
 //! Repositories on this machine: read in place, and copied into phases.
 
+mod barrier;
 mod contributors;
 mod first_parents;
 mod formats;

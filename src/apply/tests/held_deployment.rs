@@ -221,6 +221,7 @@ pub(super) async fn planned_for(
         deployed_description: None,
         commits: Vec::new(),
         more_commits: 0,
+        barrier: None,
         taints: Vec::new(),
         notes: Vec::new(),
     };

@@ -30,6 +30,7 @@ async fn intend(session: &Session, sha: CommitSha) {
         purpose: DeployPurpose::Upgrade,
         images: images(&sha),
         sha,
+        barrier: None,
         authorization: None,
         saved_plan: None,
     };

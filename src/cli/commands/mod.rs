@@ -22,6 +22,7 @@ pub(super) mod init;
 pub(super) mod logs;
 mod others;
 pub(super) mod override_gates;
+pub(super) mod pin;
 pub(super) mod pipeline;
 pub(super) mod plan;
 pub(super) mod promote;

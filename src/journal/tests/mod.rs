@@ -1,6 +1,7 @@
 //! The law of the journal: which event may follow which, and that the fold does not depend on where the journal is
 //! split.
 
+mod barriers;
 mod commit_history;
 mod pipelines;
 mod pruned;

@@ -66,6 +66,7 @@ impl Link {
                     purpose,
                     sha: sha.clone(),
                     images: images.clone(),
+                    barrier: None,
                     authorization: None,
                     saved_plan: None,
                 });

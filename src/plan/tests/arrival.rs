@@ -111,6 +111,7 @@ fn a_rolled_back_commit_is_held() {
             purpose: DeployPurpose::Rollback,
             sha: good,
             images: image('b'),
+            barrier: None,
             authorization: None,
             saved_plan: None,
         })

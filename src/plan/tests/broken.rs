@@ -17,6 +17,7 @@ fn interrupted_rollback() -> World {
         purpose: DeployPurpose::Rollback,
         sha: sha('a'),
         images: image('a'),
+        barrier: None,
         authorization: None,
         saved_plan: None,
     })

@@ -192,6 +192,7 @@ fn a_live_verified_commit_needs_no_run_when_it_is_wanted_again() {
             purpose: DeployPurpose::Rollback,
             sha: sha('a'),
             images: super::world::image('a'),
+            barrier: None,
             authorization: None,
             saved_plan: None,
         };

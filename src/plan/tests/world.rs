@@ -168,6 +168,7 @@ impl World {
             purpose,
             sha,
             images: image(digit),
+            barrier: None,
             authorization: None,
             saved_plan: None,
         })
@@ -304,6 +305,7 @@ impl World {
             deployed_description: Some(DESCRIPTION.to_owned()),
             commits: Vec::new(),
             more_commits: 0,
+            barrier: None,
             taints: self.taints.clone(),
             notes: Vec::new(),
         });

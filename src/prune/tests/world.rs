@@ -143,6 +143,7 @@ impl World {
             purpose,
             sha,
             images,
+            barrier: None,
             authorization: None,
             saved_plan: None,
         };

@@ -134,7 +134,7 @@ pub struct ReleaseJson<'a> {
     pub by: &'a str,
     /// The actor, and how their identity was verified.
     pub actor: ActorJson<'a>,
-    /// Who let it through; null if its policy asks nobody.
+    /// Who let it through; null if nobody had to: its policy asks nobody, or its commit was live already.
     pub authorization: Option<AuthorizationJson<'a>>,
     /// When it began.
     pub started: String,

@@ -27,7 +27,7 @@ pub enum EventJson<'a> {
         phases: Vec<RunPhaseJson<'a>>,
         /// A digest of the workflow; changes when the workflow does.
         workflow: &'a str,
-        /// Who let it through; null if its policy asks nobody.
+        /// Who let it through; null if nobody had to: its policy asks nobody, or its commit was live already.
         authorization: Option<AuthorizationJson<'a>>,
         /// The digest of the saved plan the step came from; null if no saved plan was applied.
         saved_plan: Option<&'a str>,
@@ -162,7 +162,9 @@ pub enum EventJson<'a> {
         /// The image of every rolled role.
         #[schemars(with = "BTreeMap<String, String>")]
         images: &'a Images,
-        /// Who let it through; null if its policy asks nobody.
+        /// The commit that it brings and that must not be undone; null if there is none.
+        barrier: Option<&'a str>,
+        /// Who let it through; null if nobody had to: its policy asks nobody, or its commit was live already.
         authorization: Option<AuthorizationJson<'a>>,
         /// The digest of the saved plan the step came from; null if no saved plan was applied.
         saved_plan: Option<&'a str>,
@@ -336,12 +338,13 @@ impl<'a> From<&'a Event> for EventJson<'a> {
                 },
                 images,
             },
-            Event::DeployIntended { token, purpose, sha, images, authorization, saved_plan } => {
+            Event::DeployIntended { token, purpose, sha, images, barrier, authorization, saved_plan } => {
                 Self::DeployIntended {
                     token: token.as_str(),
                     reason: purpose.into(),
                     sha: sha.as_str(),
                     images,
+                    barrier: barrier.as_ref().map(CommitSha::as_str),
                     authorization: authorization.as_deref().map(AuthorizationJson::from),
                     saved_plan: saved_plan.as_ref().map(PlanDigest::as_str),
                 }

@@ -102,7 +102,7 @@ pub(in crate::views) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -
             let images: Vec<_> = images.collect();
             format!("{how} {}", images.join(", "))
         }
-        Event::DeployIntended { token: _, purpose, sha, images, authorization, saved_plan } => {
+        Event::DeployIntended { token: _, purpose, sha, images, barrier, authorization, saved_plan } => {
             let roles: Vec<_> = images.keys().map(|role| format!("`{role}`")).collect();
             let doing = match purpose {
                 DeployPurpose::Upgrade => "deployment of",
@@ -111,7 +111,9 @@ pub(in crate::views) fn words(recorded: &RecordedEvent, commits: &Commits<'_>) -
             };
             let from = from(saved_plan.as_ref());
             let authorized = authorized(authorization.as_deref());
-            format!("{doing} {}{authorized}{from} starting: {}", sha.short(), roles.join(", "))
+            let barrier = barrier.as_ref().map(|sha| format!("; no rollback goes past {}", sha.short()));
+            let barrier = barrier.unwrap_or_default();
+            format!("{doing} {}{authorized}{from} starting: {}{barrier}", sha.short(), roles.join(", "))
         }
         Event::DeployIssued { token, deployment } => {
             let what = commits.of_deployment(token).unwrap_or("it");
@@ -164,13 +166,15 @@ fn from(saved_plan: Option<&PlanDigest>) -> String {
 /// ` (approved by ben and cleo)`
 pub(super) fn authorized(authorization: Option<&Authorization>) -> String {
     let Some(Authorization { approvals, overrides }) = authorization else { return String::new() };
-    let names = |word: &str, consents: &[GivenConsent]| {
+    let names = |consents: &[GivenConsent]| {
         let mut names: Vec<_> = consents.iter().map(|consent| consent.by.to_string()).collect();
         names.dedup();
-        (!names.is_empty()).then(|| format!("{word} by {}", names.join(" and ")))
+        let last = names.pop()?;
+        Some(if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) })
     };
-    let both = names("approved", approvals).into_iter().chain(names("overridden", overrides));
-    format!(" ({})", both.collect::<Vec<_>>().join(", "))
+    let approved = names(approvals).map(|names| format!("approved by {names}"));
+    let overridden = names(overrides).map(|names| format!("by an override of {names}"));
+    format!(" ({})", approved.into_iter().chain(overridden).collect::<Vec<_>>().join(", "))
 }
 
 /// `test of 3f2a9c1b04 for ben`

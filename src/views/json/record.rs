@@ -199,7 +199,7 @@ impl<'a> From<&'a Contained> for ContainedJson<'a> {
 }
 
 impl<'a> From<&'a Deployment> for DeployedJson<'a> {
-    fn from(Deployment { sha, at, images: _, revision: _, token: _ }: &'a Deployment) -> Self {
+    fn from(Deployment { sha, at, images: _, revision: _, token: _, barrier: _ }: &'a Deployment) -> Self {
         Self { sha: sha.as_str(), at: at.to_string() }
     }
 }

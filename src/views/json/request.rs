@@ -56,6 +56,8 @@ impl<'a> RequestedJson<'a> {
             | RequestKind::Waive { sha, phase } => Self { phase: Some(phase.as_str()), ..about(sha) },
             RequestKind::Cancel { sha }
             | RequestKind::Release { sha }
+            | RequestKind::Pin { sha }
+            | RequestKind::Unpin { sha }
             | RequestKind::Promote { sha }
             | RequestKind::Test { sha } => about(sha),
             RequestKind::Rollback { from, to } => Self { to: Some(to.as_str()), ..about(from) },

@@ -171,6 +171,8 @@ pub struct DeployJson<'a> {
     pub timeout_seconds: u64,
     /// What happens when a later phase fails.
     pub on_failure: OnFailureJson,
+    /// The commit that it brings and that must not be undone; null if there is none.
+    pub barrier: Option<&'a str>,
 }
 
 /// The image of a role, before and after.
@@ -288,6 +290,7 @@ impl<'a> From<&'a DeployStep> for DeployJson<'a> {
             strategy,
             timeout,
             on_failure,
+            barrier,
         } = deploy;
         Self {
             phase: phase.as_ref().map(PhaseName::as_str),
@@ -303,6 +306,7 @@ impl<'a> From<&'a DeployStep> for DeployJson<'a> {
             strategy: strategy.into(),
             timeout_seconds: timeout.as_secs(),
             on_failure: on_failure.into(),
+            barrier: barrier.as_ref().map(CommitSha::as_str),
         }
     }
 }

@@ -218,6 +218,8 @@ fn deployment(deploy: &DeployStep) -> String {
         commits,
         more_commits,
         timeout: _,
+        // A note says so.
+        barrier: _,
     } = deploy;
     let mut body = String::new();
     for image in images.iter().take(FEW) {

@@ -160,6 +160,8 @@ impl PlanText<'_> {
             commits,
             more_commits,
             timeout: _,
+            // A note says so.
+            barrier: _,
         } = deploy;
         let mut text = self.diff(diff);
         if text.is_empty() {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{CommitSha, Head, LinkId};
+use crate::domain::{Barrier, CommitSha, Head, LinkId};
 use crate::views::DeployedJson;
-use crate::views::json::KATKIT_VERSION;
+use crate::views::json::{ActorJson, KATKIT_VERSION};
 
 /// The rollback targets of links. Times are RFC 3339, commits are full 40-digit ids.
 ///
@@ -34,6 +34,25 @@ pub struct LinkRollbackTargetsJson<'a> {
     pub deployed: Option<DeployedJson<'a>>,
     /// The commits verified before it, newest first. A rollback without `--to` deploys the first.
     pub commits: Vec<RollbackTargetJson<'a>>,
+    /// The commit that no rollback goes past; null if there is none.
+    pub barrier: Option<BarrierJson<'a>>,
+}
+
+/// A commit that must not be undone.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct BarrierJson<'a> {
+    /// The commit.
+    pub sha: &'a str,
+    /// Who pinned it; null if its own message says so.
+    pub by: Option<ActorJson<'a>>,
+    /// The reason they gave; null if none.
+    pub why: Option<&'a str>,
+}
+
+impl<'a> From<&'a Barrier> for BarrierJson<'a> {
+    fn from(Barrier { sha, by, why }: &'a Barrier) -> Self {
+        Self { sha: sha.as_str(), by: by.as_ref().map(ActorJson::from), why: why.as_deref() }
+    }
 }
 
 /// A commit that a rollback can deploy.
@@ -49,7 +68,7 @@ pub struct RollbackTargetJson<'a> {
 
 impl<'a> RollbackTargetsJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.0";
+    pub const FORMAT_VERSION: &'static str = "1.1";
 
     /// The document for these links, each with the subjects of the commits available on this machine.
     pub fn of(links: &'a [(LinkId, Head, BTreeMap<CommitSha, String>)]) -> Self {
@@ -60,7 +79,8 @@ impl<'a> RollbackTargetsJson<'a> {
                 subject: subjects.get(&evidence.sha).map(String::as_str),
             });
             let deployed = head.deployed.as_ref().map(DeployedJson::from);
-            LinkRollbackTargetsJson { link: link.to_string(), deployed, commits: commits.collect() }
+            let barrier = head.barriers().next().map(BarrierJson::from);
+            LinkRollbackTargetsJson { link: link.to_string(), deployed, commits: commits.collect(), barrier }
         };
         Self {
             format_version: Self::FORMAT_VERSION,

@@ -24,9 +24,12 @@ impl fmt::Display for RollbackTargetsText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { link, head, subjects, style } = *self;
         let (Some(live), Some(next)) = (&head.deployed, head.rollback_target()) else {
-            let why = match &head.deployed {
-                Some(live) => format!("no commit was verified before {}, which is live", live.sha.short()),
-                None => "nothing is deployed".to_owned(),
+            let why = match (&head.deployed, head.barriers().next()) {
+                (Some(_), Some(barrier)) => barrier.describe(),
+                (Some(live), None) => {
+                    format!("no commit was verified before {}, which is live", live.sha.short())
+                }
+                (None, _) => "nothing is deployed".to_owned(),
             };
             return f.write_str(&hang("", 2, &format!("{link}: {why}; there is no rollback target."), style));
         };
@@ -36,6 +39,10 @@ impl fmt::Display for RollbackTargetsText<'_> {
             let when = format!("  {}  {}  ", evidence.sha.short(), minute(evidence.at));
             let subject = subjects.get(&evidence.sha).map_or("", String::as_str);
             f.write_str(&beside(&when, when.len(), subject, style))?;
+        }
+        if let Some(barrier) = head.barriers().next() {
+            let line = format!("nothing older: {}", barrier.describe());
+            f.write_str(&hang("  ", 4, &line, style))?;
         }
         let others = if head.rollback_targets().count() > 1 { "; `--to SHA` picks another" } else { "" };
         let next = format!("`katkit rollback {link}` deploys {}{others}.", next.sha.short());

@@ -32,6 +32,7 @@ mod on_a_terminal;
 mod order;
 mod overriding;
 mod phases;
+mod pinned;
 mod pinning;
 mod pipelines;
 mod policies;

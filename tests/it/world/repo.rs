@@ -91,6 +91,14 @@ impl Repo {
         self
     }
 
+    /// Commits everything with a trailer in the message.
+    pub fn commit_with(mut self, message: &str, trailer: &str) -> Self {
+        git(&self.path, &["add", "--all"]);
+        git(&self.path, &["commit", "--quiet", "--allow-empty", "-m", message, "--trailer", trailer]);
+        self.commits.insert(message.to_owned(), git(&self.path, &["rev-parse", "HEAD"]));
+        self
+    }
+
     /// Commits what no work tree could hold: the last commit's tree, modified by `change`.
     pub fn commit_tree(
         mut self,

@@ -92,7 +92,8 @@ pub fn within(world: &World, link: &LinkId, head: &Head, written: &[RecordedEven
         let named: Vec<_> = named.map(|consent| consent.id).collect();
         let named: Vec<_> = standing.iter().filter(|it| named.contains(&it.id)).cloned().collect();
         if !is_approved(&named) {
-            world.violated(15, format!("{link}: the {what} of {} does not name who approved it", sha.short()));
+            world
+                .violated(15, format!("{link}: the {what} of {} does not name who approved it", sha.short()));
         }
     }
 }

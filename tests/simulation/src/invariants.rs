@@ -24,6 +24,7 @@
 //!     and that the first stage verified.
 //! 21. Where the first stage tests pull requests, they are tested in the order of the requests, each once. What lands
 //!     counts as verified there only with content that was tested, or after a run of its own.
+//! 22. No rollback goes past a commit that says that it must not be undone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -16,6 +16,7 @@
 
 pub mod agent;
 mod approvals;
+mod barriers;
 pub mod blobs;
 pub mod daily;
 mod decisions;

@@ -11,6 +11,7 @@ use katkit::git::{
     Rollback, Tainted, Tips, Unsupported,
 };
 
+use crate::barriers;
 use crate::gate::Gate;
 use crate::pull_requests;
 use crate::world::World;
@@ -99,6 +100,15 @@ impl Repositories for GatedRepositories {
         to: &CommitSha,
     ) -> Result<(String, Contributors), GitError> {
         Ok((to.to_string(), Contributors::default()))
+    }
+
+    async fn barrier(
+        &self,
+        _: &str,
+        from: &CommitSha,
+        to: &CommitSha,
+    ) -> Result<Option<CommitSha>, GitError> {
+        Ok(barriers::between(&self.0.world, from, to))
     }
 
     async fn one_line(&self, _: &str, sha: &CommitSha) -> Result<CommitLine, GitError> {

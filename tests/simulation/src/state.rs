@@ -16,6 +16,7 @@ use katkit::state::{
 use tokio::time::Instant;
 
 use crate::approvals;
+use crate::barriers;
 use crate::decisions;
 use crate::freezes;
 use crate::gate::Gate;
@@ -65,6 +66,7 @@ impl Write {
         let before = world.facts().folds.get(link).cloned().unwrap_or_default();
         world.state.append(write).await?;
         freezes::by_hand(world, link, events, &standing);
+        barriers::respected(world, link, &before, events);
         approvals::within(world, link, &before, events, &standing);
         decisions::respected(world, (*process, link), &before, events, &standing);
         pinning::deploys(world, (*process, link), events, &standing);

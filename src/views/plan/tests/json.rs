@@ -141,7 +141,8 @@ fn a_commit_on_its_way_through_a_workflow() {
               "more_commits": 10,
               "strategy": "ordered",
               "timeout_seconds": 1800,
-              "on_failure": "hold"
+              "on_failure": "hold",
+              "barrier": null
             },
             {
               "kind": "run",
@@ -191,9 +192,9 @@ fn every_kind_of_step_in_a_line() {
     {"kind":"run","phase":"unit","order":1,"reason":"lost","attempt":null,"replicas":2,"image":null,"timeout_seconds":3600,"retries":0}
     {"kind":"run","phase":"integration","order":2,"reason":"interrupted","attempt":null,"replicas":1,"image":null,"timeout_seconds":3600,"retries":0}
     {"kind":"run","phase":"browser","order":3,"reason":"in_flight","attempt":2,"replicas":16,"image":null,"timeout_seconds":3600,"retries":0}
-    {"kind":"deploy","phase":null,"order":1,"reason":"repair","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"pinned":false,"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
+    {"kind":"deploy","phase":null,"order":1,"reason":"repair","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"pinned":false,"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold","barrier":null}
     {"kind":"quarantine","sha":"SHA2","why":"it lost orders","restored":null,"with_descendants":true}
-    {"kind":"deploy","phase":null,"order":1,"reason":"rollback","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"pinned":false,"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold"}
+    {"kind":"deploy","phase":null,"order":1,"reason":"rollback","from":"SHA1","to":"SHA2","images":[{"role":"web","from":"acme/web:SHA1","to":"acme/web:SHA2"}],"pinned":false,"diff":"--- a/s.js\n+++ b/s.js\n@@ -4 +4 @@\n-      \"DockerImage\": \"acme/web:SHA1\",\n+      \"DockerImage\": \"acme/web:SHA2\",\n","commits":[],"more_commits":0,"strategy":"ordered","timeout_seconds":1800,"on_failure":"hold","barrier":null}
     {"kind":"forget"}
     {"kind":"move","from":"old/shop"}
     "#);

@@ -84,6 +84,7 @@ fn deployment(purpose: DeployPurpose) -> DeployStep {
         strategy: Strategy::Ordered,
         timeout: Duration::from_mins(30),
         on_failure: OnFailure::Hold,
+        barrier: None,
     }
 }
 
