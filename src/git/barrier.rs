@@ -32,8 +32,13 @@ pub(super) fn barrier(
 /// and what is missed would be undone.
 fn says_no(commit: &Commit<'_>) -> bool {
     commit.message_bytes().split(|byte| *byte == b'\n').any(|line| {
+        // A squash makes a list of messages.
+        let line = line.trim_ascii();
+        let line = line.strip_prefix(b"* ").or(line.strip_prefix(b"- ")).unwrap_or(line);
         let mut parts = line.splitn(2, |byte| *byte == b':').map(<[u8]>::trim_ascii);
-        parts.next().is_some_and(|key| key.eq_ignore_ascii_case(KEY))
-            && parts.next().is_some_and(|value| value.eq_ignore_ascii_case(b"no"))
+        let is_key = parts.next().is_some_and(|key| key.eq_ignore_ascii_case(KEY));
+        // Something may follow the word.
+        let word = parts.next().and_then(|value| value.split(|byte| !byte.is_ascii_alphanumeric()).next());
+        is_key && word.is_some_and(|word| word.eq_ignore_ascii_case(b"no"))
     })
 }

@@ -99,13 +99,17 @@ pub(super) fn ended(
     }
     if good {
         let (revision, token) = (revision.to_owned(), Some(token));
-        let barrier = barrier_of(head, purpose, &sha, barrier);
+        let barrier = barrier_of(head, &sha, barrier);
         let now = Deployment { sha, at, images, revision, token, barrier };
         if let Some(known) = head.verified.iter().position(|evidence| evidence.sha == now.sha) {
             if purpose == DeployPurpose::Upgrade {
                 // An older commit that is deployed again moves behind the commit it replaces, which becomes its
                 // rollback target.
                 head.verified[known..].rotate_left(1);
+                if let Some(last) = head.verified.last_mut().and_then(|evidence| evidence.deployment.as_mut())
+                {
+                    last.barrier.clone_from(&now.barrier);
+                }
             } else {
                 // A redeployed commit stays verified; its deployment has a new name.
                 head.verified[known].deployment = Some(now.clone());
@@ -116,23 +120,13 @@ pub(super) fn ended(
     Ok(())
 }
 
-/// What a deployment brings that must not be undone.
-fn barrier_of(
-    head: &Head,
-    purpose: DeployPurpose,
-    sha: &CommitSha,
-    new: Option<CommitSha>,
-) -> Option<Box<Barrier>> {
-    let of_evidence = || head.evidence(sha)?.deployment.as_ref()?.barrier.clone();
-    let live = head.deployed.as_ref();
-    match purpose {
-        DeployPurpose::Rollback => of_evidence(),
-        DeployPurpose::Repair => live?.barrier.clone(),
-        DeployPurpose::Upgrade => new.map(Barrier::by_message).map(Box::new).or_else(|| {
-            // What is live and unverified is no rollback target, so what it brought counts for its successor.
-            live.filter(|live| live.sha == *sha || head.evidence(&live.sha).is_none())?.barrier.clone()
-        }),
-    }
+/// What no rollback from `sha` may go past once it is live: the commit that it brings, or what it brought before.
+fn barrier_of(head: &Head, sha: &CommitSha, new: Option<CommitSha>) -> Option<Box<Barrier>> {
+    let before = || head.evidence(sha)?.deployment.as_ref()?.barrier.clone();
+    // What is live and unverified is no rollback target, so what it brought counts for its successor.
+    let is_left_out = |live: &&Deployment| live.sha == *sha || head.evidence(&live.sha).is_none();
+    let live = || head.deployed.as_ref().filter(is_left_out)?.barrier.clone();
+    new.map(Barrier::by_message).map(Box::new).or_else(before).or_else(live)
 }
 
 /// Lets no rollback go past a commit.
@@ -177,8 +171,8 @@ pub(super) fn adopted(
 ) -> Move {
     ensure(head.deploying.is_none(), || "a deployment is in flight".to_owned())?;
     let revision = revision.to_owned();
-    let now =
-        Deployment { sha: sha.clone(), at, images: images.clone(), revision, token: None, barrier: None };
+    let barrier = barrier_of(head, sha, None);
+    let now = Deployment { sha: sha.clone(), at, images: images.clone(), revision, token: None, barrier };
     if head.deployed.is_none() {
         // It served before katkit adopted the link, so it is a rollback target.
         let deployment = Some(now.clone());

@@ -75,6 +75,16 @@ fn deployed_by<'a>(head: &'a Head, run: &RunState) -> Result<Option<&'a Deployme
     }
 }
 
+/// What a forgotten commit brought still must not be undone: the next newer rollback target carries it on.
+fn hand_on_barrier(head: &mut Head, forgotten: &CommitSha) {
+    let Some(at) = head.verified.iter().position(|evidence| evidence.sha == *forgotten) else { return };
+    let barrier = head.verified[at].deployment.as_ref().and_then(|deployment| deployment.barrier.clone());
+    let next = head.verified[at + 1..].iter_mut().find_map(|evidence| evidence.deployment.as_mut());
+    if let (Some(barrier), Some(next)) = (barrier, next.filter(|next| next.barrier.is_none())) {
+        next.barrier = Some(barrier);
+    }
+}
+
 /// Appends the newest, and drops the oldest of its kind if there are too many: landed commits, or merges of tests.
 pub(super) fn remember(head: &mut Head, evidence: Evidence) {
     head.verified.retain(|other| other.sha != evidence.sha);
@@ -84,6 +94,9 @@ pub(super) fn remember(head: &mut Head, evidence: Evidence) {
     let others = head.verified.iter().map(|other| &other.sha);
     let alike: Vec<_> = others.filter(|sha| is_merge(sha) == is_new).cloned().collect();
     let dropped = &alike[..(alike.len() + 1).saturating_sub(Head::VERIFIED)];
+    for sha in dropped {
+        hand_on_barrier(head, sha);
+    }
     head.verified.retain(|other| !dropped.contains(&other.sha));
     head.verified.push(evidence);
     if let (Some(clock), Some(oldest)) = (&mut head.live_clock, head.verified.iter().map(|it| it.at).min()) {

@@ -72,12 +72,17 @@ pub(super) fn upgrade(
 
 /// The rollback if a phase after `step` fails, with `on-failure = "rollback"`.
 pub(super) fn rollback_step(draft: &mut PlanDraft<'_>, step: &DeployStep) -> Option<DeployStep> {
-    if step.on_failure != OnFailure::Rollback {
-        return None;
-    }
+    let rolls_back = step.on_failure == OnFailure::Rollback;
     if let Some(barrier) = step.barrier.clone().map(Barrier::by_message).or_else(|| standing(draft, &step.to))
     {
-        note_barrier(draft, &barrier);
+        if rolls_back {
+            note_barrier(draft, &barrier);
+        } else if step.barrier.is_some() {
+            draft.plan.notes.push(format!("from this deployment on, {}", barrier.describe()));
+        }
+        return None;
+    }
+    if !rolls_back {
         return None;
     }
     let good = draft.head.rollback_target_after(&step.to)?.clone();

@@ -16,7 +16,7 @@ pub(super) fn pin(link: &LinkId, head: &Head, text: &str) -> Result<CheckedReque
     if let Some(barrier) = head.barrier_at(&sha) {
         return Err(RequestError::refused(format!("in `{link}`, {}", barrier.describe()), None));
     }
-    let confirmation = format!("recorded: no rollback goes past {}.", sha.short());
+    let confirmation = format!("recorded: from the next apply on, no rollback goes past {}.", sha.short());
     Ok(CheckedRequest { kind: RequestKind::Pin { sha }, confirmation })
 }
 
@@ -24,10 +24,10 @@ pub(super) fn pin(link: &LinkId, head: &Head, text: &str) -> Result<CheckedReque
 pub(super) fn unpin(link: &LinkId, head: &Head, text: &str) -> Result<CheckedRequest, RequestError> {
     let sha = named(link, head, text)?;
     if !head.barriers().any(|barrier| barrier.sha == sha) {
-        let what = format!("rollbacks of `{link}` may go past {}", sha.short());
+        let what = format!("nothing keeps a rollback of `{link}` from going past {}", sha.short());
         return Err(RequestError::refused(what, targets(link)));
     }
-    let confirmation = format!("recorded: rollbacks may go past {} again.", sha.short());
+    let confirmation = format!("recorded: from the next apply on, rollbacks may go past {}.", sha.short());
     Ok(CheckedRequest { kind: RequestKind::Unpin { sha }, confirmation })
 }
 

@@ -72,3 +72,31 @@ fn an_actor_pins_what_is_live_or_a_rollback_target_and_lifts_any() {
     let brought = brought.asked(unpin('1'));
     assert_eq!((brought.targets().as_str(), brought.barriers().as_str()), ("cba", ""));
 }
+
+#[test]
+fn neither_an_adoption_nor_another_run_loses_what_a_commit_brought() {
+    let adopt =
+        |digit| Event::Adopted { sha: sha(digit), images: Images::default(), revision: "r".to_owned() };
+    // Unverified, live, and adopted under another revision.
+    let failed = JournalBuilder::live('a').fails_after_deployment('b').bringing('b').then(adopt('b'));
+    assert_eq!((failed.targets().as_str(), failed.barriers().as_str()), ("", "b"));
+    // Put back by hand.
+    let by_hand = JournalBuilder::live('a').all_the_way('b').bringing('b').all_the_way('c').then(adopt('b'));
+    assert_eq!((by_hand.targets().as_str(), by_hand.barriers().as_str()), ("", "b"));
+    // A commit that was verified before brings a barrier now, since it comes from an older one, and is live unverified.
+    let story = JournalBuilder::live('a').all_the_way('b').all_the_way('c').all_the_way('a');
+    let run = (story.0.len() + 1).to_string();
+    let story = story.run('c').attempt("build", 1, Outcome::Succeeded);
+    let story = story.deploy('c', DeployPurpose::Upgrade, DeployOutcome::Deployed).bringing('b');
+    let story = story.end(&run, RunOutcome::Superseded).all_the_way('d');
+    assert_eq!((story.targets().as_str(), story.barriers().as_str()), ("c", "b"));
+    let back = story.deploy('c', DeployPurpose::Rollback, DeployOutcome::Deployed);
+    assert_eq!((back.targets().as_str(), back.barriers().as_str()), ("", "b"));
+}
+
+#[test]
+fn a_forgotten_commit_hands_on_what_it_brought() {
+    let story = JournalBuilder::live('0').bringing('9');
+    let story = "123456789abc".chars().fold(story, JournalBuilder::all_the_way);
+    assert_eq!((story.targets().len(), story.barriers().as_str()), (9, "9"));
+}

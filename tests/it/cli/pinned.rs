@@ -95,7 +95,7 @@ fn a_commit_that_must_not_be_undone_stays_live_although_it_fails() {
     let command = ["pin", "dev/shop", "--no-rollback-past", &schema, "--withdraw", "--apply"];
     assert_snapshot!(world.run(command), @"
     dev/shop  at <other>
-      ~ grant  ana asked to let rollbacks go past <schema> again
+      ~ grant  ana asked to unblock rollbacks past <schema>
 
     Plan: 1 link to change (1 to record), 0 up to date.
 
@@ -119,7 +119,7 @@ fn a_pinned_commit_is_the_oldest_rollback_target() {
     assert_snapshot!(
         world.run(["pin", "dev/shop", "--no-rollback-past", &second, "--why", "new schema", "--apply"]), @"
         dev/shop  at <third>
-          ~ grant  ana asked to let no rollback go past <second> (new schema)
+          ~ grant  ana asked to block rollbacks past <second> (new schema)
 
         Plan: 1 link to change (1 to record), 0 up to date.
 
@@ -161,7 +161,7 @@ fn a_pinned_commit_is_the_oldest_rollback_target() {
     ----- exit 1
 
     ----- stderr -----
-    error: rollbacks of `dev/shop` may go past <third>
+    error: nothing keeps a rollback of `dev/shop` from going past <third>
      hint: `katkit rollback dev/shop --list` lists the rollback targets
     ----- exit 1
 

@@ -15,7 +15,8 @@ async fn the_newest_commit_that_must_not_be_undone_is_found_by_its_trailer() {
     let yes = commit("yes\n\nKatkit-Rollback: yes");
     let schema = commit("schema\n\nSigned-off-by: Ana <ana@example.com>\nkatkit-rollback:  No ");
     let last = commit("last");
-    let squash = commit("squash\n\n* schema\n\nKatkit-Rollback: no\n\n* more\n\n---\n\nFixes: nothing");
+    let squash =
+        commit("squash\n\n* schema\n\n* Katkit-Rollback: no (new table).\n\n* more\n\n---\n\nFixes: nothing");
     let of = async |from: &CommitSha, to: &CommitSha| mirrors.barrier(&repo.url(), from, to).await.unwrap();
     assert_eq!(of(&first, &last).await, Some(schema.clone()));
     assert_eq!(of(&first, &yes).await, None, "{body}");
