@@ -46,7 +46,7 @@ impl PhaseRun {
         if text.len() > InputList::LARGEST {
             let most = InputList::LARGEST >> 20;
             let problem = format!("the names of its inputs take more than {most} MiB");
-            return Err(self.impossible(problem, "put the files into archives".to_owned()));
+            return Err(self.impossible(problem, Some("put the files into archives".to_owned())));
         }
         Ok(self.session.estate().blobs.put(&key.inputs_json(), &text).await?)
     }
@@ -61,7 +61,7 @@ impl PhaseRun {
             ApplyError::Missing(format!("the run of `{}` has no phase `{phase}`", self.link))
         })?;
         if let Some(problem) = plan::without_artifacts(&self.link, &state, &self.phase.name) {
-            return Err(ApplyError::Missing(problem.what));
+            return Err(self.impossible(problem.what, problem.hint));
         }
         let origin = match in_run(&self.run, &state) {
             Some(origin) => Some(origin),
@@ -70,7 +70,7 @@ impl PhaseRun {
         let store = self.session.estate().blobs.url();
         let missing = |what: &str| {
             let again = format!("`katkit retry {} --phase {phase} --apply` makes them again", self.link);
-            self.impossible(format!("{what} artifacts of `{phase}`"), again)
+            self.impossible(format!("{what} artifacts of `{phase}`"), Some(again))
         };
         let Origin { run, number, token, replicas } =
             origin.ok_or_else(|| missing("the record no longer names the run that stored the"))?;
@@ -88,8 +88,8 @@ impl PhaseRun {
         Ok(PhaseInput { phase: phase.clone(), attempt: attempt.to_string(), replicas })
     }
 
-    fn impossible(&self, problem: String, fix: String) -> ApplyError {
-        ApplyError::Impossible { phase: self.phase.name.to_string(), problem, fix: Some(fix) }
+    fn impossible(&self, problem: String, fix: Option<String>) -> ApplyError {
+        ApplyError::Impossible { phase: self.phase.name.to_string(), problem, fix }
     }
 
     async fn stored(&self, replica: BlobKey) -> Result<Stored, ApplyError> {

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actor, CommitSha, Deployment, Evidence, Head};
 
-/// A commit that no rollback goes past, such as one with a migration of data.
+/// A commit that no rollback goes past, for example because it migrates data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Barrier {
-    /// The commit.
+    /// The commit that must not be undone.
     pub sha: CommitSha,
     /// Who pinned it; `None` if its own message says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]

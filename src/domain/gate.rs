@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::enumerated;
+
 /// A condition of deployments that an actor can override.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -46,11 +48,7 @@ impl GateName {
     /// A list of gates: `verified, soak and freeze`.
     pub fn list(gates: &[Self]) -> String {
         let words: Vec<_> = gates.iter().map(|gate| format!("`{gate}`")).collect();
-        match words.as_slice() {
-            [] => String::new(),
-            [one] => one.clone(),
-            [first @ .., last] => format!("{} and {last}", first.join(", ")),
-        }
+        enumerated(&words)
     }
 }
 

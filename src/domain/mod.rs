@@ -74,4 +74,4 @@ pub use sha::{CommitSha, ShaError, TreeId};
 pub use spec::{InputList, PhaseInput, PhaseSpec, ReplicaStatus, Source, Tag};
 pub use template::{BadTemplate, NameTemplate};
 pub use test_merge::{PassedTest, PullRequestTests, StartedTest, TestMerge};
-pub use text::{abridged, percent_decoded, percent_encoded, shortened};
+pub use text::{abridged, enumerated, percent_decoded, percent_encoded, shortened};

@@ -68,12 +68,12 @@ pub enum RequestKind {
         /// The commit to deploy: one of [`super::Head::rollback_targets`].
         to: CommitSha,
     },
-    /// Let no rollback go past a commit.
+    /// Block rollbacks past a commit.
     Pin {
         /// The commit: what is live, or a rollback target.
         sha: CommitSha,
     },
-    /// Let rollbacks go past a commit again.
+    /// Unblock rollbacks past a commit.
     Unpin {
         /// The commit that was pinned, or whose message says so.
         sha: CommitSha,

@@ -93,6 +93,11 @@ impl Head {
         self.tests.as_ref()?.merges.get(sha)
     }
 
+    /// The commit of the branch that `sha` is, or was merged into to test a pull request.
+    pub fn on_branch<'a>(&'a self, sha: &'a CommitSha) -> &'a CommitSha {
+        self.test_merge(sha).map_or(sha, |merge| &merge.base)
+    }
+
     /// The tests that passed here, oldest first.
     pub fn passed_tests(&self) -> impl DoubleEndedIterator<Item = &PassedTest> {
         self.tests.iter().flat_map(|tests| &tests.passed)

@@ -10,6 +10,15 @@ pub fn shortened(text: &str, longest: usize) -> String {
     }
 }
 
+/// `a`, `a and b`, or `a, b and c`.
+pub fn enumerated(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// The text without its middle if it has more than `longest` characters, for paths: both ends matter.
 pub fn abridged(text: &str, longest: usize) -> String {
     let length = text.chars().count();
@@ -43,6 +52,15 @@ mod tests {
     fn a_text_is_cut_between_characters() {
         assert_eq!((shortened("äöü", 3), shortened("äöü", 2)), ("äöü".to_owned(), "äö…".to_owned()));
         assert_eq!((shortened("", 0), shortened("a", 0)), (String::new(), "…".to_owned()));
+    }
+
+    #[test]
+    fn the_last_of_several_words_follows_and() {
+        let words = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(
+            [&words[..0], &words[..1], &words[..2], &words].map(enumerated),
+            ["", "a", "a and b", "a, b and c"]
+        );
     }
 
     #[test]

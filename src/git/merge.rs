@@ -112,7 +112,7 @@ pub(super) async fn merge(
         ("GIT_ALTERNATE_OBJECT_DIRECTORIES", objects),
         ("GIT_CONFIG_GLOBAL", "/dev/null".to_owned()),
         ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
-        // git(1) reads settings from these as well; its own `-c` adds to the second.
+        // Settings may also come in these (git-config(1), ENVIRONMENT); `-c` adds to the second.
         ("GIT_CONFIG_COUNT", "0".to_owned()),
         ("GIT_CONFIG_PARAMETERS", String::new()),
         ("GIT_ATTR_NOSYSTEM", "1".to_owned()),

@@ -62,14 +62,14 @@ fn since(input: &LinkInput) -> Option<CommitSha> {
         return Some(planned.test.merge.base.clone());
     }
     let live = &input.head.deployed.as_ref()?.sha;
-    Some(input.head.test_merge(live).map_or(live, |merge| &merge.base).clone())
+    Some(input.head.on_branch(live).clone())
 }
 
 /// The part of the branch that the wanted commit adds to what is live. Merges of tests are on no branch; what counts is
 /// what they were merged into.
 fn landed(input: &LinkInput, sha: &CommitSha) -> Option<(CommitSha, CommitSha)> {
     let live = &input.head.deployed.as_ref()?.sha;
-    let from = input.head.test_merge(live).map_or(live, |merge| &merge.base);
+    let from = input.head.on_branch(live);
     let to = input.test.as_deref().map_or(sha, |planned| &planned.test.merge.base);
     (from != to).then(|| (from.clone(), to.clone()))
 }

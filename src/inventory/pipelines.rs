@@ -146,7 +146,7 @@ fn until(manifest: &Manifest, links: &[LinkInput], members: &[usize], known: Kno
             // What lands next does not depend on what was tested last.
             _ if pipeline.tests_pull_requests(&input.id) => {}
             // A merge that was tested here before is on no branch.
-            Some(base) => until.extend([input.head.test_merge(base).map_or(base, |it| &it.base).clone()]),
+            Some(base) => until.extend([input.head.on_branch(base).clone()]),
             None => {
                 let before = pipeline.requirements(&input.id, None).into_iter().flat_map(|it| it.links());
                 let before = before.filter_map(|link| records.get(link));

@@ -11,13 +11,13 @@ const LENGTH: usize = 60;
 /// A commit that cannot be tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Untestable {
-    /// The commit.
+    /// The commit whose test is requested.
     pub sha: CommitSha,
-    /// The home branch.
+    /// The branch that it would be merged into.
     pub branch: String,
-    /// Its tip.
+    /// The tip of that branch.
     pub tip: CommitSha,
-    /// The reason.
+    /// Why it cannot be tested.
     pub reason: UntestableReason,
 }
 
@@ -26,12 +26,12 @@ pub struct Untestable {
 pub enum UntestableReason {
     /// The test of this commit passed; merged into the branch, both have the same content.
     Passed {
-        /// The commit.
+        /// The commit that was tested.
         head: CommitSha,
     },
     /// The branch contains it.
     Contained,
-    /// It and the branch changed the same.
+    /// It and the branch change the same lines.
     Conflict {
         /// Some of the paths.
         paths: Vec<String>,

@@ -106,6 +106,7 @@ pub(super) fn ended(
                 // An older commit that is deployed again moves behind the commit it replaces, which becomes its
                 // rollback target.
                 head.verified[known..].rotate_left(1);
+                // The run that would verify it again may never end.
                 if let Some(last) = head.verified.last_mut().and_then(|evidence| evidence.deployment.as_mut())
                 {
                     last.barrier.clone_from(&now.barrier);
@@ -129,7 +130,7 @@ fn barrier_of(head: &Head, sha: &CommitSha, new: Option<CommitSha>) -> Option<Bo
     new.map(Barrier::by_message).map(Box::new).or_else(before).or_else(live)
 }
 
-/// Lets no rollback go past a commit.
+/// Blocks rollbacks past a commit.
 pub(super) fn pinned(head: &mut Head, sha: &CommitSha, by: &Actor, why: Option<&str>) -> Move {
     let is_known = head.runs(sha) || head.rollback_targets().any(|(evidence, _)| evidence.sha == *sha);
     ensure(is_known, || format!("{} is neither live nor a rollback target", sha.short()))?;
@@ -143,7 +144,7 @@ pub(super) fn pinned(head: &mut Head, sha: &CommitSha, by: &Actor, why: Option<&
     Ok(())
 }
 
-/// Lets rollbacks go past a commit again.
+/// Unblocks rollbacks past a commit.
 pub(super) fn unpinned(head: &mut Head, sha: &CommitSha) -> Move {
     ensure(head.barriers().any(|barrier| barrier.sha == *sha), || {
         format!("rollbacks may go past {}", sha.short())

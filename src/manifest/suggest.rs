@@ -1,6 +1,6 @@
 //! "Did you mean" suggestions, and quoting of manifest text in messages.
 
-use crate::domain::shortened;
+use crate::domain::{enumerated, shortened};
 
 /// The longest word to compare, in bytes; longer ones are not typing errors.
 const LONGEST: usize = 64;
@@ -40,12 +40,10 @@ pub(super) fn did_you_mean(guess: Option<&str>) -> String {
 pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     const MOST: usize = 32;
     let words: Vec<_> = words.into_iter().take(MOST + 1).map(quoted).collect();
-    match words.as_slice() {
-        [] => String::new(),
-        [one] => one.clone(),
-        many if many.len() > MOST => format!("{}, …", many[..MOST].join(", ")),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    if words.len() > MOST {
+        return format!("{}, …", words[..MOST].join(", "));
     }
+    enumerated(&words)
 }
 
 #[cfg(test)]

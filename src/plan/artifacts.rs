@@ -14,7 +14,8 @@ pub(super) fn lacking<'r>(
         let PhaseKind::Execution(execution) = &workflow.phase(&state.name)?.kind else { return None };
         let inputs = execution.inputs.iter().filter_map(|input| run.phase(input));
         let mut problems = inputs.filter_map(|input| without_artifacts(link, input, &state.name));
-        Some((state, problems.next()?))
+        let Problem { what, hint } = problems.next()?;
+        Some((state, Problem { what: format!("`{}` cannot be run: {what}", state.name), hint }))
     })
 }
 
@@ -38,5 +39,5 @@ pub fn without_artifacts(link: &LinkId, state: &PhaseState, by: &PhaseName) -> O
         ),
         None => return None,
     };
-    Some(Problem { what: format!("`{by}` cannot be run: `{name}` {why}"), hint: Some(hint) })
+    Some(Problem { what: format!("`{name}` {why}"), hint: Some(hint) })
 }

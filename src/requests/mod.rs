@@ -73,12 +73,12 @@ pub enum Action {
         /// A sha, a prefix of one, a branch or a tag; `None` for the newest commit that may run.
         sha: Option<String>,
     },
-    /// Let no rollback go past a commit.
+    /// Block rollbacks past a commit.
     Pin {
         /// Its sha, or a prefix of it.
         sha: String,
     },
-    /// Let rollbacks go past a commit again.
+    /// Unblock rollbacks past a commit.
     Unpin {
         /// Its sha, or a prefix of it.
         sha: String,

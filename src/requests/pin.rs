@@ -1,4 +1,4 @@
-//! Lets no rollback go past a commit, or lifts that.
+//! Blocks rollbacks past a commit, or unblocks them.
 
 use super::CheckedRequest;
 use super::commit_prefix::find_commit;

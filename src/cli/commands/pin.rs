@@ -5,7 +5,7 @@ use clap::Args;
 use super::request::{Options, RequestCommand};
 use crate::requests::Action;
 
-/// Let no rollback go past a commit, such as one that migrates data
+/// Block rollbacks past a commit, for example because it migrates data
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Arguments {
     /// The commit: its sha, or a prefix of it; live, or a rollback target
     #[arg(long, value_name = "SHA", required = true)]
     no_rollback_past: String,
-    /// Let rollbacks go past it again
+    /// Unblock them again
     #[arg(long)]
     withdraw: bool,
 }

@@ -29,7 +29,7 @@ impl RequestCommand for Arguments {
         &self.options
     }
 
-    /// A job must not take a test that waits for one that passed.
+    /// With 0 for a test that still waits, a CI job would go on as if it had passed.
     fn is_strict(&self) -> bool {
         true
     }

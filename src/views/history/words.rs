@@ -1,10 +1,10 @@
 //! Events as text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     Authorization, CommitSha, DeployOutcome, DeployPurpose, DigestSource, Event, GivenConsent, Outcome,
-    PlanDigest, RecordedEvent, RunId, RunPhase, RunReason, StartedTest, Token,
+    PlanDigest, RecordedEvent, RunId, RunPhase, RunReason, StartedTest, Token, enumerated,
 };
 use crate::views::moment::minute;
 use crate::views::words::{asked, ended};
@@ -167,14 +167,12 @@ fn from(saved_plan: Option<&PlanDigest>) -> String {
 pub(super) fn authorized(authorization: Option<&Authorization>) -> String {
     let Some(Authorization { approvals, overrides }) = authorization else { return String::new() };
     let names = |consents: &[GivenConsent]| {
-        let mut names: Vec<_> = consents.iter().map(|consent| consent.by.to_string()).collect();
-        names.dedup();
-        let last = names.pop()?;
-        Some(if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) })
+        let names: BTreeSet<_> = consents.iter().map(|consent| consent.by.to_string()).collect();
+        enumerated(&names.into_iter().collect::<Vec<_>>())
     };
-    let approved = names(approvals).map(|names| format!("approved by {names}"));
-    let overridden = names(overrides).map(|names| format!("by an override of {names}"));
-    format!(" ({})", approved.into_iter().chain(overridden).collect::<Vec<_>>().join(", "))
+    let both = [("approved by", names(approvals)), ("by an override of", names(overrides))];
+    let both = both.into_iter().filter(|(_, names)| !names.is_empty());
+    format!(" ({})", both.map(|(how, names)| format!("{how} {names}")).collect::<Vec<_>>().join(", "))
 }
 
 /// `test of 3f2a9c1b04 for ben`

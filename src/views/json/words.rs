@@ -132,9 +132,9 @@ words! {
         Rollback = RequestKind::Rollback { from: _, to: _ },
         /// Allow deploying a commit that was rolled back, or that contains a rolled-back commit.
         Release = RequestKind::Release { sha: _ },
-        /// Let no rollback go past a commit.
+        /// Block rollbacks past a commit.
         Pin = RequestKind::Pin { sha: _ },
-        /// Let rollbacks go past a commit again.
+        /// Unblock rollbacks past a commit.
         Unpin = RequestKind::Unpin { sha: _ },
         /// Run a commit next, whichever one the pipeline would choose.
         Promote = RequestKind::Promote { sha: _ },

@@ -4,7 +4,7 @@ use super::counts::number;
 use super::group::ANY_LINK;
 use crate::domain::{
     CommitSha, DeployPurpose, LinkId, Phase, PhaseKind, Request, RunOutcome, RunPhase, RunReason,
-    StartedTest, Strategy, TestMerge,
+    StartedTest, Strategy, TestMerge, enumerated,
 };
 use crate::plan::{DeployStep, Hold, HoldReason, LinkPlan, Step, StepReason};
 use crate::views::words::asked;
@@ -248,9 +248,9 @@ fn deployment<'a>(deploy: &'a DeployStep, link: &'a LinkPlan) -> Entry<'a> {
         ([], _) => {}
         ([role], _) if detail.is_empty() => detail.push(role.clone()),
         ([_], _) => {}
-        ([first @ .., last], strategy) => {
+        (_, strategy) => {
             let roles = match roles.len() {
-                ..=NAMED_ROLES => format!("{} and {last}", first.join(", ")),
+                ..=NAMED_ROLES => enumerated(&roles),
                 many => number(many, "role"),
             };
             let how = match strategy {
