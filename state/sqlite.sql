@@ -48,14 +48,16 @@ CREATE TABLE request (
 
 CREATE INDEX request_by_link ON request (tenant, link);
 
--- The journal of consents: no row is removed, and only `stands` changes.
+-- The journal of consents: no row is removed, and only `stands` and `evidence_for` change.
 CREATE TABLE consent (
-  id      INTEGER PRIMARY KEY,
-  stands  INTEGER NOT NULL,
-  consent TEXT    NOT NULL -- JSON
+  id           INTEGER PRIMARY KEY,
+  stands       INTEGER NOT NULL,
+  consent      TEXT    NOT NULL, -- JSON
+  evidence_for TEXT              -- the commit that it is evidence for, until that is withdrawn
 ) STRICT;
 
 CREATE INDEX consent_standing ON consent (id) WHERE stands = 1;
+CREATE INDEX consent_evidence ON consent (evidence_for) WHERE evidence_for IS NOT NULL;
 
 -- The log of checkpoints: no row is changed or removed.
 CREATE TABLE checkpoint (

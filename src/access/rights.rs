@@ -21,6 +21,8 @@ pub enum Right {
     Freeze,
     /// Override the conditions that a commit must meet. No other right includes it.
     BreakGlass,
+    /// Hand in evidence of reviews and checks.
+    Evidence,
 }
 
 /// Rights that are given to actors.
@@ -49,8 +51,15 @@ pub enum Grantee {
 
 impl Right {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Request, Self::Promote, Self::Approve, Self::Rollback, Self::Freeze, Self::BreakGlass];
+    pub const ALL: [Self; 7] = [
+        Self::Request,
+        Self::Promote,
+        Self::Approve,
+        Self::Rollback,
+        Self::Freeze,
+        Self::BreakGlass,
+        Self::Evidence,
+    ];
 
     /// Its name in the manifest.
     pub fn word(self) -> &'static str {
@@ -61,6 +70,7 @@ impl Right {
             Self::Rollback => "rollback",
             Self::Freeze => "freeze",
             Self::BreakGlass => "break-glass",
+            Self::Evidence => "evidence",
         }
     }
 
@@ -73,6 +83,7 @@ impl Right {
             Self::Rollback => "rollback",
             Self::Freeze => "freeze",
             Self::BreakGlass => "override",
+            Self::Evidence => "evidence",
         }
     }
 

@@ -96,7 +96,7 @@ pub(super) async fn deploy(
                 || plan.authorization(manifest, (consents, at), Gated::Deployment).filter(|_| is_upgrade);
             may_begin.then(|| intent(authorization()))
         };
-        if !record.lock().await.record_if(None, begin).await? {
+        if !record.lock().await.record_if(None, &plan.reviewed, begin).await? {
             return Ok(None);
         }
     }

@@ -57,14 +57,16 @@ impl LinkExecutor<'_> {
         Ok(Some(self.held(gate, &HoldScope::Repair, record.head())))
     }
 
+    /// What decides about the link: the consents that stand, and the evidence for its commits.
     pub(super) async fn consents(self) -> Result<Vec<Consent>, ApplyError> {
-        let consents = self.session.estate().state.consents().await?.standing;
-        Ok(self.record.lock().await.renamed(consents))
+        let consents = self.session.estate().state.consents_with_evidence(&self.plan.reviewed).await?;
+        Ok(self.record.lock().await.renamed(consents.standing))
     }
 
     /// The same with the record of the link at hand.
     pub(super) async fn consents_of(self, record: &Record) -> Result<Vec<Consent>, ApplyError> {
-        Ok(record.renamed(self.session.estate().state.consents().await?.standing))
+        let consents = self.session.estate().state.consents_with_evidence(&self.plan.reviewed).await?;
+        Ok(record.renamed(consents.standing))
     }
 
     fn closed_gate(self, purpose: DeployPurpose, consents: &[Consent], head: &Head) -> Option<ClosedGate> {

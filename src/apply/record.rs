@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::domain::{
-    Actor, Consent, ConsentId, Epoch, Event, FormerName, Generation, Head, LinkId, RecordedEvent, Request,
-    RequestId, RunId, RunOutcome,
+    Actor, CommitSha, Consent, ConsentId, Epoch, Event, FormerName, Generation, Head, LinkId, RecordedEvent,
+    Request, RequestId, RunId, RunOutcome,
 };
 use crate::journal;
 use crate::platform::{FencingCheck as _, PlatformError};
@@ -195,14 +195,15 @@ impl Record {
 
     /// Records an event, and removes the request that it grants, if it may happen at the very time that it is recorded
     /// with, and with the consents that then stand: `event` gets both, and returns `None` if it may not. Returns whether
-    /// it may.
+    /// it may. The consents include the evidence for the `reviewed` commits.
     pub(super) async fn record_if(
         &mut self,
         grants: Option<&RequestId>,
+        reviewed: &[CommitSha],
         event: impl Fn(Timestamp, &[Consent]) -> Option<Event>,
     ) -> Result<bool, ApplyError> {
         loop {
-            let StandingConsents { last, standing } = self.state.consents().await?;
+            let StandingConsents { last, standing } = self.state.consents_with_evidence(reviewed).await?;
             let at = self.clock.now();
             let Some(event) = event(at, &self.renamed(standing)) else { return Ok(false) };
             let head = self.head.clone();
@@ -295,18 +296,18 @@ mod tests {
             }
             consents.is_empty().then(event)
         };
-        assert!(!record.record_if(None, may_happen).await.unwrap());
+        assert!(!record.record_if(None, &[], may_happen).await.unwrap());
         assert_eq!(*judged.lock().unwrap(), [0, 1]);
         assert_eq!(
             (record.head().generation, record.staged.len()),
             (Generation(1), 1),
             "what was staged stays"
         );
-        assert!(record.record_if(None, |_, consents| (consents.len() == 1).then(event)).await.unwrap());
+        assert!(record.record_if(None, &[], |_, consents| (consents.len() == 1).then(event)).await.unwrap());
         assert_eq!(record.head().generation, Generation(2));
         // Nor does a failed write leave it behind for the next.
         state.break_lease(&link).await.unwrap();
-        record.record_if(None, |_, _| Some(event())).await.unwrap_err();
+        record.record_if(None, &[], |_, _| Some(event())).await.unwrap_err();
         assert_eq!((record.head().generation, record.staged.len()), (Generation(2), 0));
     }
 }

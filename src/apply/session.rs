@@ -9,6 +9,7 @@ use super::{Executor, FailureLimit, Listener};
 use crate::domain::{Actor, Consent, DeployPurpose, PlanDigest};
 use crate::estate::Estate;
 use crate::plan::{self, ClosedGate, LinkPlan, PendingDeployment};
+use crate::policy::Reviews;
 use crate::report::{LinkReport, Progress};
 
 /// On whose behalf plans are carried out, who hears of the progress, and what stops it.
@@ -45,13 +46,13 @@ impl Session {
         (purpose, upgrades): (DeployPurpose, &[Timestamp]),
         (consents, at): (&[Consent], Timestamp),
     ) -> Option<ClosedGate> {
-        let (manifest, link, approval) = (self.estate().manifest(), &plan.link, plan.approval.as_deref());
+        let (manifest, link) = (self.estate().manifest(), &plan.link);
         let (sha, unattended) = (plan.want.as_ref(), !self.actor.is_person());
         let pending = PendingDeployment { link, purpose, sha, upgrades, now: at, unattended };
         let gate = plan::gate(manifest, consents, pending);
-        let approval = approval.filter(|_| purpose == DeployPurpose::Upgrade);
-        let lacking = approval.and_then(|basis| basis.lacking(manifest, link, consents, at));
-        ClosedGate::and_approvals(gate, lacking, link)
+        let lacking = || plan.lacking(manifest, (consents, &Reviews::among(consents.iter().cloned())), at);
+        let lacking = (purpose == DeployPurpose::Upgrade).then(lacking).flatten();
+        ClosedGate::and_lacking(gate, lacking)
     }
 
     pub(super) fn estate(&self) -> &Estate {

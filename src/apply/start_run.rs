@@ -6,7 +6,7 @@ use super::ApplyError;
 use super::link_executor::LinkExecutor;
 use crate::domain::{Consent, Event, Generation, RunId};
 use crate::plan::{ClosedGate, HoldScope, Step};
-use crate::policy::Gated;
+use crate::policy::{Gated, Reviews};
 use crate::report::{LinkResult, Progress};
 
 impl LinkExecutor<'_> {
@@ -19,7 +19,9 @@ impl LinkExecutor<'_> {
         let manifest = self.session.estate().manifest();
         // Where nobody approves and nothing travels on, a rejection is rare: the deployment is conditional, the start is
         // not.
-        let is_conditional = self.plan.approval.is_some() || manifest.pipeline_of(&self.plan.link).is_some();
+        let is_conditional = self.plan.approval.is_some()
+            || !self.plan.reviewed.is_empty()
+            || manifest.pipeline_of(&self.plan.link).is_some();
         let mut authorization = None;
         if !is_conditional {
             let (consents, now) = (self.consents().await?, self.session.estate().clock.now());
@@ -48,7 +50,7 @@ impl LinkExecutor<'_> {
                     self.lacking(consents, at).is_none() && self.plan.still_allowed(manifest, consents, at);
                 may_start.then(|| event(self.plan.authorization(manifest, (consents, at), Gated::Run)))
             };
-            if !record.record_if(request.as_ref(), start).await? {
+            if !record.record_if(request.as_ref(), &self.plan.reviewed, start).await? {
                 record.flush().await?;
                 let consents = self.consents_of(&record).await?;
                 let gate = self.lacking(&consents, self.session.estate().clock.now());
@@ -67,11 +69,11 @@ impl LinkExecutor<'_> {
         Ok(None)
     }
 
-    /// The approvals that the run lacks, although it had them when it was planned.
+    /// The reviews or approvals that the run lacks, although it had them when it was planned.
     fn lacking(self, consents: &[Consent], now: Timestamp) -> Option<ClosedGate> {
-        let (manifest, link) = (self.session.estate().manifest(), &self.plan.link);
-        let lacking = self.plan.approval.as_deref()?.lacking(manifest, link, consents, now)?;
-        let lacking = Some(lacking).filter(|lacking| lacking.holds_run);
-        ClosedGate::and_approvals(None, lacking, link)
+        let (manifest, reviews) =
+            (self.session.estate().manifest(), Reviews::among(consents.iter().cloned()));
+        let lacking = self.plan.lacking(manifest, (consents, &reviews), now);
+        ClosedGate::and_lacking(None, lacking.filter(|lacking| lacking.holds_run))
     }
 }

@@ -112,7 +112,7 @@ async fn events(
 async fn consents(state: &dyn State, query: &AuditQuery<'_>) -> Result<Vec<AuditEntry>, StateError> {
     let mut concerning: BTreeSet<ConsentId> = BTreeSet::new();
     let mut found = Vec::new();
-    // People give consents: there are few of them.
+    // There are few: people give them, and a job one for each merge.
     for consent in state.consent_journal(None, usize::MAX).await? {
         let concerns = match &consent.what {
             ConsentKind::Freeze { links, .. } => query.links.iter().any(|id| links.match_link(id)),
@@ -122,6 +122,8 @@ async fn consents(state: &dyn State, query: &AuditQuery<'_>) -> Result<Vec<Audit
             ConsentKind::Thaw | ConsentKind::Withdrawal | ConsentKind::Release | ConsentKind::Forgiveness => {
                 consent.ends.iter().any(|ended| concerning.contains(ended))
             }
+            // It is for a commit, wherever that goes.
+            ConsentKind::Evidence { .. } | ConsentKind::EvidenceWithdrawal { .. } => false,
         };
         if query.all_links || concerns {
             concerning.insert(consent.id);

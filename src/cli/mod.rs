@@ -72,6 +72,7 @@ enum Command {
     Promote(commands::promote::Arguments),
     Approve(commands::approve::Arguments),
     Reject(commands::reject::Arguments),
+    Evidence(commands::evidence::Arguments),
     Release(commands::release::Arguments),
     Override(commands::override_gates::Arguments),
     Forgive(commands::forgive::Arguments),
@@ -208,6 +209,7 @@ fn dispatch(
         Command::Approve(arguments) => block_on(commands::approve::run(&arguments, global, host, output)),
         Command::WhoCan(arguments) => block_on(commands::who_can::run(&arguments, global, host, output)),
         Command::Freeze(arguments) => block_on(commands::freeze::run(&arguments, global, host, output)),
+        Command::Evidence(arguments) => block_on(commands::evidence::run(&arguments, global, host, output)),
         Command::Reject(arguments) => block_on(commands::reject::run(&arguments, global, host, output)),
         Command::Override(arguments) => {
             block_on(commands::override_gates::run(&arguments, global, host, output))

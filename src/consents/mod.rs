@@ -5,11 +5,13 @@
 //! expired, so that what stands stays short; the journal keeps all of them.
 
 mod approve;
+mod evidence;
 mod freeze;
 mod overriding;
 mod reject;
 
 pub use approve::{Approved, Candidate, approve, candidate, withdraw};
+pub use evidence::{hand_in, withdraw as withdraw_evidence};
 pub use freeze::{Frozen, freeze, thaw};
 pub use overriding::{LONGEST, Overridden, Waiver, forgive, override_gates, withdraw_override};
 pub use reject::{Rejected, reject, release};

@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::estate::Estate;
 use crate::git::GitError;
-use crate::inventory::{Scope, Targets, branch_history, obstacle};
+use crate::inventory::{self, Scope, Targets, branch_history, obstacle};
 use crate::manifest::{Manifest, Repo};
 use crate::pipeline;
 use crate::plan::{self, Debt, LinkInput, Problem};
@@ -21,6 +21,9 @@ use crate::state::NewConsent;
 
 /// The longest that an override may last.
 pub const LONGEST: Duration = Duration::from_hours(7 * 24);
+
+/// The most commits whose review one override may owe: it lists them.
+const MOST_UNREVIEWED: usize = 1_000;
 
 /// An override that an actor wants.
 #[derive(Clone, Debug)]
@@ -73,6 +76,17 @@ pub async fn override_gates(
     let owes: Vec<_> = debt.iter().flat_map(|debt| &debt.owes).copied().collect();
     let takes_over: Vec<_> = debt.iter().flat_map(|debt| &debt.overrides).copied().collect();
     let needs_approvals = gates.iter().chain(&owes).any(|gate| *gate == GateName::Approvals);
+    let mut unreviewed: Vec<_> = debt.iter().flat_map(|debt| debt.reviews.clone()).collect();
+    if gates.contains(&GateName::Review) {
+        let lacking = inventory::unreviewed(estate.sources(), &input, &sha).await?;
+        let lacking = lacking.map_err(|Problem { what, hint }| Refusal { what, hint })?;
+        unreviewed.extend(lacking);
+    }
+    if unreviewed.len() > MOST_UNREVIEWED {
+        let what = format!("{} commits lack their review", unreviewed.len());
+        let hint = format!("override it for an older commit first: at most {MOST_UNREVIEWED} may be owed");
+        return Err(RequestError::refused(what, hint));
+    }
     let changes = match needs_approvals {
         true => {
             let mut new = changes(estate, &repo.url, (pipeline::base(head).cloned(), &sha), &input).await?;
@@ -93,6 +107,7 @@ pub async fn override_gates(
         owes: owes.clone(),
         takes_over,
         changes,
+        unreviewed: unreviewed.into_iter().map(|review| review.sha).collect(),
         until,
     };
     let mut ends: BTreeSet<ConsentId> = expired(&standing, now).collect();
@@ -179,6 +194,7 @@ fn check(manifest: &Manifest, link: &LinkId, gate: GateName) -> Result<(), Reque
         GateName::Verified => pipeline.is_some_and(|it| !it.requirements(link, None).is_empty()),
         GateName::Soak => policy.is_some_and(|policy| policy.soak.is_some()),
         GateName::Approvals => policy.is_some_and(|policy| !policy.approvals.is_empty()),
+        GateName::Review => policy.is_some_and(|policy| policy.review.is_some()),
         GateName::Windows => policy.is_some_and(|policy| !policy.allow.is_empty()),
         GateName::MaxPerDay => policy.is_some_and(|policy| policy.per_day.is_some()),
         // One may be given by hand.
@@ -191,6 +207,7 @@ fn check(manifest: &Manifest, link: &LinkId, gate: GateName) -> Result<(), Reque
         GateName::Verified => "no stage comes before it",
         GateName::Soak => "its policy lets nothing soak",
         GateName::Approvals => "its policy requires no approvals",
+        GateName::Review => "its policy requires no review",
         GateName::Windows => "its policy has no windows for deployments",
         GateName::MaxPerDay => "its policy has no daily limit",
         GateName::Freeze => return Ok(()),

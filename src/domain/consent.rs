@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Changes, CommitSha, EntryDigest, GateName, LinkId, LinkPatterns};
+use super::{Actor, Changes, CommitReview, CommitSha, EntryDigest, GateName, LinkId, LinkPatterns};
 
 /// The place of a consent in the journal of consents, from 1; 0 before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,11 +103,27 @@ pub enum ConsentKind {
         /// What needs approvals, if the policy requires any: the commits since the last that owes nothing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         changes: Option<Box<Changes>>,
+        /// The commits that lack a review which the policy requires, the oldest first: those that earlier overrides owe,
+        /// and those that it adds.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unreviewed: Vec<CommitSha>,
         /// Until when the commit may start or be deployed.
         until: Timestamp,
     },
     /// The debts of the overrides that it ends are forgiven.
     Forgiveness,
+    /// How a commit was reviewed and checked. It counts, with others for the same commit, until these are withdrawn.
+    Evidence {
+        /// The commit.
+        sha: CommitSha,
+        /// What is known of it.
+        review: Box<CommitReview>,
+    },
+    /// The evidence for a commit no longer counts.
+    EvidenceWithdrawal {
+        /// The commit.
+        sha: CommitSha,
+    },
 }
 
 impl ConsentKind {
@@ -122,6 +138,8 @@ impl ConsentKind {
             Self::Release => "release",
             Self::Override { .. } => "override",
             Self::Forgiveness => "forgiveness",
+            Self::Evidence { .. } => "evidence",
+            Self::EvidenceWithdrawal { .. } => "evidence-withdrawal",
         }
     }
 
@@ -132,16 +150,19 @@ impl ConsentKind {
                 Some(link)
             }
             Self::Freeze { .. } | Self::Thaw | Self::Withdrawal | Self::Release | Self::Forgiveness => None,
+            Self::Evidence { .. } | Self::EvidenceWithdrawal { .. } => None,
         }
     }
 
-    /// Whether it stands until it expires or another ends it. Otherwise it only ends others.
+    /// Whether it stands until it expires or another ends it, for all that is decided from then on. Evidence is looked up
+    /// by its commit instead, and the others only end some.
     pub fn stands(&self) -> bool {
         match self {
             Self::Freeze { .. } | Self::Approval { .. } | Self::Rejection { .. } | Self::Override { .. } => {
                 true
             }
             Self::Thaw | Self::Withdrawal | Self::Release | Self::Forgiveness => false,
+            Self::Evidence { .. } | Self::EvidenceWithdrawal { .. } => false,
         }
     }
 
@@ -151,6 +172,7 @@ impl ConsentKind {
             Self::Freeze { until, .. } | Self::Approval { until, .. } => Some(*until),
             Self::Rejection { .. } | Self::Override { .. } => None,
             Self::Thaw | Self::Withdrawal | Self::Release | Self::Forgiveness => None,
+            Self::Evidence { .. } | Self::EvidenceWithdrawal { .. } => None,
         }
     }
 }

@@ -16,6 +16,8 @@ pub enum GateName {
     Soak,
     /// It has the approvals that the policy requires.
     Approvals,
+    /// Every commit that it adds was reviewed and checked, as the policy requires.
+    Review,
     /// No freeze is in force.
     Freeze,
     /// A window for deployments is open.
@@ -31,6 +33,7 @@ impl GateName {
             Self::Verified => "verified",
             Self::Soak => "soak",
             Self::Approvals => "approvals",
+            Self::Review => "review",
             Self::Freeze => "freeze",
             Self::Windows => "windows",
             Self::MaxPerDay => "max-per-day",
@@ -40,7 +43,7 @@ impl GateName {
     /// Whether a commit for which it is waived owes it. The others hold the next commit by themselves.
     pub fn leaves_debt(self) -> bool {
         match self {
-            Self::Verified | Self::Soak | Self::Approvals => true,
+            Self::Verified | Self::Soak | Self::Approvals | Self::Review => true,
             Self::Freeze | Self::Windows | Self::MaxPerDay => false,
         }
     }

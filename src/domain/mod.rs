@@ -31,6 +31,7 @@ mod prune;
 mod quarantine;
 mod rename;
 mod request;
+mod review;
 pub(crate) mod seconds;
 mod sha;
 mod spec;
@@ -55,8 +56,9 @@ pub use ids::{AttemptNumber, DeploymentName, Epoch, Generation, Handle, RequestI
 pub use images::{DigestSource, ImageDigest, ImageDigests, Images, PhaseDigests, without_digest};
 pub use live_clock::{LiveClock, Pause};
 pub use name::{
-    COMMITS, CalendarName, FleetName, GroupName, LinkId, LinkName, NameError, PROBE, PersonName, PhaseName,
-    PipelineName, PolicyName, RepoName, RoleName, StageName, TenantName, WorkflowName,
+    COMMITS, CalendarName, CheckName, FleetName, GroupName, LinkId, LinkName, NameError, PROBE, PersonName,
+    PhaseName, PipelineName, PolicyName, RepoName, ReviewerName, RoleName, StageName, TenantName,
+    WorkflowName,
 };
 pub use outcome::{DeployOutcome, LostCause, Outcome, RunOutcome};
 pub use owner::{Lease, Owner};
@@ -70,6 +72,7 @@ pub use prune::{CutMark, HistoryCut, Pruned};
 pub use quarantine::Quarantine;
 pub use rename::FormerName;
 pub use request::{Promotion, Request, RequestKind};
+pub use review::{CheckOutcome, CommitReview};
 pub use sha::{CommitSha, ShaError, TreeId};
 pub use spec::{InputList, PhaseInput, PhaseSpec, ReplicaStatus, Source, Tag};
 pub use template::{BadTemplate, NameTemplate};

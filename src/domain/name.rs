@@ -17,7 +17,7 @@ pub enum NameError {
     /// The text is empty.
     #[error("a name cannot be empty")]
     Empty,
-    /// More than 64 bytes (128 for a phase).
+    /// More than 64 bytes (128 for a phase, 192 for a name at a code host).
     #[error("`{0}…` is longer than {1} bytes")]
     TooLong(String, usize),
     /// A character that this kind of name does not allow.
@@ -63,6 +63,22 @@ fn check_phase(name: &str) -> Result<(), NameError> {
     }
     let dots = name.chars().all(|c| c == '.');
     match name.chars().find(|c| c.is_control() || *c == '/' || *c == '\\' || dots) {
+        Some(character) => Err(NameError::Character { name: name.to_owned(), character, allowed }),
+        None => Ok(()),
+    }
+}
+
+/// Names at a code host are any printable text, such as `build (linux, stable)`.
+fn check_foreign(name: &str) -> Result<(), NameError> {
+    let allowed = "use printable text that neither begins nor ends with a space";
+    if name.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if name.len() > 3 * LONGEST {
+        return Err(NameError::TooLong(name.chars().take(20).collect(), 3 * LONGEST));
+    }
+    let (ends_with_space, controls) = (name.trim() != name, name.chars().find(|c| c.is_control()));
+    match controls.or_else(|| ends_with_space.then_some(' ')) {
         Some(character) => Err(NameError::Character { name: name.to_owned(), character, allowed }),
         None => Ok(()),
     }
@@ -156,6 +172,10 @@ names! {
     RoleName by check;
     /// The name of a phase inside its workflow.
     PhaseName by check_phase;
+    /// The name of a reviewer at a code host.
+    ReviewerName by check_foreign;
+    /// The name of a check at a code host.
+    CheckName by check_foreign;
 }
 
 /// The first segment of the keys of packed commits.
@@ -245,6 +265,16 @@ mod tests {
         assert!(PhaseName::new("POST DEPLOY (1)").is_ok());
         for bad in ["", ".", "..", "a/b", "a\nb", "a\u{1b}[31m"] {
             assert!(PhaseName::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_at_a_code_host_is_any_printable_text() {
+        for good in ["ci/circleci: test", "build (linux, stable)", "web-flow[bot]", "größe"] {
+            assert_eq!(CheckName::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", " a", "a ", "a\nb", "\u{1b}[31m", &"x".repeat(193)] {
+            assert!(ReviewerName::new(bad).is_err(), "{bad:?}");
         }
     }
 

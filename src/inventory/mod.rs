@@ -10,6 +10,7 @@ mod candidates;
 mod commit;
 mod commit_query;
 mod contained;
+mod evidence;
 mod images;
 mod lease_observer;
 mod observe;
@@ -17,6 +18,7 @@ mod pipelines;
 mod problem;
 mod pull_requests;
 mod refusal;
+mod reviews;
 mod taint;
 mod target;
 mod untestable;
@@ -31,11 +33,13 @@ use futures::future::join_all;
 use jiff::Timestamp;
 pub use lease_observer::{LeaseObserver, ObservedLease};
 pub use pipelines::branch_history;
+pub use reviews::unreviewed;
 pub use taint::taints;
 pub use target::Targets;
 pub use untestable::{Untestable, UntestableReason};
 
 use candidates::Search;
+use evidence::EvidenceReader;
 use pipelines::Known;
 
 use crate::causes;
@@ -49,6 +53,7 @@ use crate::manifest::Manifest;
 use crate::pipeline::Records;
 use crate::plan::{self, Hold, LinkInput, OrphanedService, PlanInput, Problem};
 use crate::platform::Platform;
+use crate::policy::Reviews;
 use crate::registry::Registry;
 use crate::state::{State, StateError, Survey};
 
@@ -120,7 +125,9 @@ pub async fn gather_beside<'a>(
     let now = scope.at.unwrap_or_else(|| sources.clock.now());
     let Recorded { mut links, records, consents } = record(sources, scope, now).await?;
     let records = Arc::new(records);
-    complete(sources, &mut links, Known { records: &records, consents: &consents, now }).await;
+    let mut evidence = EvidenceReader::new(sources.state);
+    let known = Known { records: &records, consents: &consents, now };
+    complete(sources, &mut links, known, &mut evidence).await?;
     let digests = sources.manifest.workflows.iter().map(|(name, workflow)| (name.clone(), workflow.digest()));
     let mut input = PlanInput {
         manifest: sources.manifest,
@@ -129,15 +136,22 @@ pub async fn gather_beside<'a>(
         orphans,
         workflow_digests: digests.collect(),
         consents,
+        reviews: Reviews::default(),
         unattended: scope.unattended,
         refresh_only: scope.refresh_only,
     };
-    pass_over_held_tips(sources, &mut input, &records).await;
+    pass_over_held_tips(sources, &mut input, &records, &mut evidence).await?;
+    input.reviews = evidence.reviews;
     Ok(input)
 }
 
 /// Decides again for links whose tip is held, if tests wait there.
-async fn pass_over_held_tips(sources: Sources<'_>, input: &mut PlanInput<'_>, records: &Arc<Records>) {
+async fn pass_over_held_tips(
+    sources: Sources<'_>,
+    input: &mut PlanInput<'_>,
+    records: &Arc<Records>,
+    evidence: &mut EvidenceReader<'_>,
+) -> Result<(), StateError> {
     let mut held = plan::held_tips(input);
     let (mut again, others): (Vec<_>, Vec<_>) =
         std::mem::take(&mut input.links).into_iter().partition(|link| held.contains_key(&link.id));
@@ -147,21 +161,29 @@ async fn pass_over_held_tips(sources: Sources<'_>, input: &mut PlanInput<'_>, re
     }
     if !again.is_empty() {
         let known = Known { records, consents: &input.consents, now: input.now };
-        complete(sources, &mut again, known).await;
+        complete(sources, &mut again, known, evidence).await?;
     }
     input.links = others;
     input.links.extend(again);
     input.links.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(())
 }
 
 /// Fills in everything of these links that the record does not say.
-async fn complete(sources: Sources<'_>, links: &mut [LinkInput], known: Known<'_>) {
-    wanted::resolve(sources, links, known).await;
+async fn complete(
+    sources: Sources<'_>,
+    links: &mut [LinkInput],
+    known: Known<'_>,
+    evidence: &mut EvidenceReader<'_>,
+) -> Result<(), StateError> {
+    wanted::resolve(sources, links, known, evidence).await?;
     contained::find(sources, links).await;
+    reviews::find(sources, links, evidence).await?;
     approvals::find(sources, links).await;
     observe::observe(sources, links, None).await;
     commit::gather(sources, links, known.consents).await;
     images::ask(sources, links).await;
+    Ok(())
 }
 
 /// The commit that a link should run, or what holds it without one. Asks neither its platform nor what the commit
@@ -216,7 +238,7 @@ async fn resolved(
         link.requests.retain(|request| !matches!(request.ask, RequestKind::Promote { .. }));
     }
     let known = Known { records: &Arc::new(records), consents: &consents, now };
-    wanted::resolve(sources, &mut links, known).await;
+    wanted::resolve(sources, &mut links, known, &mut EvidenceReader::new(sources.state)).await?;
     contained::find(sources, &mut links).await;
     Ok((links.into_iter().find(|link| link.id == *id), consents))
 }
@@ -317,6 +339,8 @@ async fn record(sources: Sources<'_>, scope: &Scope, now: Timestamp) -> Result<R
             landing: None,
             waits: None,
             changes: None,
+            added: None,
+            owed_reviews: Vec::new(),
         }
     };
     let mut links = plan::relocate(sources.manifest, links.into_iter().map(input).collect(), now);

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::Sources;
 use super::approvals;
 use super::candidates::Search;
+use super::evidence::EvidenceReader;
 use super::problem::{problem, tip};
 use super::pull_requests::{self, Tested};
 use super::refusal;
@@ -23,7 +24,8 @@ use crate::pipeline::{
 use crate::plan::{
     self, ForeignRollback, Hold, HoldReason, HoldScope, InPipeline, LinkInput, PlannedTest, Problem,
 };
-use crate::policy;
+use crate::policy::{self, MissingReview};
+use crate::state::StateError;
 
 /// What decides about the commits of pipelines, besides the branches.
 #[derive(Clone, Copy, Debug)]
@@ -80,8 +82,8 @@ pub(super) async fn resolve(
     sources: Sources<'_>,
     links: &mut [LinkInput],
     known: Known<'_>,
-    tips: &BTreeMap<&RepoName, Result<Tips, GitError>>,
-) {
+    (tips, evidence): (&BTreeMap<&RepoName, Result<Tips, GitError>>, &mut EvidenceReader<'_>),
+) -> Result<(), StateError> {
     let mut members: BTreeMap<&RepoName, Vec<usize>> = BTreeMap::new();
     for (at, input) in links.iter().enumerate() {
         if let Some((_, pipeline, _)) = sources.manifest.pipeline_of(&input.id) {
@@ -113,7 +115,9 @@ pub(super) async fn resolve(
             let input = &mut links[at];
             let Decision { want, pipeline, waits, test, stops, refused, landing } = match &history {
                 Ok((branch, records)) => {
-                    decide(sources, input, repository, Known { records, ..known }, branch).await
+                    let unreviewed = evidence.unreviewed(sources.manifest, input, branch).await?;
+                    let known = Known { records, ..known };
+                    decide(sources, input, repository, known, (branch, &unreviewed)).await
                 }
                 Err(problem) => Decision::unknown(problem.clone()),
             };
@@ -124,6 +128,7 @@ pub(super) async fn resolve(
             input.refused.extend(refused);
         }
     }
+    Ok(())
 }
 
 /// The commits whose place on the branch matters: what is live, and what the manifest or actors name.
@@ -247,7 +252,7 @@ async fn decide(
     input: &LinkInput,
     repo: &Repo,
     known: Known<'_>,
-    branch: &Arc<BranchHistory>,
+    (branch, unreviewed): (&Arc<BranchHistory>, &[MissingReview]),
 ) -> Decision {
     let Known { records, now, .. } = known;
     let Some((_, pipeline, pin)) = sources.manifest.pipeline_of(&input.id) else {
@@ -268,6 +273,7 @@ async fn decide(
         promoted: promoted(&input.head, &input.requests),
         promoted_at: Some(promoted_at(&input.head, &input.requests, now)),
         latched: approvals::latched(sources.manifest, known.consents, &input.id, now),
+        unreviewed: &unreviewed.iter().map(|missing| missing.sha.clone()).collect(),
         soak: sources.manifest.soak_of(&input.id).map(|rule| Soak { rule, now }),
         records,
         branch,
@@ -320,18 +326,31 @@ async fn decide(
         Choice::Nothing(refusal) => Err(Box::new(refusal::hold(input, refusal, branch))),
         Choice::Candidates(candidates) => search.first(candidates).await,
     };
-    let is_idle = || want.as_ref().ok().is_some_and(|want| pipeline::base(&input.head) == Some(want));
-    let mut waits = None;
-    if let Some((name, policy)) = sources.manifest.policy_of(&input.id)
-        && let Some((sha, missing)) = &found.standing.soaking
-        && is_idle()
-    {
-        let until = pipeline::soaked_at(missing).map(|at| policy.zone().at(minute_after(at)));
-        let (policy, sha, missing) = (name.clone(), sha.clone(), missing.clone());
-        let reason = HoldReason::Soaking { policy, sha, missing };
-        waits = Some(Hold { scope: HoldScope::Link, reason, hint: None, until });
-    }
+    let idle = want.as_ref().ok().filter(|want| pipeline::base(&input.head) == Some(want));
+    let waits = idle.and_then(|_| waits_for(sources, input, (&found.standing, branch), unreviewed));
     Decision::new(want, found, waits)
+}
+
+/// What the next commit waits for while what is live is wanted: its review, or the end of its soak.
+fn waits_for(
+    sources: Sources<'_>,
+    input: &LinkInput,
+    (standing, branch): (&Standing, &BranchHistory),
+    unreviewed: &[MissingReview],
+) -> Option<Hold> {
+    let (name, policy) = sources.manifest.policy_of(&input.id)?;
+    let policy_name = name.clone();
+    if let Some(sha) = &standing.unreviewed {
+        let contained = |missing: &&MissingReview| branch.number(&missing.sha) >= branch.number(sha);
+        let missing: Vec<_> = unreviewed.iter().filter(contained).cloned().collect();
+        let hint = missing.first().map(MissingReview::hint);
+        let reason = HoldReason::Unreviewed { policy: policy_name, sha: sha.clone(), missing };
+        return Some(Hold { scope: HoldScope::Link, reason, hint, until: None });
+    }
+    let (sha, missing) = standing.soaking.as_ref()?;
+    let until = pipeline::soaked_at(missing).map(|at| policy.zone().at(minute_after(at)));
+    let reason = HoldReason::Soaking { policy: policy_name, sha: sha.clone(), missing: missing.clone() };
+    Some(Hold { scope: HoldScope::Link, reason, hint: None, until })
 }
 
 /// The next whole minute: times are shown without seconds.

@@ -6,18 +6,26 @@ use futures::stream::{self, StreamExt};
 
 use super::Sources;
 use super::ancestry;
+use super::evidence::EvidenceReader;
 use super::pipelines::{self, Known};
 use super::problem::tip;
+use super::reviews;
 use crate::domain::RepoName;
 use crate::git::{GitError, Repositories, Tips};
 use crate::manifest::{Manifest, Wanted};
 use crate::plan::{self, LinkInput};
+use crate::state::StateError;
 
 /// How many repositories are queried concurrently: each remote one costs a `git` process, and perhaps an `ssh`.
 const CONCURRENTLY: usize = 32;
 
 /// Fills in `want` of every link, with one query per repository.
-pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], known: Known<'_>) {
+pub(super) async fn resolve(
+    sources: Sources<'_>,
+    links: &mut [LinkInput],
+    known: Known<'_>,
+    evidence: &mut EvidenceReader<'_>,
+) -> Result<(), StateError> {
     let mut branches: BTreeMap<&RepoName, BTreeSet<&str>> = BTreeMap::new();
     for input in &*links {
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
@@ -37,7 +45,7 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], known
         }
     }
     let answers = tips(sources.manifest, sources.git, branches).await;
-    pipelines::resolve(sources, links, known, &answers).await;
+    pipelines::resolve(sources, links, known, (&answers, evidence)).await?;
     for input in &mut *links {
         let Some((_, link)) = sources.manifest.link(&input.id) else { continue };
         let want = match &link.want {
@@ -48,9 +56,11 @@ pub(super) async fn resolve(sources: Sources<'_>, links: &mut [LinkInput], known
         input.want = Some(want.map_err(|problem| Box::new(problem.into())));
     }
     ancestry::check(sources, links, &answers).await;
+    reviews::find_owed(sources, links, known.consents, evidence).await?;
     for input in links {
         hold_for_debt(sources.manifest, input, known);
     }
+    Ok(())
 }
 
 /// What is live stays wanted while it owes what an override waived, unless another override takes that over.

@@ -45,6 +45,7 @@ mod policies;
 mod pull_requests;
 mod reader;
 mod resources;
+mod review;
 mod rights;
 mod root_tables;
 mod schema;

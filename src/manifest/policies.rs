@@ -10,6 +10,7 @@ use super::civil::Instant;
 use super::definitions::{Definitions, NamedTable, checked, unknown};
 use super::diagnostic::Diagnostic;
 use super::reader::{Located, Reader};
+use super::review;
 use super::source::Span;
 use super::suggest::quoted;
 use super::tables::{CalendarKeys, FreezeKeys, PolicyKeys, WindowKeys};
@@ -54,8 +55,18 @@ pub(super) fn policy(
     access: &Access,
     calendars: &Calendars<'_>,
 ) -> Option<Arc<Policy>> {
-    let PolicyKeys { freeze, allow, max_per_day, soak, soak_hours, ancestry, digest, approvals, train } =
-        it.read()?;
+    let PolicyKeys {
+        freeze,
+        allow,
+        max_per_day,
+        soak,
+        soak_hours,
+        ancestry,
+        digest,
+        approvals,
+        review,
+        train,
+    } = it.read()?;
     let rules = approvals.as_ref().map_or(0, |list| list.value.len());
     let approvals = approvals.into_iter().flat_map(|list| list.value);
     let approvals: Vec<_> = approvals.filter_map(|keys| approvals::rule(keys, access, &it.reader)).collect();
@@ -117,6 +128,11 @@ pub(super) fn policy(
     if rules != approvals.len() {
         return None;
     }
+    let review = match &review {
+        // A mistake in it was reported.
+        Some(keys) => Some(review::rule(keys, &it.reader)?),
+        None => None,
+    };
     let per_day = match max_per_day {
         Some(keys) => {
             let (Some(count), Some(zone)) = (keys.value.count, keys.value.zone) else { return None };
@@ -126,7 +142,7 @@ pub(super) fn policy(
     };
     let on_branch = ancestry.is_some_and(|ancestry| ancestry.value == Ancestry::Branch);
     let pinned = digest.is_some_and(|digest| digest.value == DigestRule::Pinned);
-    let policy = Policy { freezes, allow: windows, on_branch, pinned, per_day, soak, approvals };
+    let policy = Policy { freezes, allow: windows, on_branch, pinned, per_day, soak, approvals, review };
     if never_opens(&policy) {
         let message = format!("the policy {} never allows a deployment", quoted(name));
         let help = "leave a time of the week that no `freeze` covers and, if there is `allow`, one of its windows does";

@@ -34,6 +34,7 @@ pub(super) fn check(manifest: &Manifest, pipeline: &Pipeline, id: &LinkId, span:
     if let Some((name, policy)) = policy {
         let gate = [
             (!policy.approvals.is_empty(), "approvals"),
+            (policy.review.is_some(), "review"),
             (policy.on_branch, "ancestry"),
             (policy.soak.is_some(), "soak"),
         ];

@@ -105,10 +105,23 @@ fn grantee(name: Located<&str>, access: &Access, reader: &Reader<'_>) -> Option<
     })
 }
 
-/// Reports a link whose conditions someone may override and where the debt of that could not be forgiven by another.
+/// Reports links where conditions could never be met: where nobody may hand in the evidence that a policy requires, and
+/// where someone may override conditions, but no other could forgive the debt of that.
 pub(super) fn check(manifest: &Manifest, at: Option<Span>, report: &Report) {
     let access = &manifest.access;
     let Some((_, span)) = access.grants.as_ref().zip(at) else { return };
+    let lacks_evidence = |link: &LinkId| {
+        let requires = manifest.policy_of(link).is_some_and(|(_, policy)| policy.review.is_some());
+        requires
+            && !access.everyone_has(Right::Evidence, link)
+            && access.people_with(Right::Evidence, link).is_empty()
+    };
+    if let Some((link, _, _)) = manifest.links().find(|(link, _, _)| lacks_evidence(link)) {
+        let message =
+            format!("the policy of `{link}` requires a `review`, and nobody has the right `evidence`");
+        let item = Diagnostic::error(span, message).label("nobody can hand it in");
+        report.add(item.help("grant `evidence` to the CI job that runs `katkit evidence`"));
+    }
     let is_stuck = |link: &LinkId| {
         let may_override = !access.people_with(Right::BreakGlass, link).is_empty()
             || access.everyone_has(Right::BreakGlass, link);

@@ -187,6 +187,8 @@ keys! {
         digest: DigestRule, "digest";
         /// The approvals that a commit needs before it runs.
         approvals: Vec<Located<ApprovalKeys<'i>>>, "approvals";
+        /// The review that every commit needs which a run adds to what is live. `katkit evidence` hands it in.
+        review: ReviewKeys<'i>, "review";
         /// Whether the stages before take no new commit while one is soaking there, so that one always soaks to the end.
         train: bool, "train", default false;
     }
@@ -211,6 +213,14 @@ keys! {
         zone: Zone, "zone", required;
         /// The reason, shown wherever the limit holds something.
         why: Text<'i>, "why";
+    }
+
+    /// The review that a commit needs.
+    ReviewKeys, review, "a review", json!({}) => {
+        /// How many people must have approved its pull request.
+        approvals: Count<1, 50>, "approvals";
+        /// The checks that must have passed, by their names at the code host.
+        checks: Vec<Located<Text<'i>>>, "checks";
     }
 
     /// The approvals that a commit needs by one rule.

@@ -106,7 +106,7 @@ words! {
     Gated, "choice": "run" => Run, "deployment" => Deployment;
     Assurance, "assurance": "asserted" => Asserted, "aws" => Aws, "oidc" => Oidc;
     Right, "right": "request" => Request, "promote" => Promote, "approve" => Approve, "rollback" => Rollback,
-        "freeze" => Freeze, "break-glass" => BreakGlass;
+        "freeze" => Freeze, "break-glass" => BreakGlass, "evidence" => Evidence;
     OnFailure, "choice": "hold" => Hold, "rollback" => Rollback;
 }
 

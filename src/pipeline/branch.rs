@@ -98,6 +98,14 @@ impl BranchHistory {
         &self.commits[..self.newest_in(sha).unwrap_or(self.commits.len())]
     }
 
+    /// The first-parent commits that `to` adds to `live`, the oldest first; only `to` if nothing is live, or if it is beside
+    /// the branch.
+    pub fn added(&self, live: Option<&CommitSha>, to: &CommitSha) -> Vec<CommitSha> {
+        let (Some(live), Some(at)) = (live, self.number(to)) else { return vec![to.clone()] };
+        let newer = self.newer_than(live).unwrap_or_else(|| self.not_in(live));
+        newer.get(at..).unwrap_or_default().iter().rev().cloned().collect()
+    }
+
     /// The number of the oldest first-parent commit that contains `sha`; `None` if the branch does not contain it.
     fn arrived(&self, sha: &CommitSha) -> Option<usize> {
         match self.positions.get(sha)? {
@@ -118,6 +126,32 @@ impl BranchHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_commit_adds_is_what_the_live_one_lacks() {
+        let sha = |digit: char| CommitSha::new(digit.to_string().repeat(40)).unwrap();
+        let beside = |merged_by, forked_from| Position::Beside { merged_by, forked_from };
+        // `b` merged `e`, which began at `d`; `f` began at `c` and is on another branch.
+        let others = [(sha('e'), beside(Some(1), Some(3))), (sha('f'), beside(None, Some(2)))];
+        let commits = ['a', 'b', 'c', 'd'].map(sha).to_vec();
+        let branch = BranchHistory::new("main".to_owned(), commits, others.into_iter().collect());
+        let added = |live: Option<char>, to: char| -> String {
+            let added = branch.added(live.map(sha).as_ref(), &sha(to));
+            added.iter().map(|sha| sha.as_str().chars().next().unwrap()).collect()
+        };
+        for (live, to, expected) in [
+            (Some('d'), 'a', "cba"),
+            (Some('d'), 'b', "cb"),
+            (Some('a'), 'a', ""),
+            (Some('a'), 'c', ""),
+            (Some('e'), 'a', "ba"),
+            (Some('f'), 'a', "ba"),
+            (None, 'b', "b"),
+            (Some('a'), 'f', "f"),
+        ] {
+            assert_eq!(added(live, to), expected, "{live:?} {to}");
+        }
+    }
 
     #[test]
     fn older_is_what_another_commit_contains() {

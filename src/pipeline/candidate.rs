@@ -26,6 +26,8 @@ pub struct Question<'a> {
     pub overridden: Option<(&'a CommitSha, &'a [GateName])>,
     /// The commit that has approvals already: it stays the candidate for as long as it is one.
     pub latched: Option<&'a CommitSha>,
+    /// The commits that are known to lack a review which the policy of its tenant requires of each commit that is added.
+    pub unreviewed: &'a BTreeSet<CommitSha>,
     /// How long the policy of its tenant lets a commit soak.
     pub soak: Option<Soak<'a>>,
     /// The record of the pipeline's links.
@@ -155,19 +157,31 @@ impl<'a> Question<'a> {
             Some(None) => base.map_or(&[][..], |base| self.branch.not_in(base)),
             None => self.branch.commits(),
         };
+        let is_reviewed = |sha: &CommitSha| !self.unreviewed.contains(sha);
+        // What contains a new commit without a review is no candidate either.
+        let first = newer.iter().rposition(|sha| base.is_some() && !is_reviewed(sha)).map_or(0, |at| at + 1);
+        let may_run = first..newer.len();
+        let newer = newer.get(may_run.clone()).unwrap_or_default();
         let requirements = self.requirements();
         let mut candidates: Vec<CommitSha> = match (requirements.first(), take) {
+            // The first commit of all is reviewed by itself; if none is, the plan holds the newest.
+            (None, _) if base.is_none() => {
+                let reviewed = newer.iter().find(|sha| is_reviewed(sha)).or(newer.first());
+                reviewed.cloned().into_iter().collect()
+            }
             // Every newer commit contains what the tip contains, and more.
             (None, Take::Newest) => newer.first().cloned().into_iter().collect(),
-            (None, Take::Each) if base.is_none() => newer.first().cloned().into_iter().collect(),
             (None, Take::Each) => newer.to_vec(),
             (Some(first), _) => {
                 let may = |sha: &CommitSha| {
-                    self.branch.number(sha).is_some_and(|at| at < newer.len())
+                    self.branch.number(sha).is_some_and(|at| may_run.contains(&at))
                         && self.lacks(&requirements, sha).is_empty()
                 };
                 let mut verified: Vec<_> = self.verified(first).into_iter().filter(may).collect();
                 verified.sort_by_key(|sha| self.branch.number(sha));
+                if base.is_none() && verified.iter().any(is_reviewed) {
+                    verified.retain(is_reviewed);
+                }
                 verified
             }
         };
@@ -184,6 +198,13 @@ impl<'a> Question<'a> {
             candidates.reverse();
         }
         candidates
+    }
+
+    /// The newer commit that would run if it and those before it had their reviews, if no other may run.
+    pub(super) fn lacks_review(&self) -> Option<CommitSha> {
+        let base = self.base().filter(|_| !self.unreviewed.is_empty())?;
+        let any = Question { unreviewed: &BTreeSet::new(), ..*self }.automatic(Some(base)).into_iter().next();
+        any.filter(|_| self.automatic(Some(base)).is_empty())
     }
 
     /// The newer commit that will have soaked first, if soaking is all that it lacks.

@@ -15,6 +15,8 @@ pub struct Standing {
     pub missing: Vec<Missing>,
     /// The newer commit that will have soaked first, and where it is soaking.
     pub soaking: Option<(CommitSha, Vec<Missing>)>,
+    /// The newer commit that would run if it and those before it had their reviews, if no other may run.
+    pub unreviewed: Option<CommitSha>,
 }
 
 /// What became of a commit at a link.
@@ -51,7 +53,8 @@ impl Standing {
         let base = question.base().filter(|base| question.branch.contains(base));
         let behind = base.map(|base| question.branch.not_in(base).len());
         let missing = tip.as_ref().map(|tip| question.missing(tip)).unwrap_or_default();
-        Self { tip, behind, missing, soaking: question.soaking() }
+        let (soaking, unreviewed) = (question.soaking(), question.lacks_review());
+        Self { tip, behind, missing, soaking, unreviewed }
     }
 }
 

@@ -2,10 +2,11 @@
 
 mod laws;
 mod pull_requests;
+mod reviews;
 mod soak;
 mod working_hours;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -121,6 +122,8 @@ struct World {
     promoted_at: Option<Timestamp>,
     /// The rule, and the time of the judgement.
     soak: Option<(SoakTime, Timestamp)>,
+    /// The commits that lack a review.
+    unreviewed: BTreeSet<CommitSha>,
 }
 
 impl World {
@@ -134,6 +137,7 @@ impl World {
             promoted: None,
             promoted_at: None,
             soak: None,
+            unreviewed: BTreeSet::new(),
         }
     }
 
@@ -158,6 +162,7 @@ impl World {
             pin: self.pin.as_ref(),
             promoted: self.promoted.as_ref(),
             promoted_at: self.promoted_at,
+            unreviewed: &self.unreviewed,
             soak: self.soak.as_ref().map(|(rule, now)| Soak { rule, now: *now }),
             records: &records,
             branch: &self.branch,

@@ -47,7 +47,7 @@ impl ApprovalBasis {
         link: &LinkId,
         consents: &[Consent],
         now: Timestamp,
-    ) -> Option<Unapproved> {
+    ) -> Option<Lacking> {
         let (policy, _) = manifest.policy_of(link)?;
         let waived = policy::waived(&manifest.access, consents, (link, &self.changes.to), now);
         let (gated, missing): (Vec<Gated>, Vec<MissingApprovals>) =
@@ -66,7 +66,7 @@ impl ApprovalBasis {
             missing,
             lapsed: lapsed.into_iter().collect(),
         };
-        Some(Unapproved { reason, holds_run: gated.contains(&Gated::Run) })
+        Some(Lacking { hint: hint(&reason, link), reason, holds_run: gated.contains(&Gated::Run) })
     }
 
     /// The rules of the policy that are not met, whether or not they are overridden.
@@ -134,37 +134,37 @@ impl LinkPlan {
     }
 }
 
-/// Approvals that a commit lacks.
+/// What a commit lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unapproved {
+pub struct Lacking {
     /// What is lacking.
     pub reason: HoldReason,
+    /// What to do about it.
+    pub hint: Option<String>,
     /// Whether the run must not start either.
     pub holds_run: bool,
 }
 
-impl Unapproved {
-    /// What to do about it.
-    pub fn hint(&self, link: &LinkId) -> Option<String> {
-        let HoldReason::Unapproved { sha, missing, .. } = &self.reason else { return None };
-        let short = sha.short();
-        let unknown = missing.iter().flat_map(|rule| &rule.unknown).next();
-        if let Some(email) = unknown {
-            return Some(format!("add {email} to the `emails` of its owner in `[people]`"));
-        }
-        let stuck = missing.iter().find(|rule| rule.given.len() + rule.may.len() < rule.need);
-        Some(match stuck {
-            Some(rule) => format!(
-                "too few people are independent of this change: add some to {}; `katkit who-can approve {link}` shows why",
-                rule.from.join(" or ")
-            ),
-            None => {
-                format!(
-                    "`katkit approve {link} {short}` approves it; `katkit who-can approve {link}` shows who can"
-                )
-            }
-        })
+/// What to do about the approvals that a commit lacks.
+fn hint(reason: &HoldReason, link: &LinkId) -> Option<String> {
+    let HoldReason::Unapproved { sha, missing, .. } = reason else { return None };
+    let short = sha.short();
+    let unknown = missing.iter().flat_map(|rule| &rule.unknown).next();
+    if let Some(email) = unknown {
+        return Some(format!("add {email} to the `emails` of its owner in `[people]`"));
     }
+    let stuck = missing.iter().find(|rule| rule.given.len() + rule.may.len() < rule.need);
+    Some(match stuck {
+        Some(rule) => format!(
+            "too few people are independent of this change: add some to {}; `katkit who-can approve {link}` shows why",
+            rule.from.join(" or ")
+        ),
+        None => {
+            format!(
+                "`katkit approve {link} {short}` approves it; `katkit who-can approve {link}` shows who can"
+            )
+        }
+    })
 }
 
 /// The approvals for a link.

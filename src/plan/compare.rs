@@ -33,6 +33,7 @@ pub fn difference(reviewed: &LinkPlan, planned: Option<&LinkPlan>, generation: G
         approval: _,
         // Which images are to be deployed is in the steps.
         unpinned: _,
+        reviewed: _,
         landed: _,
     } = reviewed;
     if *base != generation {

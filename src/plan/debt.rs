@@ -9,7 +9,7 @@ use super::{ApprovalBasis, Hold, HoldReason, HoldScope, LinkInput};
 use crate::domain::{CommitSha, Consent, ConsentId, ConsentKind, GateName, LinkId};
 use crate::manifest::Manifest;
 use crate::pipeline::{self, Requirement, Soak};
-use crate::policy::{self, MissingApprovals};
+use crate::policy::{self, MissingApprovals, MissingReview};
 
 /// What the live commit of a link owes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Debt {
     pub overrides: Vec<ConsentId>,
     /// The approvals that it lacks, if that is a part of what it owes.
     pub approval: Option<(ApprovalBasis, Vec<MissingApprovals>)>,
+    /// The reviews that it and the commits before it lack, if that is a part of what it owes.
+    pub reviews: Vec<MissingReview>,
 }
 
 /// The debt of a link, if it has one.
@@ -33,11 +35,8 @@ pub struct Debt {
 /// debt remains when the actor of the override loses the right.
 pub fn debt(manifest: &Manifest, consents: &[Consent], input: &LinkInput, now: Timestamp) -> Option<Debt> {
     let live = pipeline::base(&input.head)?;
-    let of_live = |consent: &&Consent| match &consent.what {
-        ConsentKind::Override { link, sha, .. } => *link == input.id && sha == live,
-        _ => false,
-    };
-    let overrides: Vec<&Consent> = consents.iter().filter(of_live).collect();
+    let overrides: Vec<&Consent> =
+        consents.iter().filter(|consent| is_for(consent, &input.id, live)).collect();
     let last = *overrides.last()?;
     let waived: BTreeSet<GateName> = overrides.iter().flat_map(|consent| owed(consent)).copied().collect();
     let approval = waived
@@ -49,21 +48,30 @@ pub fn debt(manifest: &Manifest, consents: &[Consent], input: &LinkInput, now: T
         // Without it, nothing had to soak either.
         GateName::Verified | GateName::Soak => !passed(manifest, input, live, soak),
         GateName::Approvals => approval.is_some(),
+        GateName::Review => !input.owed_reviews.is_empty(),
         GateName::Freeze | GateName::Windows | GateName::MaxPerDay => false,
     };
     let owes: Vec<_> = waived.into_iter().filter(is_owed).collect();
     let all = overrides.iter().flat_map(|consent| taken_over(consent).chain([consent.id]));
-    let overrides = all.collect();
-    (!owes.is_empty()).then(|| Debt { sha: live.clone(), owes, consent: last.clone(), overrides, approval })
+    let (overrides, reviews) = (all.collect(), input.owed_reviews.clone());
+    (!owes.is_empty()).then(|| Debt {
+        sha: live.clone(),
+        owes,
+        consent: last.clone(),
+        overrides,
+        approval,
+        reviews,
+    })
 }
 
 impl Debt {
     /// What to do about it.
     pub fn hint(&self, link: &LinkId) -> String {
         let forgive = format!("someone else can forgive it with `katkit forgive {link}`");
-        match self.owes.contains(&GateName::Approvals) {
-            true => format!("`katkit approve {link} {}` approves it; {forgive}", self.sha.short()),
-            false => forgive,
+        match (self.owes.contains(&GateName::Approvals), self.reviews.first()) {
+            (true, _) => format!("`katkit approve {link} {}` approves it; {forgive}", self.sha.short()),
+            (false, Some(review)) => format!("{}; {forgive}", review.hint()),
+            (false, None) => forgive,
         }
     }
 
@@ -87,7 +95,11 @@ impl Debt {
                 }
                 (_, from) => from.is_none(),
             };
-            covers_range && self.owes.iter().all(|gate| owed(it.consent).any(|owed| owed == gate))
+            let unreviewed = unreviewed(it.consent);
+            let covers_reviews = self.reviews.iter().all(|review| unreviewed.contains(&review.sha));
+            covers_range
+                && covers_reviews
+                && self.owes.iter().all(|gate| owed(it.consent).any(|owed| owed == gate))
         })
     }
 
@@ -114,6 +126,26 @@ fn owed(consent: &Consent) -> impl Iterator<Item = &GateName> {
         _ => (&[][..], &[][..]),
     };
     gates.iter().chain(owes)
+}
+
+/// The commits that an override lets run without a review.
+fn unreviewed(consent: &Consent) -> &[CommitSha] {
+    match &consent.what {
+        ConsentKind::Override { unreviewed, .. } => unreviewed,
+        _ => &[],
+    }
+}
+
+/// The commits that are live in a link although overrides waived their review, each once, the oldest first.
+pub fn unreviewed_in<'c>(consents: &'c [Consent], link: &LinkId, live: &CommitSha) -> Vec<&'c CommitSha> {
+    let mut seen = BTreeSet::new();
+    let of_live = consents.iter().filter(|consent| is_for(consent, link, live));
+    of_live.flat_map(unreviewed).filter(|sha| seen.insert(*sha)).collect()
+}
+
+/// Whether it is an override for a commit of a link.
+fn is_for(consent: &Consent, link: &LinkId, commit: &CommitSha) -> bool {
+    matches!(&consent.what, ConsentKind::Override { link: of, sha, .. } if of == link && sha == commit)
 }
 
 /// The overrides whose debts one took over.

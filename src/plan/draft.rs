@@ -16,9 +16,9 @@ pub(super) struct PlanDraft<'a> {
     pub(super) gates: &'a Gates,
     /// The consents that stand.
     pub(super) consents: &'a [Consent],
-    /// What holds the deployment of the wanted commit: these gates, and the approvals that it lacks.
+    /// What holds the deployment of the wanted commit: these gates, and the reviews or approvals that it lacks.
     pub(super) upgrade_gate: Option<ClosedGate>,
-    /// Whether the run for the wanted commit lacks approvals.
+    /// Whether the run for the wanted commit lacks reviews or approvals.
     pub(super) holds_run: bool,
     /// The time of the events that the plan assumes. It changes nothing that is planned.
     pub(super) now: Timestamp,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Hold, HoldReason, HoldScope, Unapproved};
+use super::{Hold, HoldReason, HoldScope, Lacking};
 use crate::domain::{CommitSha, Consent, ConsentId, DeployPurpose, GateName, Head, LinkId, PolicyName};
 use crate::manifest::Manifest;
 use crate::policy::{self, ByHand, Closed, Condition, FreezeCause, Moment, Policy};
@@ -18,7 +18,7 @@ pub struct ClosedGate {
     reasons: Vec<HoldReason>,
     /// The earliest time at which everything is met, if it can be computed.
     until: Option<Moment>,
-    /// What to do about approvals that are lacking.
+    /// What to do about what the commit lacks.
     hint: Option<String>,
 }
 
@@ -220,12 +220,11 @@ impl ClosedGate {
         Self { reasons, until: opens, hint: None }
     }
 
-    /// A gate, and the approvals that are lacking besides.
-    pub fn and_approvals(gate: Option<Self>, lacking: Option<Unapproved>, link: &LinkId) -> Option<Self> {
-        let Some(unapproved) = lacking else { return gate };
-        let hint = unapproved.hint(link);
+    /// A gate, and what the commit lacks besides.
+    pub fn and_lacking(gate: Option<Self>, lacking: Option<Lacking>) -> Option<Self> {
+        let Some(Lacking { reason, hint, holds_run: _ }) = lacking else { return gate };
         let (others, until) = gate.map(|gate| (gate.reasons, gate.until)).unwrap_or_default();
-        let reasons = std::iter::once(unapproved.reason).chain(others).collect();
+        let reasons = std::iter::once(reason).chain(others).collect();
         Some(Self { reasons, until, hint })
     }
 

@@ -117,6 +117,7 @@ impl HoldReason {
             | Self::DailyLimit { policy, .. }
             | Self::Soaking { policy, .. }
             | Self::Unapproved { policy, .. }
+            | Self::Unreviewed { policy, .. }
             | Self::Ancestry { policy, .. }
             | Self::ImageMoved { policy, .. }
             | Self::ImageMissing { policy, .. }

@@ -15,6 +15,7 @@ use crate::domain::{
 };
 use crate::manifest::Manifest;
 use crate::pipeline::{BranchHistory, CommitState, Records, Standing};
+use crate::policy::{MissingReview, Reviews};
 
 /// The complete input of a plan.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct PlanInput<'a> {
     pub workflow_digests: BTreeMap<WorkflowName, String>,
     /// The consents that stand, in the order they were given.
     pub consents: Vec<Consent>,
+    /// The evidence for the commits that deployments add.
+    pub reviews: Reviews,
     /// Whether a job or a schedule runs katkit, which no user attends. Then a repair waits at a closed gate.
     pub unattended: bool,
     /// Only bring the record in line with what runs; run and deploy nothing.
@@ -74,6 +77,10 @@ pub struct LinkInput {
     pub waits: Option<Box<Hold>>,
     /// What the wanted commit adds to what is live; gathered only if the link's policy requires approvals.
     pub changes: Option<Box<Result<Changes, Problem>>>,
+    /// The first-parent commits that it adds, the oldest first; gathered only if the link's policy requires reviews.
+    pub added: Option<Box<Result<Vec<CommitSha>, Problem>>>,
+    /// The commits that overrides let run without a review, and that still lack it.
+    pub owed_reviews: Vec<MissingReview>,
     /// The result of comparing the tip of its branch with the live commit, for links with `watch`.
     pub watched: Option<Box<WatchComparison>>,
     /// What runs.

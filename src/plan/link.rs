@@ -7,7 +7,7 @@ use super::recover::{cancel_run, finalize, supersede};
 use super::run_planning::{self, hold_or_close, resume, start};
 use super::{
     ApprovalBasis, ClosedGate, Gates, Hold, HoldReason, HoldScope, LinkPlan, PendingDeployment, PlannedTest,
-    Renamed, Step, debt, deploy, gate, moved, quarantine, rejection, requests,
+    Renamed, Step, debt, deploy, gate, moved, quarantine, rejection, requests, review,
 };
 use crate::domain::{
     CommitSha, Consent, DeployPurpose, Event, GateName, Generation, Head, Phase, PhaseStatus, Request,
@@ -99,6 +99,7 @@ pub(super) fn plan_link(
         rejections: rejection::known(all.manifest, &all.consents, &input.id),
         waived,
         approval: ApprovalBasis::of(all.manifest, &all.consents, input).map(Box::new),
+        reviewed: review::commits(input),
         unpinned: Vec::new(),
         landed: landed(input),
     };
@@ -205,8 +206,7 @@ fn drafted<'a>(
     broken: Option<Problem>,
 ) -> PlanDraft<'a> {
     let (manifest, now, head) = (all.manifest, all.now, Head::clone(&input.head));
-    let unapproved =
-        plan.approval.as_ref().and_then(|basis| basis.lacking(manifest, &input.id, &all.consents, now));
+    let lacking = plan.lacking(manifest, (&all.consents, &all.reviews), now);
     let gate = match plan.waived.is_empty() {
         true => gates.closed(manifest, &input.id, DeployPurpose::Upgrade).cloned(),
         false => {
@@ -215,8 +215,8 @@ fn drafted<'a>(
             gate(manifest, &all.consents, pending)
         }
     };
-    let holds_run = unapproved.as_ref().is_some_and(|unapproved| unapproved.holds_run);
-    let upgrade_gate = ClosedGate::and_approvals(gate, unapproved, &input.id);
+    let holds_run = lacking.as_ref().is_some_and(|lacking| lacking.holds_run);
+    let upgrade_gate = ClosedGate::and_lacking(gate, lacking);
     let consents = &all.consents;
     let mut draft =
         PlanDraft { input, manifest, gates, consents, upgrade_gate, holds_run, now, head, plan, broken };
@@ -302,7 +302,9 @@ fn decide(draft: &mut PlanDraft<'_>, all: &PlanInput<'_>, claims: &Claims<'_>) {
     if input.test.is_none() && quarantine::hold(draft, &want) {
         return;
     }
-    if let Some(Err(problem)) = input.changes.as_deref() {
+    let added = input.added.as_deref().and_then(|added| added.as_ref().err());
+    let changes = input.changes.as_deref().and_then(|changes| changes.as_ref().err());
+    if let Some(problem) = added.or(changes) {
         deploy::restore(draft);
         return draft.unavailable(problem);
     }

@@ -20,6 +20,7 @@ mod draft;
 mod gate;
 mod hold;
 mod hold_reason;
+mod hold_words;
 mod input;
 mod link;
 mod moved;
@@ -28,6 +29,7 @@ mod quarantine;
 mod recover;
 mod rejection;
 mod requests;
+mod review;
 mod run_planning;
 mod step;
 
@@ -38,12 +40,12 @@ use std::collections::BTreeMap;
 
 use crate::domain::LinkId;
 
-pub use approvals::{ApprovalBasis, Unapproved};
+pub use approvals::{ApprovalBasis, Lacking};
 pub use arrival::{Arrival, Goal, arrival, is_repair, lasting, obstacle};
 pub use artifacts::without_artifacts;
 pub use compare::difference;
 pub use contained::{Contained, PathChanges, WatchComparison, Watching, watching};
-pub use debt::{Debt, debt};
+pub use debt::{Debt, debt, unreviewed_in};
 pub use gate::{ClosedGate, Gates, PendingDeployment, gate, is_overridden};
 pub use hold::{Hold, HoldScope};
 pub use hold_reason::HoldReason;

@@ -63,6 +63,9 @@ pub struct LinkPlan {
     /// The approvals that the commit needs and has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Box<ApprovalBasis>>,
+    /// The commits whose review the policy requires, the oldest first. They have it, unless the plan holds the link.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reviewed: Vec<CommitSha>,
     /// The images that a phase has to build before they are deployed by digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unpinned: Vec<String>,
@@ -90,6 +93,7 @@ impl LinkPlan {
             rejections: Vec::new(),
             waived: Vec::new(),
             approval: None,
+            reviewed: Vec::new(),
             unpinned: Vec::new(),
             landed: None,
         }
@@ -305,7 +309,7 @@ pub struct CommitLine {
 
 impl Plan {
     /// The version that this build writes and reads.
-    pub const VERSION: u32 = 7;
+    pub const VERSION: u32 = 8;
 
     /// Whether there is anything to do.
     pub fn has_steps(&self) -> bool {

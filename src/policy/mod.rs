@@ -17,6 +17,7 @@ mod hours;
 mod moment;
 mod opening;
 mod overrides;
+mod review;
 mod span;
 mod verdict;
 mod window;
@@ -30,6 +31,7 @@ pub use approvals::{ApprovalRule, Approver, ApproverState, Gated, MissingApprova
 pub use by_hand::freezes_of;
 pub use moment::Moment;
 pub use overrides::{Override, override_in_force, overrides, waived};
+pub use review::{MissingReview, ReviewRule, Reviews};
 pub use span::{Reading, Span};
 pub use verdict::{ByHand, Closed, Condition, DailyLimit, Freeze, FreezeCause, Policy, SoakTime};
 pub use window::{CivilTime, Weekdays, Window, WindowError};

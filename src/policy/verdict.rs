@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::approvals::ApprovalRule;
 use super::moment::Moment;
+use super::review::ReviewRule;
 use super::span::Reading;
 use super::window::Window;
 use super::zone::Zone;
@@ -28,6 +29,8 @@ pub struct Policy {
     pub soak: Option<SoakTime>,
     /// The approvals that a commit needs.
     pub approvals: Vec<ApprovalRule>,
+    /// The review that every commit needs which a deployment adds to what is live.
+    pub review: Option<ReviewRule>,
 }
 
 /// How long a commit must soak.

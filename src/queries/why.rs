@@ -13,7 +13,7 @@ use crate::inventory::{self, Scope, Targets};
 use crate::journal::PastRun;
 use crate::manifest::Loaded;
 use crate::pipeline::{CommitState, Soak};
-use crate::plan::{self, Contained, Hold, Holder, LinkInput, LinkPlan, WatchComparison};
+use crate::plan::{self, Contained, Hold, HoldReason, Holder, LinkInput, LinkPlan, WatchComparison};
 use crate::requests::{CommitPrefixError, find_commit};
 use crate::state::StateError;
 use crate::views::{CommitPlace, CommitStory, Tail, Why, WhyPipeline};
@@ -194,7 +194,19 @@ impl WhyFacts {
             None => None,
         };
         let state = if taint.is_some() { CommitState::Tainted } else { state };
-        Some(CommitPlace { state, missing, taint })
+        let unreviewed = match (state, &self.found) {
+            (CommitState::Held, Some(input)) => self.unreviewed(estate, input, sha).await,
+            _ => None,
+        };
+        Some(CommitPlace { state, missing, taint, unreviewed })
+    }
+
+    /// Why a commit would wait for reviews, if it would.
+    async fn unreviewed(&self, estate: &Estate, input: &LinkInput, sha: &CommitSha) -> Option<HoldReason> {
+        let (policy, _) = self.loaded.manifest.policy_of(&self.link)?;
+        let missing = inventory::unreviewed(estate.sources(), input, sha).await.ok()?.ok()?;
+        let (policy, sha) = (policy.clone(), sha.clone());
+        (!missing.is_empty()).then_some(HoldReason::Unreviewed { policy, sha, missing })
     }
 
     /// The name that the link is recorded under: until the next apply, a renamed link keeps its old one.

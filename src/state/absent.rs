@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{
-    Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request,
+    CommitSha, Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request,
 };
 
 use super::{
@@ -123,6 +123,10 @@ impl Consents for AbsentState {
 
     async fn consent(&self, _: NewConsent) -> Result<Consent, StateError> {
         self.refused()
+    }
+
+    async fn evidence(&self, _: &[CommitSha]) -> Result<Vec<Consent>, StateError> {
+        Ok(Vec::new())
     }
 
     async fn consent_journal(&self, _: Option<ConsentId>, _: usize) -> Result<Vec<Consent>, StateError> {

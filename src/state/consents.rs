@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::domain::{Actor, Consent, ConsentId, ConsentKind, Entry as _, EntryDigest};
+use crate::domain::{Actor, CommitSha, Consent, ConsentId, ConsentKind, Entry as _, EntryDigest};
 
 use super::StateError;
 
@@ -57,6 +57,18 @@ pub(super) fn chain(entries: &[Consent]) -> Option<EntryDigest> {
 pub trait Consents: fmt::Debug + Send + Sync {
     /// What stands.
     async fn consents(&self) -> Result<StandingConsents, StateError>;
+
+    /// The evidence for these commits that was not withdrawn, in the order in which it was given.
+    async fn evidence(&self, commits: &[CommitSha]) -> Result<Vec<Consent>, StateError>;
+
+    /// What stands, and the evidence for these commits, after it. Evidence may be newer than the last entry.
+    async fn consents_with_evidence(&self, commits: &[CommitSha]) -> Result<StandingConsents, StateError> {
+        let mut found = self.consents().await?;
+        if !commits.is_empty() {
+            found.standing.extend(self.evidence(commits).await?);
+        }
+        Ok(found)
+    }
 
     /// Adds a consent to the journal, and removes those that it ends from what stands, in one transaction. Its id is one
     /// more than that of the last.

@@ -14,7 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::{
-    Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request, RequestId,
+    CommitSha, Consent, ConsentId, ConsentKind, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent,
+    Request, RequestId,
 };
 
 use super::{
@@ -37,6 +38,7 @@ struct Record {
     submitted: u64,
     consents: Vec<Consent>,
     standing: BTreeSet<ConsentId>,
+    evidence: BTreeMap<CommitSha, Vec<ConsentId>>,
     checkpoints: BTreeMap<u64, String>,
 }
 
@@ -260,8 +262,21 @@ impl Consents for MemoryState {
         if consent.what.stands() {
             record.standing.insert(consent.id);
         }
+        match &consent.what {
+            ConsentKind::Evidence { sha, .. } => {
+                record.evidence.entry(sha.clone()).or_default().push(consent.id);
+            }
+            ConsentKind::EvidenceWithdrawal { sha } => drop(record.evidence.remove(sha)),
+            _ => {}
+        }
         record.consents.push(consent.clone());
         Ok(consent)
+    }
+
+    async fn evidence(&self, commits: &[CommitSha]) -> Result<Vec<Consent>, StateError> {
+        let record = self.record().await;
+        let ids: BTreeSet<_> = commits.iter().filter_map(|sha| record.evidence.get(sha)).flatten().collect();
+        Ok(record.consents.iter().filter(|consent| ids.contains(&consent.id)).cloned().collect())
     }
 
     async fn consent_journal(

@@ -10,6 +10,7 @@ mod audit;
 mod calendar;
 mod diagnosis;
 mod diagnostics;
+mod evidence;
 mod findings;
 #[cfg(test)]
 mod fixture;
@@ -45,6 +46,7 @@ pub use calendar::{
 };
 pub use diagnosis::{DiagnosedJson, DiagnosisJson, DiagnosisText};
 pub use diagnostics::{DiagnosticItem, DiagnosticPlace, DiagnosticsJson, DiagnosticsText, RelatedPlace};
+pub use evidence::{CommitEvidence, CommitEvidenceJson, EvidenceJson, EvidenceText, StatementJson};
 pub use findings::{CheckStatusJson, FindingJson};
 pub use history::{
     CutJson, DeploymentsText, EventJson, HistoryCutJson, HistoryJson, HistoryText, LinksHistoryText,

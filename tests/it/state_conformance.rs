@@ -106,6 +106,10 @@ on_every_store! {
         a_record_without_consents_has_none
         consents_are_numbered_and_read_back_unchanged
         an_ended_consent_stays_in_the_journal
+        evidence_is_found_by_its_commit_and_does_not_stand
+        withdrawn_evidence_stays_in_the_journal_alone
+        evidence_for_many_commits_is_found_at_once
+        concurrent_evidence_for_one_commit_is_kept
         the_journal_of_consents_is_read_in_pages_from_its_end
         concurrent_consents_get_different_numbers
         an_append_that_does_not_know_the_last_consent_changes_nothing

@@ -227,6 +227,8 @@ pub(super) async fn planned_for(
     };
     let input = LinkInput {
         changes: None,
+        added: None,
+        owed_reviews: Vec::new(),
         pipeline: None,
         waits: None,
         id: link(),
@@ -249,6 +251,7 @@ pub(super) async fn planned_for(
     };
     plan::plan(&PlanInput {
         consents: Vec::new(),
+        reviews: crate::policy::Reviews::default(),
         manifest,
         now: session.estate().clock.now(),
         links: vec![input],

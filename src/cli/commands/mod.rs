@@ -14,6 +14,7 @@ mod carry_out;
 pub(super) mod completions;
 mod converge;
 pub(super) mod doctor;
+pub(super) mod evidence;
 pub(super) mod forgive;
 pub(super) mod freeze;
 pub(super) mod history;

@@ -20,9 +20,9 @@ Examples:
   katkit override prod/shop 3f2a9c1 --gate freeze --until 2h --why incident
   katkit override prod/shop --withdraw   End it, unless its commit has run
 
-While the commit is live, it owes verified, soak and approvals if they were
-waived: no other commit runs there until that is met, or someone else forgives
-it.")]
+While the commit is live, it owes verified, soak, approvals and review if they
+were waived: no other commit runs there until that is met, or someone else
+forgives it.")]
 pub(in crate::cli) struct Arguments {
     /// `tenant/link`
     #[arg(value_name = "LINK")]
@@ -30,7 +30,7 @@ pub(in crate::cli) struct Arguments {
     /// The commit: a sha, a prefix of it, a branch or a tag
     #[arg(value_name = "COMMIT", required_unless_present = "withdraw", conflicts_with = "withdraw")]
     commit: Option<String>,
-    /// What to waive: verified, soak, approvals, freeze, windows, or max-per-day; repeatable
+    /// What to waive: verified, soak, approvals, review, freeze, windows, or max-per-day; repeatable
     #[arg(long = "gate", value_name = "GATE", hide_possible_values = true)]
     #[arg(required_unless_present = "withdraw", conflicts_with = "withdraw")]
     gates: Vec<Gate>,
@@ -55,6 +55,7 @@ enum Gate {
     Verified,
     Soak,
     Approvals,
+    Review,
     Freeze,
     Windows,
     MaxPerDay,
@@ -66,6 +67,7 @@ impl From<Gate> for GateName {
             Gate::Verified => Self::Verified,
             Gate::Soak => Self::Soak,
             Gate::Approvals => Self::Approvals,
+            Gate::Review => Self::Review,
             Gate::Freeze => Self::Freeze,
             Gate::Windows => Self::Windows,
             Gate::MaxPerDay => Self::MaxPerDay,

@@ -5,7 +5,7 @@ use clap::Args;
 use super::request::{Options, RequestCommand};
 use crate::requests::Action;
 
-/// Block rollbacks past a commit, for example because it migrates data
+/// Block rollbacks past a commit, such as one that migrates data
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -8,8 +8,9 @@ use crate::cli::output::Output;
 use crate::manifest;
 use crate::views::{
     ApplyLine, ArrivalsJson, ArtifactsJson, AuditJson, AuditVerificationJson, CalendarJson, CheckpointJson,
-    DiagnosisJson, DiagnosticsJson, HistoryJson, LogLine, PeersJson, PipelineJson, PlanJson, PruneJson,
-    RollbackTargetsJson, SimulationJson, StatusJson, VerificationJson, WhoCanJson, WhyJson, schema,
+    DiagnosisJson, DiagnosticsJson, EvidenceJson, HistoryJson, LogLine, PeersJson, PipelineJson, PlanJson,
+    PruneJson, RollbackTargetsJson, SimulationJson, StatusJson, VerificationJson, WhoCanJson, WhyJson,
+    schema,
 };
 
 /// Print the JSON Schema of the manifest or of a command's output
@@ -44,6 +45,7 @@ enum DocumentKind {
     Simulate,
     Pipeline,
     WhoCan,
+    Evidence,
     Audit,
     AuditVerify,
     AuditCheckpoint,
@@ -69,6 +71,7 @@ pub(in crate::cli) fn run(arguments: &Arguments, output: &mut Output) -> Result<
         DocumentKind::Simulate => schema::<SimulationJson<'_>>(),
         DocumentKind::Pipeline => schema::<PipelineJson<'_>>(),
         DocumentKind::WhoCan => schema::<WhoCanJson<'_>>(),
+        DocumentKind::Evidence => schema::<EvidenceJson<'_>>(),
         DocumentKind::Audit => schema::<AuditJson<'_>>(),
         DocumentKind::AuditVerify => schema::<AuditVerificationJson<'_>>(),
         DocumentKind::AuditCheckpoint => schema::<CheckpointJson<'_>>(),

@@ -21,7 +21,7 @@ Examples:
 `approve` depends on the commit that waits and on the rules of the policy. The
 others depend on the rights that the manifest grants, in `[access]`.")]
 pub(in crate::cli) struct Arguments {
-    /// A command: approve, cancel, forgive, freeze, override, promote, reject, release, retry, rollback, skip, test, thaw, or waive
+    /// A command: approve, cancel, evidence, forgive, freeze, override, promote, reject, release, retry, rollback, skip, test, thaw, or waive
     #[arg(value_name = "ACTION", hide_possible_values = true)]
     action: Action,
     /// `tenant/link`
@@ -37,6 +37,7 @@ pub(in crate::cli) struct Arguments {
 enum Action {
     Approve,
     Cancel,
+    Evidence,
     Forgive,
     Freeze,
     Override,
@@ -58,6 +59,7 @@ impl Action {
         match self {
             Self::Approve => ("approve", None),
             Self::Cancel => ("cancel", Some(Right::Request)),
+            Self::Evidence => ("evidence", Some(Right::Evidence)),
             Self::Forgive => ("forgive", Some(Right::Approve)),
             Self::Freeze => ("freeze", Some(Right::Freeze)),
             Self::Override => ("override", Some(Right::BreakGlass)),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// How many commits the branch has.
-const TIP: usize = 12;
+pub(super) const TIP: usize = 12;
 
 fn heads() -> impl Strategy<Value = Head> {
     let verified = proptest::collection::vec(0..=TIP + 2, 0..6);
@@ -35,7 +35,7 @@ fn heads() -> impl Strategy<Value = Head> {
     )
 }
 
-fn worlds() -> impl Strategy<Value = World> {
+pub(super) fn worlds() -> impl Strategy<Value = World> {
     let named = || proptest::option::weighted(0.3, (0..=TIP + 2).prop_map(commit));
     let each = || proptest::bool::ANY;
     let need = proptest::option::of(1..=2_usize);
@@ -54,7 +54,7 @@ fn worlds() -> impl Strategy<Value = World> {
 }
 
 /// Every commit that the choice may lead to.
-fn chosen(choice: &Choice) -> Vec<CommitSha> {
+pub(super) fn chosen(choice: &Choice) -> Vec<CommitSha> {
     match choice {
         Choice::Candidates(candidates) => candidates.clone(),
         Choice::Commit(sha) => vec![sha.clone()],
@@ -121,7 +121,7 @@ proptest! {
 
     #[test]
     fn evidence_that_is_withdrawn_never_makes_more_commits_candidates(world in worlds(), gone in 0..=TIP) {
-        let without = World {
+        let without = World { unreviewed: BTreeSet::new(),
             heads: world.heads.iter().map(|(id, head)| {
                 let mut head = head.clone();
                 if id.tenant.as_str() == "beta" {

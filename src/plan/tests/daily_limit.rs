@@ -89,6 +89,7 @@ fn an_override_that_ends_before_the_gate_opens_does_not_bring_it_forward() {
             owes: Vec::new(),
             takes_over: Vec::new(),
             changes: None,
+            unreviewed: Vec::new(),
             until: time(until),
         },
         ends: Vec::new(),

@@ -319,6 +319,8 @@ impl World {
         });
         let link = LinkInput {
             changes: None,
+            added: None,
+            owed_reviews: Vec::new(),
             pipeline: None,
             waits: None,
             id: "dev/web".parse().unwrap(),
@@ -345,6 +347,7 @@ impl World {
         let digests = [("standard".parse().unwrap(), self.workflow.digest())].into();
         PlanInput {
             consents: Vec::new(),
+            reviews: crate::policy::Reviews::default(),
             manifest: &self.loaded.manifest,
             now: self.now,
             links: vec![link],

@@ -5,6 +5,7 @@ mod clocks;
 mod daily;
 mod hours;
 mod laws;
+mod review;
 
 use insta::assert_snapshot;
 use jiff::Timestamp;

@@ -127,6 +127,9 @@ impl Consents for Mortal<MemoryState> {
     async fn consent(&self, new: NewConsent) -> Result<Consent, StateError> {
         self.0.consent(new).await
     }
+    async fn evidence(&self, commits: &[CommitSha]) -> Result<Vec<Consent>, StateError> {
+        self.0.evidence(commits).await
+    }
     async fn consent_journal(
         &self,
         before: Option<ConsentId>,

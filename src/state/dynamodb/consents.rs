@@ -1,12 +1,14 @@
-//! Consents: a counter, the entries of the journal, and a copy of each entry that still stands.
+//! Consents: a counter, the entries of the journal, a copy of each entry that still stands, and for each commit an item
+//! with copies of the evidence for it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
 use crate::aws::backoff::Backoff;
-use crate::domain::{Consent, ConsentId};
+use crate::domain::{CommitSha, Consent, ConsentId, ConsentKind};
 use crate::state::consents::{chain, is_chained};
 use crate::state::{NewConsent, StandingConsents, StateError};
 
@@ -44,7 +46,9 @@ pub async fn add(table: &Table, new: NewConsent, longest: Duration) -> Result<Co
             entries = journal(table, Some(next), usize::MAX).await?;
         }
         let consent = new.clone().under(next, chain(&entries));
-        let items = items(table, &consent, before)?;
+        // A write that changes it also changes the counter.
+        let evidence = evidence_with(table, &consent).await?;
+        let items = items(table, &consent, before, evidence)?;
         // The SDK sets a token, so that sending it twice writes once.
         let sent = client.transact_write_items().set_transact_items(Some(items)).send().await;
         let Err(error) = sent else { return Ok(consent) };
@@ -82,7 +86,46 @@ async fn verdict(table: &Table, reasons: &[CancellationReason]) -> Result<Verdic
     Ok(not_made(table, reasons))
 }
 
-fn items(table: &Table, consent: &Consent, before: ConsentId) -> Result<Vec<TransactWriteItem>, StateError> {
+/// All evidence for the commit of a consent, if that adds some or withdraws it.
+async fn evidence_with(
+    table: &Table,
+    consent: &Consent,
+) -> Result<Option<(CommitSha, Vec<Consent>)>, StateError> {
+    Ok(match &consent.what {
+        ConsentKind::Evidence { sha, .. } => {
+            let mut all = evidence(table, std::slice::from_ref(sha)).await?;
+            all.push(consent.clone());
+            Some((sha.clone(), all))
+        }
+        ConsentKind::EvidenceWithdrawal { sha } => Some((sha.clone(), Vec::new())),
+        _ => None,
+    })
+}
+
+/// See [`crate::state::Consents::evidence`].
+pub async fn evidence(table: &Table, commits: &[CommitSha]) -> Result<Vec<Consent>, StateError> {
+    let commits: BTreeSet<_> = commits.iter().collect();
+    let mut found = Vec::new();
+    for item in table.get_all(commits.into_iter().map(Key::evidence).collect()).await? {
+        let evidence: Vec<Consent> = item::json(&item, EVIDENCE).map_err(|what| {
+            let place = item::text(&item, "pk").unwrap_or_default().to_owned();
+            table.corrupt(None, what.within(&place))
+        })?;
+        found.extend(evidence);
+    }
+    found.sort_by_key(|consent| consent.id);
+    Ok(found)
+}
+
+/// The attribute with the evidence for a commit.
+const EVIDENCE: &str = "evidence";
+
+fn items(
+    table: &Table,
+    consent: &Consent,
+    before: ConsentId,
+    evidence: Option<(CommitSha, Vec<Consent>)>,
+) -> Result<Vec<TransactWriteItem>, StateError> {
     let text = serde_json::to_string(consent).map_err(|error| table.unavailable("written", error))?;
     let invalid = |error| table.unavailable("written", error);
     let put = |key: &Key| {
@@ -118,11 +161,24 @@ fn items(table: &Table, consent: &Consent, before: ConsentId) -> Result<Vec<Tran
     if consent.what.stands() {
         items.push(put(&Key::standing_consent(consent.id))?);
     }
+    let delete = |key: &Key| {
+        let delete = Delete::builder().table_name(table.name()).set_key(Some(item::key(key)));
+        let delete = delete.build().map_err(invalid)?;
+        Ok::<_, StateError>(TransactWriteItem::builder().delete(delete).build())
+    };
     for ended in &consent.ends {
-        let delete = Delete::builder()
-            .table_name(table.name())
-            .set_key(Some(item::key(&Key::standing_consent(*ended))));
-        items.push(TransactWriteItem::builder().delete(delete.build().map_err(invalid)?).build());
+        items.push(delete(&Key::standing_consent(*ended))?);
+    }
+    match evidence {
+        None => {}
+        Some((sha, all)) if all.is_empty() => items.push(delete(&Key::evidence(&sha))?),
+        Some((sha, all)) => {
+            let all = serde_json::to_string(&all).map_err(|error| table.unavailable("written", error))?;
+            let item = item::item(&Key::evidence(&sha), [(EVIDENCE, s(all))]);
+            let put = Put::builder().table_name(table.name()).set_item(Some(item));
+            let put = put.build().map_err(invalid)?;
+            items.push(TransactWriteItem::builder().put(put).build());
+        }
     }
     Ok(items)
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{ConsentId, Generation, LinkId, RequestId};
+use crate::domain::{CommitSha, ConsentId, Generation, LinkId, RequestId};
 
 /// How many partitions hold the current state.
 pub const SHARDS: u8 = 4;
@@ -61,6 +61,11 @@ impl Key {
     /// An entry of the journal of consents.
     pub fn consent(id: ConsentId) -> Self {
         Self::new(CONSENT_JOURNAL, consent_place(id))
+    }
+
+    /// The evidence for a commit.
+    pub fn evidence(sha: &CommitSha) -> Self {
+        Self::new(format!("commit#{sha}"), "evidence")
     }
 
     /// A batch of the log of checkpoints.

@@ -42,7 +42,7 @@ use async_trait::async_trait;
 
 use crate::aws::{Aws, AwsLocation};
 use crate::domain::{
-    Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request,
+    CommitSha, Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request,
 };
 
 use super::{
@@ -167,6 +167,10 @@ impl Consents for DynamodbState {
 
     async fn consent(&self, new: NewConsent) -> Result<Consent, StateError> {
         consents::add(&self.table, new, self.patience).await
+    }
+
+    async fn evidence(&self, commits: &[CommitSha]) -> Result<Vec<Consent>, StateError> {
+        consents::evidence(&self.table, commits).await
     }
 
     async fn consent_journal(

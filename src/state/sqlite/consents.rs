@@ -1,8 +1,10 @@
 //! Consents: a row for each entry of the journal, which says whether it still stands.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, Row, params};
 
-use crate::domain::{Consent, ConsentId};
+use crate::domain::{CommitSha, Consent, ConsentId, ConsentKind};
 use crate::state::consents::{chain, is_chained};
 use crate::state::decode::decode;
 use crate::state::{NewConsent, StandingConsents, StateError};
@@ -45,10 +47,35 @@ pub fn add(connection: &Connection, new: NewConsent) -> Result<Consent, WorkErro
     for ended in &consent.ends {
         end.execute(params![ended.0.cast_signed()])?;
     }
-    let mut insert =
-        connection.prepare_cached("INSERT INTO consent (id, stands, consent) VALUES (?1, ?2, ?3)")?;
-    insert.execute(params![consent.id.0.cast_signed(), consent.what.stands(), text])?;
+    let evidence_for = match &consent.what {
+        ConsentKind::Evidence { sha, .. } => Some(sha.as_str()),
+        ConsentKind::EvidenceWithdrawal { sha } => {
+            let mut withdraw = connection
+                .prepare_cached("UPDATE consent SET evidence_for = NULL WHERE evidence_for = ?1")?;
+            withdraw.execute(params![sha.as_str()])?;
+            None
+        }
+        _ => None,
+    };
+    let mut insert = connection
+        .prepare_cached("INSERT INTO consent (id, stands, consent, evidence_for) VALUES (?1, ?2, ?3, ?4)")?;
+    insert.execute(params![consent.id.0.cast_signed(), consent.what.stands(), text, evidence_for])?;
     Ok(consent)
+}
+
+/// See [`crate::state::Consents::evidence`].
+pub fn evidence(connection: &Connection, commits: &[CommitSha]) -> Result<Vec<Consent>, WorkError> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, consent FROM consent WHERE evidence_for = ?1")?;
+    let mut found = Vec::new();
+    for sha in commits.iter().collect::<BTreeSet<_>>() {
+        let mut rows = statement.query(params![sha.as_str()])?;
+        while let Some(row) = rows.next()? {
+            found.push(consent(row)?);
+        }
+    }
+    found.sort_by_key(|consent| consent.id);
+    Ok(found)
 }
 
 /// See [`crate::state::Consents::consent_journal`].

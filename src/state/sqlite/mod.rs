@@ -31,7 +31,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use crate::domain::{
-    Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request,
+    CommitSha, Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request,
 };
 
 use super::{
@@ -202,6 +202,11 @@ impl Consents for SqliteState {
 
     async fn consent(&self, new: NewConsent) -> Result<Consent, StateError> {
         self.write(move |connection| consents::add(connection, new)).await
+    }
+
+    async fn evidence(&self, commits: &[CommitSha]) -> Result<Vec<Consent>, StateError> {
+        let commits = commits.to_vec();
+        self.read(move |connection| consents::evidence(connection, &commits)).await
     }
 
     async fn consent_journal(

@@ -16,7 +16,7 @@ pub struct Schema {
 /// The schema of the state.
 pub const STATE: Schema = Schema {
     newest: include_str!("../../../state/sqlite.sql"),
-    steps: &["DROP INDEX event_by_time;", CONSENTS, AUDIT],
+    steps: &["DROP INDEX event_by_time;", CONSENTS, AUDIT, EVIDENCE],
 };
 
 /// From version 2 to 3.
@@ -35,6 +35,11 @@ CREATE TABLE checkpoint (
   number INTEGER PRIMARY KEY,
   batch  TEXT    NOT NULL -- leaves, a line each, and a signed note
 ) STRICT;";
+
+/// From version 4 to 5.
+const EVIDENCE: &str = "\
+ALTER TABLE consent ADD COLUMN evidence_for TEXT;
+CREATE INDEX consent_evidence ON consent (evidence_for) WHERE evidence_for IS NOT NULL;";
 
 /// `ktkt`: in the header of our files, so that no other program's file is mistaken for one.
 const APPLICATION: i64 = 0x6b74_6b74;
@@ -157,7 +162,8 @@ mod tests {
             connection.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").unwrap();
         let code = |sql: String| {
             let lines = sql.lines().map(|line| line.split("--").next().unwrap_or_default());
-            lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+            let words = lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+            words.replace(" ,", ",").replace(" )", ")")
         };
         statement.query_map([], |row| row.get(0)).unwrap().map(|sql| code(sql.unwrap())).collect()
     }

@@ -9,7 +9,7 @@ use crate::policy::Zone;
 use crate::views::history::{Commits, TIME, who, words};
 use crate::views::moment::second;
 use crate::views::terminal::{clip, columns, hang};
-use crate::views::{Style, TextStyle, visible};
+use crate::views::{Style, TextStyle, evidence, visible};
 
 /// Entries of all journals, one per line.
 #[derive(Clone, Copy, Debug)]
@@ -92,11 +92,24 @@ pub(super) fn consent_words(consent: &Consent) -> String {
         }
         ConsentKind::Rejection { link, sha } => format!("rejection {id} of {} for {link}", sha.short()),
         ConsentKind::Release => ended("rejection"),
-        ConsentKind::Override { link, sha, gates, owes: _, takes_over: _, changes: _, until } => {
+        ConsentKind::Override {
+            link,
+            sha,
+            gates,
+            owes: _,
+            takes_over: _,
+            changes: _,
+            unreviewed: _,
+            until,
+        } => {
             let until = Zone::UTC.at(*until);
             format!("override {id} of {} for {} in {link}, until {until}", GateName::list(gates), sha.short())
         }
         ConsentKind::Forgiveness => ended("the debt of override"),
+        ConsentKind::Evidence { sha, review } => {
+            format!("evidence {id} for {}: {}", sha.short(), evidence::words(review))
+        }
+        ConsentKind::EvidenceWithdrawal { sha } => format!("withdrew the evidence for {}", sha.short()),
     };
     match why {
         Some(why) => format!("{text} ({why})"),

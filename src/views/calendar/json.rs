@@ -144,7 +144,7 @@ impl<'a> CalendarJson<'a> {
 
 impl<'a> SimulationJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.3";
+    pub const FORMAT_VERSION: &'static str = "1.5";
 
     /// A plan for another time.
     pub fn of(calendar: Calendar<'a>, plan: &'a Plan) -> Self {

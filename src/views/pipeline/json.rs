@@ -204,7 +204,7 @@ pub enum CommitStateJson {
 
 impl<'a> PipelineJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "1.4";
+    pub const FORMAT_VERSION: &'static str = "1.5";
 
     /// The document for these pipelines.
     pub fn of(pipelines: &'a [PipelineStatus]) -> Self {

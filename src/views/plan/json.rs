@@ -118,6 +118,8 @@ pub enum HoldKindJson {
     Soaking,
     /// The commit lacks approvals.
     Unapproved,
+    /// The commit, or one before it that it would add to what is live, lacks a review.
+    Unreviewed,
     /// The link takes nothing new while the commit is soaking there.
     Train,
     /// Nothing is live, and the first commit of a pipeline must be promoted by an actor; `sha` may run.
@@ -165,7 +167,7 @@ pub struct SweepJson<'a> {
 
 impl PlanJson<'_> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.9";
+    pub const FORMAT_VERSION: &'static str = "2.10";
 }
 
 impl<'a> From<&'a Plan> for PlanJson<'a> {
@@ -201,6 +203,7 @@ impl<'a> From<&'a LinkPlan> for LinkJson<'a> {
             waived: _,
             approval: _,
             unpinned: _,
+            reviewed: _,
             landed: _,
         } = plan;
         Self {
@@ -236,6 +239,7 @@ impl<'a> From<&'a Hold> for HoldJson<'a> {
             HoldReason::NotVerified { sha, missing: _ } => (Kind::NotVerified, sha.as_ref(), None, None),
             HoldReason::Soaking { policy: _, sha, missing: _ } => (Kind::Soaking, Some(sha), None, None),
             HoldReason::Unapproved { sha, .. } => (Kind::Unapproved, Some(sha), None, None),
+            HoldReason::Unreviewed { sha, .. } => (Kind::Unreviewed, Some(sha), None, None),
             HoldReason::Train { policy: _, sha, waits: _ } => (Kind::Train, Some(sha), None, None),
             HoldReason::FirstPromotion { sha } => (Kind::FirstPromotion, Some(sha), None, None),
             HoldReason::LeftBranch { live: _, next, branch: _ } => {

@@ -170,6 +170,7 @@ fn details(link: &LinkPlan, called: &str) -> String {
         waived: _,
         approval: _,
         unpinned: _,
+        reviewed: _,
         landed: _,
     } = link;
     let mut body = match course(link) {

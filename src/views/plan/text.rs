@@ -68,6 +68,7 @@ impl PlanText<'_> {
             waived: _,
             approval: _,
             unpinned: _,
+            reviewed: _,
             landed: _,
         } = link;
         let heading = match (course(link), commits(link)) {

@@ -160,7 +160,7 @@ pub struct PastRunJson<'a> {
 
 impl<'a> WhyJson<'a> {
     /// The format version this build writes.
-    pub const FORMAT_VERSION: &'static str = "2.9";
+    pub const FORMAT_VERSION: &'static str = "2.10";
 
     /// The document for this answer.
     pub fn of(why: &Why<'a>) -> Self {

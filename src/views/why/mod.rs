@@ -156,4 +156,6 @@ pub struct CommitPlace {
     pub missing: Vec<Missing>,
     /// Why it is tainted, if it is.
     pub taint: Option<HoldReason>,
+    /// Which reviews it waits for, if it does.
+    pub unreviewed: Option<HoldReason>,
 }

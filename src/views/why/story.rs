@@ -71,11 +71,14 @@ pub(super) fn sentences(story: &CommitStory, why: &Why<'_>) -> Vec<String> {
 
 /// What became of a commit in the link's pipeline, unless its runs tell it.
 fn in_pipeline(short: &str, place: &CommitPlace, why: &Why<'_>) -> Option<String> {
-    let CommitPlace { state, missing, taint } = place;
+    let CommitPlace { state, missing, taint, unreviewed } = place;
     let other = why.want.and_then(|want| want.as_ref().ok()).map(|want| want.short());
     let branch = why.pipeline.and_then(|pipeline| pipeline.found).map_or("", |found| &found.branch.name);
     Some(match state {
         CommitState::Held if missing.is_empty() => {
+            if let Some(reason) = unreviewed {
+                return Some(format!("{short} waits: {}.", reason.describe()));
+            }
             match (why.pipeline.and_then(|pipeline| pipeline.pin), other) {
                 (Some(_), _) => format!("{short} may run here once the pin is taken out."),
                 (None, Some(other)) => format!("{short} may run here, but {other} comes first."),

@@ -251,7 +251,7 @@ fn a_lost_attempt_shows_its_evidence() {
 fn json_has_the_same_content() {
     assert_snapshot!(failed().with(|why| Document::new(&WhyJson::of(&why)).to_string()), @r#"
     {
-      "format_version": "2.9",
+      "format_version": "2.10",
       "katkit_version": "0.1.0",
       "answer": "bbbbbbbbbb is deployed, but `verify` failed: exit code 3: \u001b[2J2 of 40 tests failed.",
       "hint": null,

@@ -212,7 +212,7 @@ release = ["rollback", "aprove"]
      29 │ [access.roles]
      30 │ release = ["rollback", "aprove"]
         ·                        ────┬───
-        ·                            ╰── expected `request`, `promote`, `approve`, `rollback`, `freeze` or `break-glass`
+        ·                            ╰── expected `request`, `promote`, `approve`, `rollback`, `freeze`, `break-glass` or `evidence`
         ╰────
 
     5 errors

@@ -43,6 +43,7 @@ mod records;
 mod refusing;
 mod rejecting;
 mod requests;
+mod reviews;
 mod rolled_back;
 mod saved;
 mod screens;

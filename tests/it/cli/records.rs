@@ -50,7 +50,7 @@ fn a_record_of_version_1_is_read_and_continued() {
     let version = |path| -> u32 {
         Connection::open(path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
     };
-    assert_eq!(version(world.path(".katkit/state.db")), 4);
+    assert_eq!(version(world.path(".katkit/state.db")), 5);
     world.apply();
     assert!(world.run(["status", "--check"]).to_string().ends_with("----- exit 0"));
     // What the older katkit recorded is in the chain from now on.

@@ -33,9 +33,9 @@ fn a_state_that_is_not_a_database_is_left_unchanged() {
 fn a_state_of_a_newer_version_is_refused() {
     let world = World::shop().applied();
     world.state().execute_batch("PRAGMA user_version = 99").unwrap();
-    assert_snapshot!(world.run(["plan"]), @r"
+    assert_snapshot!(world.run(["plan"]), @"
     ----- stderr -----
-    error: the state at <world>/.katkit/state.db has schema version 99; this build supports up to 4
+    error: the state at <world>/.katkit/state.db has schema version 99; this build supports up to 5
      hint: use the newer katkit; an older one could lose data it recorded
     ----- exit 1
     ");

@@ -239,6 +239,7 @@ fn the_reader_and_the_schema_know_the_same_keys() {
         ("calendar", "calendars.x.no-such-key = 1"),
         ("freeze", "policies.x.freeze = [{ no-such-key = 1 }]"),
         ("window", "policies.x.allow = [{ no-such-key = 1 }]"),
+        ("review", "policies.x.review.no-such-key = 1"),
         ("approval", "policies.x.approvals = [{ no-such-key = 1 }]"),
         ("person", "people.x.no-such-key = 1"),
         ("access", "access.no-such-key = 1"),

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
-use katkit::domain::{Consent, ConsentId, ConsentKind, Entry as _, LinkPatterns};
+use katkit::domain::{
+    CheckOutcome, CommitReview, CommitSha, Consent, ConsentId, ConsentKind, Entry as _, LinkPatterns,
+};
 use katkit::state::{NewConsent, StandingConsents, StateError};
 
 use super::fixture::{Store, actor, append, append_knowing, generation, lease, link};
@@ -25,6 +27,19 @@ fn freeze() -> ConsentKind {
         zone: "Europe/Berlin".to_owned(),
         holds_rollbacks: true,
     }
+}
+
+fn sha(number: usize) -> CommitSha {
+    CommitSha::new(format!("{number:040x}")).unwrap()
+}
+
+fn evidence(number: usize, by: &str) -> ConsentKind {
+    let review = CommitReview {
+        pull_request: Some("https://example.org/shop/pull/7".to_owned()),
+        approved_by: [by.parse().unwrap()].into(),
+        checks: [("build (linux, \u{1F980})".parse().unwrap(), CheckOutcome::Failure)].into(),
+    };
+    ConsentKind::Evidence { sha: sha(number), review: Box::new(review) }
 }
 
 async fn give(state: &Store, what: ConsentKind, ends: &[u64]) -> Consent {
@@ -65,6 +80,54 @@ pub async fn an_ended_consent_stays_in_the_journal(state: Store) {
     give(&state, freeze(), &[1, 2]).await;
     assert_eq!(ids(&state.consents().await.unwrap().standing), [5]);
     assert_eq!(ids(&state.consent_journal(None, 10).await.unwrap()), [1, 2, 3, 4, 5]);
+}
+
+pub async fn evidence_is_found_by_its_commit_and_does_not_stand(state: Store) {
+    assert_eq!(state.evidence(&[sha(1)]).await.unwrap(), []);
+    let first = give(&state, evidence(1, "ben"), &[]).await;
+    give(&state, freeze(), &[]).await;
+    let other = give(&state, evidence(2, "ben"), &[]).await;
+    let second = give(&state, evidence(1, "cem"), &[]).await;
+    assert_eq!(ids(&state.consents().await.unwrap().standing), [2], "only the freeze stands");
+    let found = |commits: &'static [usize]| {
+        let commits: Vec<_> = commits.iter().map(|number| sha(*number)).collect();
+        let state = &state;
+        async move { state.evidence(&commits).await.unwrap() }
+    };
+    assert_eq!(found(&[1, 3]).await, [first.clone(), second.clone()]);
+    assert_eq!(found(&[2, 1, 2, 1]).await, [first, other.clone(), second], "in their order, each once");
+    assert_eq!(found(&[]).await, []);
+    let with = state.consents_with_evidence(&[sha(2)]).await.unwrap();
+    assert_eq!((with.last, ids(&with.standing)), (ConsentId(4), vec![2, 3]));
+}
+
+pub async fn withdrawn_evidence_stays_in_the_journal_alone(state: Store) {
+    for by in ["ben", "cem"] {
+        give(&state, evidence(1, by), &[]).await;
+    }
+    let other = give(&state, evidence(2, "ben"), &[]).await;
+    for number in [1, 3] {
+        give(&state, ConsentKind::EvidenceWithdrawal { sha: sha(number) }, &[]).await;
+    }
+    assert_eq!(state.evidence(&[sha(1), sha(2), sha(3)]).await.unwrap(), [other]);
+    assert_eq!(ids(&state.consent_journal(None, 10).await.unwrap()), [1, 2, 3, 4, 5]);
+    let again = give(&state, evidence(1, "dora"), &[]).await;
+    assert_eq!(state.evidence(&[sha(1)]).await.unwrap(), [again]);
+}
+
+pub async fn evidence_for_many_commits_is_found_at_once(state: Store) {
+    let commits: Vec<_> = (0..150).map(sha).collect();
+    for number in [3, 120] {
+        give(&state, evidence(number, "ben"), &[]).await;
+    }
+    assert_eq!(ids(&state.evidence(&commits).await.unwrap()), [1, 2]);
+}
+
+pub async fn concurrent_evidence_for_one_commit_is_kept(state: Store) {
+    let reviewers: Vec<_> = (0..8).map(|number| format!("reviewer-{number}")).collect();
+    let given = reviewers.iter().map(|by| give(&state, evidence(1, by), &[]));
+    join_all(given).await;
+    assert_eq!(ids(&state.evidence(&[sha(1)]).await.unwrap()), (1..=8).collect::<Vec<_>>());
 }
 
 pub async fn the_journal_of_consents_is_read_in_pages_from_its_end(state: Store) {

@@ -137,7 +137,7 @@ async fn a_file_of_a_newer_version_is_left_alone() {
     assert!(matches!(error, StateError::Newer { found: 7, .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        format!("the state at {} has schema version 7; this build supports up to 4", path.display())
+        format!("the state at {} has schema version 7; this build supports up to 5", path.display())
     );
     assert!(std::fs::read(&path).unwrap() == before);
 }

@@ -14,7 +14,18 @@ use crate::approvals;
 use crate::dice;
 use crate::pull_requests;
 use crate::repositories;
+use crate::reviews;
 use crate::world::World;
+
+/// The conditions that users override.
+const ALL: [GateName; 6] = [
+    GateName::Verified,
+    GateName::Soak,
+    GateName::Approvals,
+    GateName::Freeze,
+    GateName::MaxPerDay,
+    GateName::Review,
+];
 
 /// How long an override lasts: some end before they are used.
 const LASTS: SignedDuration = SignedDuration::from_mins(3);
@@ -54,9 +65,7 @@ pub async fn override_gates(world: &World) {
     }
     let now = u64::try_from(world.elapsed().as_millis()).unwrap_or_default();
     let mut dice = fastrand::Rng::with_seed(dice::of(&[world.seed, now, 2]));
-    let all =
-        [GateName::Verified, GateName::Soak, GateName::Approvals, GateName::Freeze, GateName::MaxPerDay];
-    let gates: Vec<_> = all.into_iter().filter(|_| dice.u32(0..3) > 0).collect();
+    let gates: Vec<_> = ALL.into_iter().filter(|_| dice.u32(0..3) > 0).collect();
     let standing = world.state.consents().await.unwrap_or_default().standing;
     let (owes, from) = match of_live(&standing, second, &head).last() {
         Some((gates, changes)) => (gates, changes.and_then(|changes| changes.from.clone())),
@@ -64,13 +73,11 @@ pub async fn override_gates(world: &World) {
     };
     let (tree, contributors) = (sha.to_string(), Contributors::default());
     let changes = Some(Box::new(Changes { from, to: sha.clone(), tree, contributors, initiator: None }));
-    let (link, until) = (second.clone(), world.now() + LASTS);
-    give(
-        world,
-        ConsentKind::Override { link, sha, gates, owes, takes_over: Vec::new(), changes, until },
-        Vec::new(),
-    )
-    .await;
+    let before = of_live_unreviewed(&standing, second, &head).filter(|sha| reviews::lacks(world, sha));
+    let unreviewed = before.cloned().chain(reviews::lacking(world, &head, &sha)).collect();
+    let (link, until, takes_over) = (second.clone(), world.now() + LASTS, Vec::new());
+    let what = ConsentKind::Override { link, sha, gates, owes, takes_over, changes, unreviewed, until };
+    give(world, what, Vec::new()).await;
 }
 
 async fn give(world: &World, what: ConsentKind, ends: Vec<katkit::domain::ConsentId>) {
@@ -107,6 +114,23 @@ fn of_live<'c>(
         }
         _ => None,
     })
+}
+
+/// The commits whose review the overrides of the live commit waived.
+fn of_live_unreviewed<'c>(
+    standing: &'c [Consent],
+    link: &'c LinkId,
+    head: &'c Head,
+) -> impl Iterator<Item = &'c CommitSha> {
+    let unreviewed = move |consent: &'c Consent| match &consent.what {
+        ConsentKind::Override { link: of, sha, unreviewed, .. }
+            if of == link && pipeline::base(head) == Some(sha) =>
+        {
+            unreviewed.as_slice()
+        }
+        _ => &[],
+    };
+    standing.iter().flat_map(unreviewed)
 }
 
 /// Whether an override that was in force at that time waived a condition for a commit.
@@ -191,9 +215,7 @@ pub fn owes(
 ) -> Option<GateName> {
     let live = pipeline::base(head)?;
     let overridden = |gate| waives(standing, link, sha, at, gate);
-    let all =
-        [GateName::Verified, GateName::Soak, GateName::Approvals, GateName::Freeze, GateName::MaxPerDay];
-    if live == sha || all.into_iter().any(overridden) {
+    if live == sha || ALL.into_iter().any(overridden) {
         return None;
     }
     let (first, _) = world.pipeline.as_ref()?;
@@ -214,6 +236,7 @@ pub fn owes(
         GateName::Approvals => {
             !approvals::required(world.seed) || approvals::paid(world, link, (from, live), standing)
         }
+        GateName::Review => !of_live_unreviewed(standing, link, head).any(|sha| reviews::lacks(world, sha)),
         GateName::Soak | GateName::Freeze | GateName::Windows | GateName::MaxPerDay => true,
     };
     owed.find(|(gate, from)| !is_met(*gate, from.as_ref())).map(|(gate, _)| gate)

@@ -1,4 +1,4 @@
-//! The twenty-one invariants. Some are checked at the event that could break them, the rest once everything is idle.
+//! The twenty-three invariants. Some are checked at the event that could break them, the rest once everything is idle.
 //!
 //! 1. A deployment is issued once per run, for a wanted sha, by an owner that holds the lease.
 //! 2. No attempt runs twice under one token.
@@ -25,6 +25,7 @@
 //! 21. Where the first stage tests pull requests, they are tested in the order of the requests, each once. What lands
 //!     counts as verified there only with content that was tested, or after a run of its own.
 //! 22. No rollback goes past a commit that says that it must not be undone.
+//! 23. Where commits must be reviewed, no run starts and no deployment is intended that adds one without a review.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -53,6 +54,7 @@ use crate::pinning;
 use crate::pull_requests;
 use crate::repositories;
 use crate::requests;
+use crate::reviews;
 use crate::working_hours;
 use crate::world::{SECRET, World};
 
@@ -433,6 +435,9 @@ async fn holds(world: &World, plan: &Plan, heads: &BTreeMap<LinkId, Head>) {
                 HoldReason::DailyLimit { .. } => daily::ends(world, &head).is_some(),
                 HoldReason::Unapproved { sha, .. } => {
                     approvals::lacking(world, &link.link, &head, sha, &consents)
+                }
+                HoldReason::Unreviewed { missing, .. } => {
+                    missing.iter().all(|missing| reviews::lacks(world, &missing.sha))
                 }
                 HoldReason::FrozenByHand { freeze, .. } => consents
                     .iter()

@@ -35,6 +35,7 @@ mod pull_requests;
 pub mod report;
 pub mod repositories;
 pub mod requests;
+mod reviews;
 pub mod run;
 pub mod scenario;
 pub mod search;

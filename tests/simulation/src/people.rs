@@ -15,6 +15,7 @@ use crate::dice;
 use crate::pinning;
 use crate::pull_requests;
 use crate::repositories;
+use crate::reviews;
 use crate::scenario::Event;
 use crate::world::World;
 
@@ -58,16 +59,7 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
                 pinning::push(world, sha.as_str(), &format!("by hand {:?}", world.elapsed()));
             }
         }
-        Event::Drift(_) => {
-            let mut facts = world.facts();
-            if let Some(live) = facts.deployed.get_mut(link) {
-                live.revision += 1;
-                if let Some(image) = live.images.get_mut("web") {
-                    "acme/web:by-hand".clone_into(image);
-                    live.description = live.description.replacen("acme/web:", "acme/web:by-hand-", 0);
-                }
-            }
-        }
+        Event::Drift(_) => drift(world, link),
         Event::Promote(_) => {
             let Some((first, second)) = &stages else { return };
             let heads = world.state.heads(Some(std::slice::from_ref(first))).await.unwrap_or_default();
@@ -90,6 +82,7 @@ pub async fn act(world: &World, link: &LinkId, event: Event) {
             pull_requests::land(world, first);
         }
         Event::Approve(_) => approvals::approve(world).await,
+        Event::Evidence(_) => reviews::hand_in(world).await,
         Event::Reject(_) => decisions::reject(world, link).await,
         Event::Release(_) => decisions::release(world).await,
         Event::Override(_) => decisions::override_gates(world).await,
@@ -200,5 +193,17 @@ pub async fn submit(world: &World, link: &LinkId, ask: RequestKind, at: Timestam
     // The store in memory takes every request.
     if let Ok(request) = world.state.submit(new).await {
         world.facts().asked.push(request);
+    }
+}
+
+/// A user changes what runs, without katkit.
+fn drift(world: &World, link: &LinkId) {
+    let mut facts = world.facts();
+    if let Some(live) = facts.deployed.get_mut(link) {
+        live.revision += 1;
+        if let Some(image) = live.images.get_mut("web") {
+            "acme/web:by-hand".clone_into(image);
+            live.description = live.description.replacen("acme/web:", "acme/web:by-hand-", 0);
+        }
     }
 }

@@ -29,6 +29,7 @@ use crate::pinning::{self, GatedRegistry};
 use crate::platform::GatedPlatform;
 use crate::pull_requests;
 use crate::repositories::GatedRepositories;
+use crate::reviews;
 use crate::state::GatedState;
 use crate::working_hours;
 use crate::world::{Freeze, SECRET, World};
@@ -55,7 +56,7 @@ pub fn manifest(
     links: &[LinkId],
     freeze: Option<Freeze>,
     (pipeline, soak): (Option<&(LinkId, LinkId)>, Option<Duration>),
-    approvals: bool,
+    (approvals, reviews): (bool, bool),
     (limit, calendar): (Option<usize>, Option<String>),
     (pinned, tests): (bool, bool),
 ) -> String {
@@ -113,10 +114,12 @@ phases = [
         conditions.push_str("digest = \"pinned\"\n");
     }
     let policy = if conditions.is_empty() { "" } else { "policy = \"office\"\n" };
-    let second = pipeline.map(|(_, second)| &second.tenant).filter(|_| approvals);
+    let second = pipeline.map(|(_, second)| &second.tenant).filter(|_| approvals || reviews);
     if second.is_some() {
-        let (people, condition) = (approvals::PEOPLE, approvals::CONDITION);
-        text.push_str(&format!("{people}[policies.approved]\n{conditions}{condition}"));
+        let people = if approvals { approvals::PEOPLE } else { "" };
+        let approvals = if approvals { approvals::CONDITION } else { "" };
+        let reviews = if reviews { reviews::CONDITION } else { "" };
+        text.push_str(&format!("{people}[policies.second]\n{conditions}{approvals}{reviews}"));
     }
     if !conditions.is_empty() {
         text.push_str(&format!("[policies.office]\n{conditions}"));
@@ -126,7 +129,7 @@ phases = [
         tenants.entry(&link.tenant).or_default().push(link);
     }
     for (tenant, links) in tenants {
-        let policy = if second == Some(tenant) { "policy = \"approved\"\n" } else { policy };
+        let policy = if second == Some(tenant) { "policy = \"second\"\n" } else { policy };
         text.push_str(&format!(
             "[tenants.{tenant}]\nenvironment = \"E\"\nsecrets = {{ PASSWORD = \"env:P\" }}\n{policy}"
         ));
@@ -177,7 +180,7 @@ impl Process {
                 links,
                 gate.world.freeze,
                 (gate.world.pipeline.as_ref(), gate.world.soak),
-                approvals::required(gate.world.seed),
+                (approvals::required(gate.world.seed), reviews::required(gate.world.seed)),
                 (daily::limit(gate.world.seed), working_hours::calendar(gate.world.seed)),
                 (
                     pinning::is_required(gate.world.seed),

@@ -119,6 +119,7 @@ async fn play(world: &Arc<World>, scenario: &Scenario, ids: &[LinkId]) -> Vec<Li
             | Event::Withdraw(link)
             | Event::Promote(link)
             | Event::Approve(link)
+            | Event::Evidence(link)
             | Event::Test(link)
             | Event::Land(link)
             | Event::Freeze(link)

@@ -10,6 +10,7 @@ use crate::approvals;
 use crate::gate::Fault;
 use crate::pinning;
 use crate::pull_requests;
+use crate::reviews;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
@@ -82,6 +83,8 @@ pub enum Event {
     Promote(usize),
     /// A user approves the newest commit that the stage before has verified.
     Approve(usize),
+    /// A user hands in evidence for commits, or withdraws it.
+    Evidence(usize),
     /// A user opens a pull request and requests its test.
     Test(usize),
     /// A user lands the oldest pull request.
@@ -277,6 +280,11 @@ fn pipeline(seed: u64, links: usize, events: &mut Vec<(Duration, Event)>) -> boo
     if approvals::required(seed) {
         for _ in 0..4 {
             events.push((2 * moment(&mut rng), Event::Approve(1)));
+        }
+    }
+    if reviews::required(seed) {
+        for _ in 0..6 {
+            events.push((2 * moment(&mut rng), Event::Evidence(1)));
         }
     }
     true

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use katkit::domain::{
-    Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request, RequestId,
+    CommitSha, Consent, ConsentId, Epoch, Generation, Head, Lease, LinkId, Owner, RecordedEvent, Request,
+    RequestId,
 };
 use katkit::journal;
 use katkit::state::{
@@ -22,6 +23,7 @@ use crate::freezes;
 use crate::gate::Gate;
 use crate::invariants;
 use crate::pinning;
+use crate::reviews;
 use crate::world::World;
 
 /// The record through a gate.
@@ -68,6 +70,7 @@ impl Write {
         freezes::by_hand(world, link, events, &standing);
         barriers::respected(world, link, &before, events);
         approvals::within(world, link, &before, events, &standing);
+        reviews::within(world, link, &before, events, &standing);
         decisions::respected(world, (*process, link), &before, events, &standing);
         pinning::deploys(world, (*process, link), events, &standing);
         let words: Vec<_> = events.iter().map(|recorded| recorded.event.word()).collect();
@@ -231,6 +234,15 @@ impl Consents for GatedState {
             Box::pin(async move { world.state.consents().await })
         };
         self.0.call("state.consents", read, || lost("read")).await
+    }
+
+    async fn evidence(&self, commits: &[CommitSha]) -> Result<Vec<Consent>, StateError> {
+        let commits = commits.to_vec();
+        let read = move |world: Arc<World>| -> futures::future::BoxFuture<'static, _> {
+            let commits = commits.clone();
+            Box::pin(async move { world.state.evidence(&commits).await })
+        };
+        self.0.call("state.evidence", read, || lost("read")).await
     }
 
     /// No process gives consents: users do.

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::gate::Fault;
 use crate::invariants::Violation;
+use crate::reviews::Review;
 
 /// The value of the one secret. Must not appear anywhere.
 pub const SECRET: &str = "correct-horse-battery-staple";
@@ -87,6 +88,8 @@ pub struct Facts {
     pub tips: BTreeMap<LinkId, CommitSha>,
     /// Every former branch tip, oldest first; each contains the earlier ones.
     pub pushed: BTreeMap<LinkId, Vec<CommitSha>>,
+    /// What the evidence says of each commit, where that matters.
+    pub reviews: BTreeMap<CommitSha, Review>,
     /// What commits contain, where that matters.
     pub trees: BTreeMap<CommitSha, TreeId>,
     /// The heads of open pull requests, oldest first.

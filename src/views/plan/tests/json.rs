@@ -20,7 +20,7 @@ fn a_commit_on_its_way_through_a_workflow() {
     json["links"][0]["steps"][3]["commits"].as_array_mut().unwrap().truncate(1);
     assert_snapshot!(serde_json::to_string_pretty(&json).unwrap().replace(&"m".repeat(64), "MANIFEST"), @r#"
     {
-      "format_version": "2.9",
+      "format_version": "2.10",
       "katkit_version": "0",
       "manifest": "MANIFEST",
       "summary": {
